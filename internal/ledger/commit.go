@@ -1,0 +1,113 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/go-batteries/hawkeye/store"
+)
+
+// Tx collects one atomic change. It is for one goroutine.
+type Tx struct {
+	mirror *Mirror
+	commit store.Commit
+}
+
+// Begin starts a change of the ledger as the copy knows it now.
+func (m *Mirror) Begin() *Tx {
+	return &Tx{mirror: m, commit: store.Commit{ID: store.NewID(), Epoch: m.Cursor().Epoch}}
+}
+
+// Require makes the commit depend on the record of key being the one that the
+// copy holds now (or absent, if the copy has none).
+func (tx *Tx) Require(key string) {
+	r, _ := tx.mirror.Get(key)
+	tx.RequireAt(key, r.Commit)
+}
+
+// RequireAt is Require for a record that was read before.
+func (tx *Tx) RequireAt(key string, commit store.ID) {
+	tx.commit.Require = append(tx.commit.Require, store.Condition{Key: key, Commit: commit})
+}
+
+// Put writes a record.
+func (tx *Tx) Put(key string, value []byte) {
+	tx.commit.Put = append(tx.commit.Put, store.Entry{Key: key, Value: value})
+}
+
+// PutJSON writes a record as JSON.
+func (tx *Tx) PutJSON(key string, v any) error {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode ledger record %q: %w", key, err)
+	}
+	tx.Put(key, data)
+	return nil
+}
+
+// Delete removes a record; one that isn't there is no mistake.
+func (tx *Tx) Delete(key string) { tx.commit.Delete = append(tx.commit.Delete, key) }
+
+// ID is that of the commit to be, which the records it puts will carry.
+func (tx *Tx) ID() store.ID { return tx.commit.ID }
+
+// Empty says whether nothing would change.
+func (tx *Tx) Empty() bool { return len(tx.commit.Put)+len(tx.commit.Delete) == 0 }
+
+// Commit applies tx, all or nothing, and brings the copy up to date. While
+// the outcome is unknown (a lost reply) it asks again with the same id until
+// ctx ends. It returns [store.ErrConflict] if a requirement doesn't hold or
+// the ledger is another one by now, and [ErrNotOpen] if there is none; the
+// copy then is as new as could be had.
+func (m *Mirror) Commit(ctx context.Context, tx *Tx) error {
+	if err := m.acquire(ctx); err != nil {
+		return err
+	}
+	defer m.release()
+	if !m.Open() {
+		return ErrNotOpen
+	}
+	for backoff := 5 * time.Millisecond; ; backoff = min(2*backoff, 200*time.Millisecond) {
+		cursor, err := m.store.Commit(ctx, tx.commit)
+		switch {
+		case err == nil:
+			m.committed(ctx, cursor, tx.commit)
+			return nil
+		case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrEpoch):
+			if serr := m.sync(ctx); serr != nil {
+				return serr
+			}
+			return store.ErrConflict
+		}
+		select {
+		case <-time.After(backoff):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+// committed takes our own commit into the copy without asking for it, unless
+// others committed in between. The commit is done either way: a copy that
+// can't be brought up to date now lags, and its next commit conflicts.
+func (m *Mirror) committed(ctx context.Context, at store.Cursor, c store.Commit) {
+	before := m.Cursor()
+	if at.Epoch != before.Epoch || at.Rev != before.Rev+1 || at.Commit != c.ID {
+		if err := m.sync(ctx); err != nil {
+			m.logger.LogAttrs(ctx, slog.LevelDebug, "follow the ledger after a commit", slog.Any("error", err))
+		}
+		return
+	}
+	ch := store.Changes{Cursor: at}
+	for _, key := range c.Delete {
+		ch.Records = append(ch.Records, store.Record{Key: key, Rev: at.Rev, Commit: c.ID, Deleted: true})
+	}
+	for _, e := range c.Put {
+		ch.Records = append(ch.Records, store.Record{Key: e.Key, Value: e.Value, Rev: at.Rev, Commit: c.ID})
+	}
+	m.apply(ch)
+}

@@ -1,0 +1,259 @@
+// Package ledger keeps a process's copy of the fleet's ledger: it follows the
+// Store's change feed, writes by compare-then-set, and hands the copy back
+// when the Store has lost its own.
+package ledger
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"log/slog"
+	"maps"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-batteries/hawkeye/store"
+)
+
+// ErrNotOpen is returned by [Mirror.Commit] while the Store's ledger has no
+// epoch: evaluation waits until it was restored.
+var ErrNotOpen = errors.New("ledger is not open")
+
+// Config is what a [Mirror] needs.
+type Config struct {
+	Store  store.Store
+	Logger *slog.Logger
+}
+
+// Mirror is this process's copy of the ledger. It is safe for concurrent use;
+// reads never do I/O.
+type Mirror struct {
+	store  store.Store
+	traits store.Traits
+	logger *slog.Logger
+
+	io chan struct{} // one token: who holds it talks to the Store
+
+	mu      sync.Mutex // guards what follows
+	classes map[string]map[string]store.Record
+	cursor  store.Cursor
+	open    bool
+	lostAt  time.Time // when the Store was first seen without an epoch
+	watch   []chan struct{}
+}
+
+// New returns a Mirror that knows nothing yet: call [Mirror.Sync].
+func New(cfg Config) *Mirror {
+	return &Mirror{
+		store:   cfg.Store,
+		traits:  cfg.Store.Traits(),
+		logger:  cfg.Logger,
+		io:      make(chan struct{}, 1),
+		classes: make(map[string]map[string]store.Record),
+	}
+}
+
+// Class is the part of a key before its first slash: what kind of record it is.
+func Class(key string) string {
+	class, _, _ := strings.Cut(key, "/")
+	return class
+}
+
+// Open says whether the ledger, as last seen, accepts commits.
+func (m *Mirror) Open() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.open
+}
+
+// Cursor returns the state that the copy is of.
+func (m *Mirror) Cursor() store.Cursor {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.cursor
+}
+
+// Get returns the record of key.
+func (m *Mirror) Get(key string) (store.Record, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, ok := m.classes[Class(key)][key]
+	return r, ok
+}
+
+// All returns the records of a class, as they are at the call, in no order.
+func (m *Mirror) All(class string) iter.Seq[store.Record] {
+	m.mu.Lock()
+	records := make([]store.Record, 0, len(m.classes[class]))
+	for _, r := range m.classes[class] {
+		records = append(records, r)
+	}
+	m.mu.Unlock()
+	return func(yield func(store.Record) bool) {
+		for _, r := range records {
+			if !yield(r) {
+				return
+			}
+		}
+	}
+}
+
+// Len returns how many records of a class there are.
+func (m *Mirror) Len(class string) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.classes[class])
+}
+
+// Watch returns a channel that gets a value after the copy changed. Changes
+// that come while one is waiting are one.
+func (m *Mirror) Watch() <-chan struct{} {
+	c := make(chan struct{}, 1)
+	m.mu.Lock()
+	m.watch = append(m.watch, c)
+	m.mu.Unlock()
+	return c
+}
+
+// Sync brings the copy up to date. A ledger without an epoch is offered the
+// copy, and after two ticks it is opened, by whoever is first.
+func (m *Mirror) Sync(ctx context.Context) error {
+	if err := m.acquire(ctx); err != nil {
+		return err
+	}
+	defer m.release()
+	return m.sync(ctx)
+}
+
+// SyncTo is Sync unless the copy already is at the cursor.
+func (m *Mirror) SyncTo(ctx context.Context, at store.Cursor) error {
+	if m.Cursor() == at && m.Open() {
+		return nil
+	}
+	return m.Sync(ctx)
+}
+
+func (m *Mirror) sync(ctx context.Context) error {
+	ch, err := m.store.Changes(ctx, m.Cursor())
+	if err != nil {
+		return err
+	}
+	if ch.Cursor.Epoch.IsZero() {
+		if opened, err := m.reseed(ctx); err != nil || !opened {
+			return err
+		}
+		if ch, err = m.store.Changes(ctx, store.Cursor{}); err != nil {
+			return err
+		}
+		if ch.Cursor.Epoch.IsZero() {
+			return nil // lost again in between; the next Sync goes on
+		}
+	}
+	m.apply(ch)
+	return nil
+}
+
+// reseed offers this copy to a Store that has no ledger, and opens it once
+// every agent had two ticks to offer its own. In a Store that nobody else
+// uses there is nobody to wait for.
+func (m *Mirror) reseed(ctx context.Context) (opened bool, err error) {
+	m.mu.Lock()
+	first := m.lostAt.IsZero()
+	if first {
+		m.lostAt = time.Now()
+	}
+	wait := 2*m.traits.Tick + m.traits.Tick/2 - time.Since(m.lostAt)
+	offer := store.Offer{Cursor: m.cursor}
+	for _, records := range m.classes {
+		for _, r := range records {
+			offer.Records = append(offer.Records, r)
+		}
+	}
+	m.open = false
+	m.mu.Unlock()
+
+	if first && len(offer.Records) > 0 {
+		m.logger.LogAttrs(ctx, slog.LevelWarn, "the store has lost the ledger, offering this copy",
+			slog.Uint64("revision", offer.Cursor.Rev), slog.Int("records", len(offer.Records)))
+	}
+	if m.traits.Shared && wait > 0 {
+		if first {
+			err = m.store.Restore(ctx, offer)
+		}
+	} else {
+		offer.Open = store.NewID()
+		err = m.store.Restore(ctx, offer)
+		opened = err == nil
+	}
+	if errors.Is(err, store.ErrOpen) {
+		return true, nil
+	}
+	if err != nil && first {
+		m.mu.Lock()
+		m.lostAt = time.Time{} // not offered: the next Sync begins anew
+		m.mu.Unlock()
+	}
+	return opened, err
+}
+
+func (m *Mirror) apply(ch store.Changes) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.lostAt = time.Time{}
+	m.open = true
+	if ch.Cursor == m.cursor && !ch.Reset {
+		return
+	}
+	if ch.Reset {
+		clear(m.classes)
+	}
+	for _, r := range ch.Records {
+		m.put(r)
+	}
+	m.cursor = ch.Cursor
+	m.poke()
+}
+
+func (m *Mirror) put(r store.Record) {
+	class := Class(r.Key)
+	if r.Deleted {
+		delete(m.classes[class], r.Key)
+		return
+	}
+	if m.classes[class] == nil {
+		m.classes[class] = make(map[string]store.Record)
+	}
+	m.classes[class][r.Key] = r
+}
+
+func (m *Mirror) poke() {
+	for _, c := range m.watch {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// Snapshot returns a copy of all records by key, for tests and pages.
+func (m *Mirror) Snapshot() map[string]store.Record {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all := make(map[string]store.Record)
+	for _, records := range m.classes {
+		maps.Copy(all, records)
+	}
+	return all
+}
+
+func (m *Mirror) acquire(ctx context.Context) error {
+	select {
+	case m.io <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (m *Mirror) release() { <-m.io }
