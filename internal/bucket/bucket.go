@@ -1,0 +1,124 @@
+// Package bucket is the codec of what one writer counted in one tick: the
+// opaque Data of a [store.Bucket].
+//
+// A bucket is a version byte, a byte of flags, and sections. A section is a
+// tag, its length and its payload; a reader skips tags that it doesn't know,
+// so that a later minor addition stays readable to it. encode.go describes
+// the payloads.
+package bucket
+
+import (
+	"errors"
+
+	"github.com/go-batteries/hawkeye/store"
+)
+
+// Version is the format that [Append] writes. [Decode] reads it and, once
+// there is one, the version before.
+const Version = 1
+
+// Unit is how many fixed-point units make 1 in a [Counter]: a Delta of
+// 2_500_000 is 2.5.
+const Unit = 1_000_000
+
+// Errors of [Decode].
+var (
+	// ErrVersion says that the data was written by a newer hawkeye.
+	ErrVersion = errors.New("bucket: version is newer than this reader")
+	// ErrCorrupt says that the data is no bucket.
+	ErrCorrupt = errors.New("bucket: data is corrupt")
+)
+
+// Bucket is what one writer counted in one tick, or what the evaluator folded
+// from many. Ids are those of series (64-bit hashes of canonical names). An
+// id occurs at most once in each slice; the order of slices has no meaning,
+// and the codec keeps it.
+type Bucket struct {
+	Final    bool // the writer's last one
+	Keyframe bool // Gauges holds all current gauges, not just the changed ones
+
+	Counters   []Counter
+	Gauges     []Gauge
+	Histograms []Histogram
+	Sets       []Set
+	Notes      [][]byte      // opaque: what the notifier wants carried
+	Taken      []Taken       // coarse folds only: what the fold holds
+	Folded     []FoldedGauge // coarse folds only
+}
+
+// Counter is by how much a counter grew, in [Unit]s.
+type Counter struct {
+	ID    uint64
+	Delta int64
+}
+
+// Gauge is the latest value of a gauge.
+type Gauge struct {
+	ID    uint64
+	Value float64
+}
+
+// Histogram is what a histogram observed: how many values fell into each
+// bucket, and their sum. The number of values is the sum of the counts.
+type Histogram struct {
+	ID      uint64
+	Sum     float64
+	Buckets []HistBucket // in ascending order of Index
+}
+
+// HistBucket is one bucket of a [Histogram]. Package series says which values
+// an Index stands for.
+type HistBucket struct {
+	Index int32
+	Count uint64
+}
+
+// Set holds the hashes of the values that a set saw in this tick.
+type Set struct {
+	ID     uint64
+	Hashes []uint64
+}
+
+// Taken names the writers whose buckets of one tick a coarse fold holds.
+type Taken struct {
+	Tick    int64
+	Writers []store.ID
+}
+
+// FoldedGauge is a gauge over the ticks of a coarse fold: N values, their
+// sum, the least, the greatest and the last.
+type FoldedGauge struct {
+	ID                  uint64
+	Last, Min, Max, Sum float64
+	N                   uint64
+}
+
+// Reset empties b and keeps its memory for the next use.
+func (b *Bucket) Reset() {
+	b.Final, b.Keyframe = false, false
+	b.Counters = b.Counters[:0]
+	b.Gauges = b.Gauges[:0]
+	b.Histograms = b.Histograms[:0]
+	b.Sets = b.Sets[:0]
+	b.Notes = b.Notes[:0]
+	b.Taken = b.Taken[:0]
+	b.Folded = b.Folded[:0]
+}
+
+// The flags of the second byte.
+const (
+	flagFinal = 1 << iota
+	flagKeyframe
+)
+
+// The tags of the sections, which follow each other in ascending order. A tag
+// is never given a second meaning.
+const (
+	tagCounters = 1 + iota
+	tagGauges
+	tagHistograms
+	tagSets
+	tagNotes
+	tagTaken
+	tagFolded
+)

@@ -1,0 +1,261 @@
+package bucket
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"math/bits"
+)
+
+// Decode reads data, as written by [Append], into b. It empties b first and
+// reuses its memory; b keeps no reference to data.
+//
+// It returns an error wrapping [ErrVersion] for a format newer than
+// [Version] and one wrapping [ErrCorrupt] for data that is no bucket; b is
+// empty then. It never panics, and allocates at most 32 times len(data).
+func Decode(data []byte, b *Bucket) error {
+	b.Reset()
+	err := decode(data, b)
+	if err != nil {
+		b.Reset()
+	}
+	return err
+}
+
+func decode(data []byte, b *Bucket) error {
+	if len(data) < 2 || data[0] == 0 {
+		return fmt.Errorf("%w: no header in %d bytes", ErrCorrupt, len(data))
+	}
+	if data[0] > Version {
+		return fmt.Errorf("%w: version %d, want at most %d", ErrVersion, data[0], Version)
+	}
+	// Flags that are not known are a newer minor addition, like tags.
+	b.Final = data[1]&flagFinal != 0
+	b.Keyframe = data[1]&flagKeyframe != 0
+	r := reader{data: data[2:]}
+	for last := byte(0); len(r.data) > 0; {
+		tag := r.byte()
+		section := reader{data: r.bytes(uint64(r.uint32()))}
+		if r.bad || tag <= last {
+			return fmt.Errorf("%w: section %d after section %d", ErrCorrupt, tag, last)
+		}
+		section.section(tag, b)
+		if section.bad || len(section.data) > 0 {
+			return fmt.Errorf("%w: section %d", ErrCorrupt, tag)
+		}
+		last = tag
+	}
+	return nil
+}
+
+// section reads the payload of one section and leaves nothing of it.
+func (r *reader) section(tag byte, b *Bucket) {
+	switch tag {
+	case tagCounters:
+		b.Counters = r.counters(b.Counters)
+	case tagGauges:
+		b.Gauges = r.gauges(b.Gauges)
+	case tagHistograms:
+		b.Histograms = elements(r, b.Histograms, 10, (*reader).histogram)
+	case tagSets:
+		b.Sets = elements(r, b.Sets, 9, (*reader).set)
+	case tagNotes:
+		b.Notes = elements(r, b.Notes, 1, (*reader).note)
+	case tagTaken:
+		b.Taken = elements(r, b.Taken, 2, (*reader).taken)
+	case tagFolded:
+		b.Folded = elements(r, b.Folded, 13, (*reader).folded)
+	default:
+		r.data = nil
+	}
+}
+
+// elements reads a count and that many elements, of which each takes at least
+// size bytes, so that a false count can't make it allocate. It reuses what
+// old elements in dst's capacity point to.
+func elements[E any](r *reader, dst []E, size int, read func(*reader, *E)) []E {
+	n := r.count(size)
+	dst = grow(dst, n)
+	for i := range dst {
+		if read(r, &dst[i]); r.bad {
+			return dst[:0]
+		}
+	}
+	return dst
+}
+
+// grow returns dst with length n. Its elements are what the memory held.
+func grow[E any](dst []E, n int) []E {
+	if n <= cap(dst) {
+		return dst[:n]
+	}
+	// The old elements too, for the memory that they hold.
+	return append(dst[:cap(dst)], make([]E, n-cap(dst))...)
+}
+
+func (r *reader) counters(dst []Counter) []Counter {
+	n := r.count(9)
+	dst = grow(dst, n)
+	ids := r.bytes(uint64(n) * 8)
+	for i := range dst {
+		dst[i] = Counter{ID: binary.LittleEndian.Uint64(ids[i*8:]), Delta: r.delta()}
+		if r.bad {
+			return dst[:0]
+		}
+	}
+	return dst
+}
+
+func (r *reader) delta() int64 {
+	u := r.uvarint()
+	if u&1 == 0 {
+		u >>= 1
+		whole := int64(u>>1) ^ -int64(u&1)
+		if delta := whole * Unit; delta/Unit == whole {
+			return delta
+		}
+		r.fail()
+		return 0
+	}
+	if u != 1 {
+		r.fail()
+	}
+	return r.varint()
+}
+
+func (r *reader) gauges(dst []Gauge) []Gauge {
+	n := r.count(9)
+	dst = grow(dst, n)
+	ids := r.bytes(uint64(n) * 8)
+	for i := range dst {
+		dst[i] = Gauge{ID: binary.LittleEndian.Uint64(ids[i*8:]), Value: r.float()}
+		if r.bad {
+			return dst[:0]
+		}
+	}
+	return dst
+}
+
+func (r *reader) histogram(h *Histogram) {
+	h.ID = r.uint64()
+	h.Sum = r.float()
+	h.Buckets = grow(h.Buckets, r.count(2))
+	index := int64(0)
+	for i := range h.Buckets {
+		// A sum of two int64 may wrap, but not into an int32 unnoticed: index
+		// is in that range, so the sum would be near the ends of int64.
+		index += r.varint()
+		if index != int64(int32(index)) {
+			r.fail()
+		}
+		h.Buckets[i] = HistBucket{Index: int32(index), Count: r.uvarint()}
+		if r.bad {
+			return
+		}
+	}
+}
+
+func (r *reader) set(s *Set) {
+	s.ID = r.uint64()
+	s.Hashes = grow(s.Hashes, r.count(8))
+	for i := range s.Hashes {
+		s.Hashes[i] = r.uint64()
+	}
+}
+
+func (r *reader) note(note *[]byte) {
+	*note = append((*note)[:0], r.bytes(r.uvarint())...)
+}
+
+func (r *reader) taken(t *Taken) {
+	t.Tick = r.varint()
+	t.Writers = grow(t.Writers, r.count(16))
+	for i := range t.Writers {
+		copy(t.Writers[i][:], r.bytes(16))
+	}
+}
+
+func (r *reader) folded(g *FoldedGauge) {
+	g.ID = r.uint64()
+	g.Last = r.float()
+	g.Min = r.float()
+	g.Max = r.float()
+	g.Sum = r.float()
+	g.N = r.uvarint()
+}
+
+// reader reads from the front of data. Once something is wrong it is bad,
+// its data is gone, and everything that it reads is zero.
+type reader struct {
+	data []byte
+	bad  bool
+}
+
+func (r *reader) fail() { r.bad, r.data = true, nil }
+
+// count reads the number of elements that follow, each of at least size
+// bytes.
+func (r *reader) count(size int) int {
+	n := r.uvarint()
+	if n > uint64(len(r.data)/size) {
+		r.fail()
+		return 0
+	}
+	return int(n)
+}
+
+func (r *reader) uvarint() uint64 {
+	if len(r.data) > 0 && r.data[0] < 0x80 { // most are short
+		u := uint64(r.data[0])
+		r.data = r.data[1:]
+		return u
+	}
+	u, n := binary.Uvarint(r.data)
+	if n <= 0 {
+		r.fail()
+		return 0
+	}
+	r.data = r.data[n:]
+	return u
+}
+
+func (r *reader) varint() int64 {
+	u := r.uvarint()
+	return int64(u>>1) ^ -int64(u&1)
+}
+
+func (r *reader) float() float64 {
+	return math.Float64frombits(bits.ReverseBytes64(r.uvarint()))
+}
+
+func (r *reader) byte() byte {
+	if b := r.bytes(1); b != nil {
+		return b[0]
+	}
+	return 0
+}
+
+func (r *reader) uint32() uint32 {
+	if b := r.bytes(4); b != nil {
+		return binary.LittleEndian.Uint32(b)
+	}
+	return 0
+}
+
+func (r *reader) uint64() uint64 {
+	if b := r.bytes(8); b != nil {
+		return binary.LittleEndian.Uint64(b)
+	}
+	return 0
+}
+
+// bytes returns the next n bytes, or nil if there are fewer.
+func (r *reader) bytes(n uint64) []byte {
+	if n > uint64(len(r.data)) {
+		r.fail()
+		return nil
+	}
+	b := r.data[:n:n]
+	r.data = r.data[n:]
+	return b
+}

@@ -1,0 +1,51 @@
+package series
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+	"unicode/utf8"
+)
+
+// Sanitize returns s as the registry keeps a name, a tag's key or its value:
+// invalid UTF-8 becomes U+FFFD, control characters (C0 and DEL) are taken
+// out, and what is then longer than maxBytes is cut, between two characters,
+// and given a suffix of '~' and 16 hexadecimal digits of its hash, so that
+// two long texts stay two. maxBytes is at least 32.
+//
+// It returns s itself, without allocating, if there is nothing to do.
+func Sanitize(s string, maxBytes int) string {
+	if len(s) <= maxBytes && isClean(s) {
+		return s
+	}
+	s = strings.ToValidUTF8(s, string(utf8.RuneError))
+	s = strings.Map(func(r rune) rune {
+		if isControl(r) {
+			return -1
+		}
+		return r
+	}, s)
+	if len(s) <= maxBytes {
+		return s
+	}
+	sum := sha256.Sum256([]byte(s))
+	suffix := "~" + hex.EncodeToString(sum[:8])
+	cut := maxBytes - len(suffix)
+	for !utf8.RuneStart(s[cut]) {
+		cut--
+	}
+	return s[:cut] + suffix
+}
+
+func isClean(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c == 0x7f {
+			return false
+		} else if c >= utf8.RuneSelf {
+			return utf8.ValidString(s[i:]) && !strings.ContainsFunc(s[i:], isControl)
+		}
+	}
+	return true
+}
+
+func isControl(r rune) bool { return r < ' ' || r == 0x7f }

@@ -1,0 +1,91 @@
+package series
+
+import (
+	"math"
+
+	"github.com/go-batteries/hawkeye/internal/bucket"
+)
+
+// The scale of histograms is log-linear: each octave (the values from 2^e to
+// 2^(e+1)) is cut into 32 buckets of equal width, at most 1/32 of their lower
+// edge wide, so that a bucket's middle is at most 1.6 % off any value in it.
+// A bucket's index is the top of a float's bits: exponent and 5 bits of
+// mantissa. Index 0 is zero, 1 the bucket of 2^-64, -1 that of -2^-64, and so
+// on up to ±4096. What is nearer to zero than 2^-64 (5e-20) counts as zero,
+// what is farther from it than 2^64 (1.8e19) counts in the outermost bucket.
+const (
+	octaveBits = 5
+	octaves    = 128
+	minExp     = -64
+	maxIndex   = octaves << octaveBits
+
+	mantissaBits = 52
+	expBias      = 1023
+	// firstBits is the exponent and top mantissa of 2^minExp.
+	firstBits = (expBias + minExp) << octaveBits
+)
+
+// HistIndex returns the index of the bucket that v falls into. NaN has none;
+// its index is 0.
+func HistIndex(v float64) int32 {
+	abs := math.Float64bits(v) &^ (1 << 63)
+	index := int32(abs>>(mantissaBits-octaveBits)) - firstBits + 1
+	if uint32(index-1) >= maxIndex {
+		if v != v || index < 1 {
+			return 0
+		}
+		index = maxIndex
+	}
+	if v < 0 {
+		return -index
+	}
+	return index
+}
+
+// HistBounds returns the edges of a bucket: lo <= |v| < hi for the values v
+// of a positive one, and the mirror image, lo < v <= hi, for a negative one.
+// Those of index 0 are both 0.
+func HistBounds(index int32) (lo, hi float64) {
+	switch {
+	case index == 0:
+		return 0, 0
+	case index < 0:
+		lo, hi = HistBounds(-index)
+		return -hi, -lo
+	}
+	index = min(index, maxIndex)
+	edge := func(i int32) float64 {
+		return math.Float64frombits(uint64(i-1+firstBits) << (mantissaBits - octaveBits))
+	}
+	return edge(index), edge(index + 1)
+}
+
+// HistValue returns the middle of a bucket, the value that stands for all of
+// it: at most 1/64 (1.6 %) off any of them.
+func HistValue(index int32) float64 {
+	lo, hi := HistBounds(index)
+	return lo + (hi-lo)/2
+}
+
+// Quantile returns the value below or at which the share q of what was
+// observed lies, the nearest rank's bucket's [HistValue]: at most 1.6 % off.
+// buckets are in ascending order of Index. q <= 0 means the least, q >= 1
+// the greatest value. Without observations, or for a q that is NaN, it
+// returns NaN.
+func Quantile(q float64, buckets []bucket.HistBucket) float64 {
+	total := 0.0
+	for _, b := range buckets {
+		total += float64(b.Count)
+	}
+	if total == 0 || q != q {
+		return math.NaN()
+	}
+	rank := min(max(math.Ceil(q*total), 1), total)
+	seen := 0.0
+	for _, b := range buckets {
+		if seen += float64(b.Count); seen >= rank {
+			return HistValue(b.Index)
+		}
+	}
+	return HistValue(buckets[len(buckets)-1].Index)
+}
