@@ -262,21 +262,21 @@ func HashValue(value string) uint64 {
 }
 
 // Count adds v to a counter by name.
-func (r *Registry) Count(name string, v float64, tags ...Tag) { r.Counter(name, tags...).AddFloat(v) }
+func (r *Registry) Count(name string, v float64, tags []Tag) { r.Counter(name, tags...).AddFloat(v) }
 
 // SetGauge sets a gauge by name.
-func (r *Registry) SetGauge(name string, v float64, tags ...Tag) { r.Gauge(name, tags...).Set(v) }
+func (r *Registry) SetGauge(name string, v float64, tags []Tag) { r.Gauge(name, tags...).Set(v) }
 
 // AddGauge adds to a gauge by name.
-func (r *Registry) AddGauge(name string, d float64, tags ...Tag) { r.Gauge(name, tags...).Add(d) }
+func (r *Registry) AddGauge(name string, d float64, tags []Tag) { r.Gauge(name, tags...).Add(d) }
 
 // Observe counts v in a histogram by name.
-func (r *Registry) Observe(name string, v float64, tags ...Tag) {
+func (r *Registry) Observe(name string, v float64, tags []Tag) {
 	r.Histogram(name, tags...).Observe(v)
 }
 
 // AddToSet adds a value to a set by name.
-func (r *Registry) AddToSet(name, value string, tags ...Tag) { r.Set(name, tags...).AddString(value) }
+func (r *Registry) AddToSet(name, value string, tags []Tag) { r.Set(name, tags...).AddString(value) }
 
 // Collect fills b's Counters, Gauges, Histograms and Sets with what came
 // since the last Collect, reusing their memory; with keyframe, b gets all
