@@ -1,0 +1,68 @@
+package alert
+
+import "time"
+
+// Kind is what happened to an alert.
+type Kind string
+
+// What can happen. Told says which of them are for receivers; all of them are
+// for the history.
+const (
+	Began        Kind = "pending"    // in breach, but not yet for long enough
+	Dropped      Kind = "dropped"    // was pending, and is clear
+	Fired        Kind = "fired"      // a new incident fires
+	Rose         Kind = "rose"       // to a higher level
+	Fell         Kind = "fell"       // to a lower level
+	Recovers     Kind = "recovering" // clear, held by keep_firing_for
+	Refired      Kind = "refired"    // in breach again: the same incident goes on
+	Resolved     Kind = "resolved"   // the end
+	WentMissing  Kind = "nodata"     // no data, and the policy says so
+	Troubled     Kind = "trouble"    // the evaluation failed or had no value
+	Untroubled   Kind = "untrouble"  // it has a value again
+	FlapsNow     Kind = "flapping"   // too many changes: told once instead of each
+	FlapsNoMore  Kind = "stable"     // told once; To says how it stands
+	LostPatience Kind = "forgotten"  // was pending before too long a gap
+)
+
+// Told says whether receivers hear of it.
+func (k Kind) Told() bool {
+	switch k {
+	case Fired, Rose, Fell, Resolved, WentMissing, FlapsNow, FlapsNoMore:
+		return true
+	}
+	return false
+}
+
+// Reason is why something happened, if not because of the value alone.
+type Reason string
+
+// The reasons.
+const (
+	ReasonNoData  Reason = "no data"
+	ReasonError   Reason = "evaluation failed"
+	ReasonUnseen  Reason = "never seen"
+	ReasonBack    Reason = "data is back"
+	ReasonRemoved Reason = "monitor removed"
+)
+
+// Event is one thing that happened to an alert.
+type Event struct {
+	Kind     Kind
+	Incident string
+	// From and To are ranks of levels, from 1; 0 is none.
+	From, To int
+	// Level is the name of To, or of From if To is 0.
+	Level  string
+	Reason Reason
+	At     time.Time
+	// Since is when the incident began, FiredAt when it fired.
+	Since, FiredAt time.Time
+	// Value is the one that decided; 0 if there was none (HasValue false).
+	Value    float64
+	HasValue bool
+	// Incomplete says that the value is a partial one, Late that it is of an
+	// earlier tick.
+	Incomplete, Late bool
+	// Flapping says that the change is one of too many and not told by itself.
+	Flapping bool
+}
