@@ -114,4 +114,3 @@ type Answer struct {
 func Query(ctx context.Context, s store.Store, clock *publish.Clock, q window.Query, tick int64) (Answer, error) {
 	return Answer{}, nil
 }
-

@@ -43,6 +43,11 @@ type Config struct {
 	// counted as dropped.
 	MaxBytes int64
 
+	// IdleAfter, if not 0, is how long a counter, histogram or set may do
+	// nothing before it is dropped from memory, until something is recorded
+	// again.
+	IdleAfter time.Duration
+
 	// Notes, if set, returns what the next bucket carries besides samples.
 	// It is called once for each tick, at its end.
 	Notes func() [][]byte
@@ -52,10 +57,10 @@ type Config struct {
 	// OnFlush, if set, is told the outcome of each round trip. It must not
 	// block.
 	OnFlush func(Flushed)
-	// OnLate, if set, is told of each bucket that arrived more than ten
-	// ticks after its end: who reads ticks doesn't look there by itself. It
-	// must not block.
-	OnLate func(Late)
+	// OnLate, if set, is told of buckets that were published for the first
+	// time more than ten ticks after their tick: who reads ticks doesn't look
+	// there by itself. It must not block.
+	OnLate func([]Late)
 	// OnWriter, if set, is told when the writer's id is drawn anew, after a
 	// pause so long that the fleet has forgotten it. It must not block.
 	OnWriter func(store.ID)
@@ -95,45 +100,185 @@ type Stats struct {
 	LastError     error     // nil if the latest flush succeeded
 }
 
-// ErrStopped is returned by [Publisher.Flush] when nothing will be published
-// any more.
-var ErrStopped = errors.New("publish: stopped")
+// Errors of [Publisher.Flush].
+var (
+	ErrStopped = errors.New("publish: stopped")
+	ErrDropped = errors.New("publish: the tick was dropped from a full backlog")
+)
 
 // Publisher closes ticks and publishes them. Make one with [New]. Its methods
-// are safe for concurrent use; Run may be called once.
+// are safe for concurrent use.
 type Publisher struct {
 	cfg    Config
 	traits store.Traits
 	clock  *Clock
 	log    *slog.Logger
+	signal chan struct{} // capacity 1: there is something to send
 
-	mu sync.Mutex // guards the rest
+	stopOnce sync.Once
+	stop     chan struct{} // closed by Final: Run ends
+	running  chan struct{} // capacity 1: full while Run runs, or Final after it
+	finished bool          // guarded by running: the final bucket is published
+
+	closer  closer
+	mu      sync.Mutex // guards what follows; never held over a call to Store
+	ring    ring
+	names   names
+	stats   Stats
+	stepped time.Duration // by how much the clock stepped forward, for noticePause
+	moved   chan struct{} // closed, and replaced, when something was published
+	ready   chan struct{} // closed after the first flush that succeeded
+	ended   bool          // nothing will be published any more
 }
 
 // New returns a Publisher. Nothing happens before [Publisher.Run].
-func New(cfg Config) *Publisher { return &Publisher{cfg: cfg} }
+func New(cfg Config) *Publisher {
+	p := &Publisher{
+		cfg:     cfg,
+		traits:  cfg.Store.Traits(),
+		clock:   cfg.Clock,
+		log:     cfg.Logger,
+		signal:  make(chan struct{}, 1),
+		stop:    make(chan struct{}),
+		running: make(chan struct{}, 1),
+		moved:   make(chan struct{}),
+		ready:   make(chan struct{}),
+	}
+	if p.clock == nil {
+		p.clock = NewClock(p.traits.Tick)
+	}
+	if p.log == nil {
+		p.log = slog.Default()
+	}
+	p.log = p.log.With(slog.String("component", "publish"))
+	if p.cfg.Writer.IsZero() {
+		p.cfg.Writer = store.NewID()
+	}
+	if p.cfg.FlushTimeout <= 0 {
+		p.cfg.FlushTimeout = DefaultFlushTimeout
+	}
+	if p.cfg.MaxBytes <= 0 {
+		p.cfg.MaxBytes = DefaultMaxBytes
+	}
+	p.stats.Writer = p.cfg.Writer
+	p.closer.keyframe = true
+	p.ring = ring{
+		retention:   p.ticks(p.traits.Retention),
+		verifyEvery: p.ticks(verifyEvery),
+		maxBytes:    p.cfg.MaxBytes,
+		keeps:       p.traits.Shared,
+	}
+	return p
+}
+
+// ticks returns how many ticks d lasts, at least one.
+func (p *Publisher) ticks(d time.Duration) int64 {
+	return max(int64(d/p.traits.Tick), 1)
+}
 
 // Run closes and publishes ticks until ctx ends or [Publisher.Final] is
 // called; it returns nil then. It owns one goroutine, which does the round
 // trips, because a tick must close on time while the Store is slow; Run waits
-// for it.
-func (p *Publisher) Run(ctx context.Context) error { return nil }
+// for it. After a panic, of a hook say, it may be called again.
+func (p *Publisher) Run(ctx context.Context) error {
+	p.running <- struct{}{}
+	defer func() { <-p.running }()
+	select {
+	case <-p.stop: // Final came first and closes what is open
+		return nil
+	default:
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		p.send(ctx)
+	}()
+	defer func() { cancel(); <-sent }()
+	p.closeTicks(ctx)
+	return nil
+}
 
 // Flush waits until everything that was recorded before the call is stored:
-// until the open tick has ended and its bucket is published. It returns the
-// tick, up to which a reader finds it all.
-func (p *Publisher) Flush(ctx context.Context) (tick int64, err error) { return 0, nil }
+// until the open tick has ended and its bucket is published. It returns that
+// tick; a reader finds everything up to and with it. It returns ctx's error,
+// [ErrStopped] after Final, or [ErrDropped].
+func (p *Publisher) Flush(ctx context.Context) (tick int64, err error) {
+	p.mu.Lock()
+	seq := p.ring.closed + 1
+	p.mu.Unlock()
+	for {
+		p.mu.Lock()
+		moved, ended := p.moved, p.ended
+		lost, done, tick := p.ring.dropped >= seq, p.ring.published >= seq, p.ring.newest
+		p.mu.Unlock()
+		switch {
+		case lost:
+			return 0, ErrDropped
+		case done:
+			return tick, nil
+		case ended:
+			return 0, ErrStopped
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	}
+}
 
 // Final ends Run, closes the open tick, marks it as the writer's last and
-// publishes it with the whole backlog, trying again until ctx ends. A second
-// call waits for the first. It works without Run as well.
-func (p *Publisher) Final(ctx context.Context) error { return nil }
+// publishes it with the whole backlog, trying again until ctx ends, whose
+// error it returns then. A second call does nothing, once it has succeeded.
+// It works without Run as well.
+func (p *Publisher) Final(ctx context.Context) error {
+	p.stopOnce.Do(func() { close(p.stop) })
+	select {
+	case p.running <- struct{}{}: // Run gives it back soon after stop was closed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-p.running }()
+	if p.finished {
+		return nil
+	}
+	err := p.finish(ctx)
+	p.finished = err == nil
+	p.mu.Lock()
+	p.ended = true
+	p.wake()
+	p.mu.Unlock()
+	return err
+}
+
+// Ready returns a channel that is closed after the first flush that
+// succeeded: the clock is measured and this writer is known then.
+func (p *Publisher) Ready() <-chan struct{} { return p.ready }
 
 // Clock returns the fleet's time.
 func (p *Publisher) Clock() *Clock { return p.clock }
 
 // Writer returns the id under which buckets are closed at present.
-func (p *Publisher) Writer() store.ID { return p.cfg.Writer }
+func (p *Publisher) Writer() store.ID {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.stats.Writer
+}
 
 // Stats returns what happened so far.
-func (p *Publisher) Stats() Stats { return Stats{} }
+func (p *Publisher) Stats() Stats {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.stats
+	s.ClosedTicks, s.PublishedTick = p.ring.closed, p.ring.newest
+	s.Backlog, s.BacklogBytes = len(p.ring.backlog), p.ring.bytes
+	s.DroppedTicks, s.DroppedSeries = p.ring.droppedTicks, p.ring.droppedSeries
+	return s
+}
+
+// wake tells those who wait in Flush to look again. It wants mu held.
+func (p *Publisher) wake() {
+	close(p.moved)
+	p.moved = make(chan struct{})
+}

@@ -1,0 +1,186 @@
+package publish
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/go-batteries/hawkeye/internal/bucket"
+	"github.com/go-batteries/hawkeye/store"
+)
+
+const (
+	// liveTicks is how long a writer is live without a bucket. Ticks that
+	// were slept through are published empty as far back as that.
+	liveTicks = 10
+	// keyframeEvery is how often a bucket names all gauges: on seconds
+	// divisible by it.
+	keyframeEvery = 5 * time.Second
+	// idleEvery is how often idle series are looked for.
+	idleEvery = time.Minute
+)
+
+// closer is the state of the loop that closes ticks. It belongs to Run's
+// goroutine, and to Final's after it; open is guarded by Publisher.mu because
+// the first measurement of the clock moves it.
+type closer struct {
+	open     int64 // the tick that is open; 0 before the first
+	keyframe bool  // the next bucket must name all gauges
+	woke     time.Time
+	swept    int64 // the tick at which idle series were looked for
+	final    bool  // the last tick is closed
+	scratch  bucket.Bucket
+}
+
+// closeTicks closes each tick just after its end until ctx ends or Final
+// wants it to stop. It never waits for the Store.
+func (p *Publisher) closeTicks(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return
+		case <-p.stop:
+			return
+		}
+		open := p.closeDue()
+		timer.Reset(max(p.clock.Until(p.clock.End(open)), 0) + time.Millisecond/4)
+	}
+}
+
+// closeDue closes what has ended, and returns the tick that is open now.
+func (p *Publisher) closeDue() (open int64) {
+	p.noticePause()
+	p.mu.Lock()
+	c, now := &p.closer, p.clock.NowTick()
+	first := c.open == 0
+	due := now > c.open
+	if due && !first {
+		p.fill(max(c.open, now-liveTicks), now-1)
+	}
+	if first {
+		// The hello: from the next tick on, everybody waits for us.
+		p.fill(now-1, now)
+	}
+	if due {
+		c.open = now
+	}
+	open = c.open
+	p.mu.Unlock()
+	if due && !first {
+		p.closeOne(false)
+	}
+	if due {
+		p.kick()
+	}
+	return open
+}
+
+// fill adds empty buckets for the ticks from up to, but without, to: this
+// process slept through them, and says so. What was counted meanwhile is in
+// the tick that follows. It wants mu held.
+func (p *Publisher) fill(from, to int64) {
+	for ; from < to; from++ {
+		p.ring.add(entry{tick: from, writer: p.stats.Writer, data: bucket.Append(nil, &bucket.Bucket{})})
+	}
+}
+
+// closeOne makes a bucket of all that was counted since the last one: that of
+// the tick before the open one or, as the final one, of the open tick itself.
+func (p *Publisher) closeOne(final bool) {
+	c := &p.closer
+	b := &c.scratch
+	p.mu.Lock()
+	tick := p.closing(final)
+	p.mu.Unlock()
+	p.cfg.Registry.Collect(b, c.keyframe || final || p.isKeyframe(tick))
+	c.keyframe, c.final = false, final
+	b.Final, b.Notes = final, nil
+	if p.cfg.Notes != nil {
+		b.Notes = p.cfg.Notes()
+	}
+	e := entry{
+		data:   bucket.Append(nil, b),
+		series: len(b.Counters) + len(b.Gauges) + len(b.Histograms) + len(b.Sets),
+	}
+	p.mu.Lock()
+	before := p.ring.droppedTicks
+	// The number is taken only now: the first measurement of the clock moves
+	// the ticks that were closed before it.
+	e.writer, e.tick = p.stats.Writer, p.closing(final)
+	p.ring.add(e)
+	firstDrop := before == 0 && p.ring.droppedTicks > 0
+	p.mu.Unlock()
+	if firstDrop {
+		p.log.LogAttrs(context.Background(), slog.LevelWarn, "the backlog is full, the oldest ticks are dropped")
+	}
+	if p.cfg.OnClose != nil {
+		p.cfg.OnClose(e.tick, b)
+	}
+	if p.cfg.IdleAfter > 0 && e.tick-c.swept >= p.ticks(idleEvery) {
+		c.swept = e.tick
+		p.cfg.Registry.DropIdle(int(p.ticks(p.cfg.IdleAfter)))
+	}
+}
+
+// closing returns the tick that closeOne closes.
+func (p *Publisher) closing(final bool) int64 {
+	if final {
+		return p.closer.open
+	}
+	return p.closer.open - 1
+}
+
+// isKeyframe says whether a second that is divisible by five begins in the
+// tick.
+func (p *Publisher) isKeyframe(tick int64) bool {
+	w := int64(p.traits.Tick)
+	return floorDiv((tick+1)*w-1, int64(keyframeEvery)) != floorDiv(tick*w-1, int64(keyframeEvery))
+}
+
+// noticePause draws a new id if this process was away for longer than the
+// fleet remembers: it may be the copy of a virtual machine, of which another
+// goes on under the same id.
+func (p *Publisher) noticePause() {
+	now := time.Now()
+	last := p.closer.woke
+	p.closer.woke = now
+	if last.IsZero() {
+		return
+	}
+	p.mu.Lock()
+	stepped := p.stepped
+	p.stepped = 0
+	p.mu.Unlock()
+	// The monotonic clock stands still while a machine sleeps, the wall
+	// clock jumps when it wakes.
+	away := max(now.Sub(last), now.Round(0).Sub(last.Round(0)), stepped)
+	if away > p.traits.Retention {
+		p.redraw(away)
+	}
+}
+
+// redraw gives this writer a new id.
+func (p *Publisher) redraw(away time.Duration) {
+	id := store.NewID()
+	p.mu.Lock()
+	p.stats.Writer = id
+	p.stats.Redrawn++
+	p.mu.Unlock()
+	p.closer.keyframe = true
+	p.log.LogAttrs(context.Background(), slog.LevelWarn, "paused for longer than the fleet remembers, writing under a new id",
+		slog.Duration("away", away), slog.String("writer", id.String()))
+	if p.cfg.OnWriter != nil {
+		p.cfg.OnWriter(id)
+	}
+}
+
+// kick tells the sender that there is something to send.
+func (p *Publisher) kick() {
+	select {
+	case p.signal <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,237 @@
+package publish
+
+import (
+	"slices"
+	"time"
+
+	"github.com/go-batteries/hawkeye/store"
+)
+
+// What one publication carries at most. The rest follows in the next.
+const (
+	batchBuckets = 64
+	batchBytes   = 1 << 20
+	batchChecks  = 256
+)
+
+// Of the buckets that were published, these many are looked for in each
+// round: the newest, which a failover loses first, and some of the others in
+// turn, so that each is looked for about twice a minute at a tick a second.
+const (
+	checkNewest = 2
+	checkOthers = 8
+)
+
+// verifyEvery is how often everything is looked for, at most, because
+// something was lost: a Store that evicts all the time isn't flooded.
+const verifyEvery = 5 * time.Second
+
+// entry is one closed tick.
+type entry struct {
+	seq    int64 // counts closed ticks, from 1
+	tick   int64
+	writer store.ID
+	data   []byte
+	series int  // with samples in it
+	lost   bool // was published, and the Store no longer has it
+}
+
+// ring holds this writer's last minutes: the backlog that isn't published
+// yet, oldest first, and, if the Store can lose data, what was published.
+// Publisher.mu guards it.
+type ring struct {
+	retention   int64 // in ticks
+	verifyEvery int64 // in ticks
+	maxBytes    int64
+	keeps       bool
+
+	backlog []entry
+	kept    []entry
+	bytes   int64
+	sending int // the first of backlog are under way and can't be dropped
+
+	closed    int64 // the latest seq
+	published int64 // the latest seq that is stored; they are stored in order
+	dropped   int64 // the latest seq that was dropped
+	newest    int64 // the newest tick that is stored
+
+	next     int   // where in kept the next check goes on
+	missing  int   // how many of kept are lost
+	suspect  bool  // the Store has lost something, so maybe more
+	verify   int   // how many of kept are still to be checked at once for that
+	verified int64 // the tick at which that was begun
+
+	droppedTicks, droppedSeries int64
+}
+
+// add appends a tick that was closed, and makes room for it.
+func (r *ring) add(e entry) {
+	r.closed++
+	e.seq = r.closed
+	r.backlog = append(r.backlog, e)
+	r.bytes += int64(len(e.data))
+	r.expire(e.tick)
+}
+
+// expire lets go of what is older than the retention at tick now, and of the
+// oldest beyond the bytes.
+func (r *ring) expire(now int64) {
+	// What is about to expire in the Store isn't looked for any more.
+	n, fading := 0, r.retention/20
+	for n < len(r.kept) && (r.kept[n].tick < now-r.retention+fading || r.bytes > r.maxBytes) {
+		r.release(&r.kept[n])
+		n++
+	}
+	r.kept = r.kept[n:]
+	r.next, r.verify = max(r.next-n, 0), min(r.verify, len(r.kept))
+
+	n = r.sending
+	for n < len(r.backlog) && (r.backlog[n].tick < now-r.retention || r.bytes > r.maxBytes) {
+		e := &r.backlog[n]
+		r.dropped = e.seq
+		r.droppedTicks++
+		r.droppedSeries += int64(e.series)
+		r.release(e)
+		n++
+	}
+	r.backlog = slices.Delete(r.backlog, r.sending, n)
+}
+
+func (r *ring) release(e *entry) {
+	r.bytes -= int64(len(e.data))
+	if e.lost {
+		r.missing--
+	}
+	e.data = nil
+}
+
+// renumber moves the ticks of the backlog by shift: they were numbered by
+// this machine's clock, before the Store's was known.
+func (r *ring) renumber(shift int64) {
+	for i := range r.backlog {
+		r.backlog[i].tick += shift
+	}
+}
+
+// take returns what the next publication carries: first what the Store lost,
+// then the backlog, and fills in what it checks. fresh is how many of the
+// buckets are from the backlog; they stay there until settle.
+func (r *ring) take(p *store.Publication) (fresh int) {
+	size := 0
+	add := func(e *entry, buckets, bytes int) bool {
+		if len(p.Buckets) >= buckets || size+len(e.data) > bytes {
+			return false
+		}
+		size += len(e.data)
+		p.Buckets = append(p.Buckets, store.Bucket{Tick: e.tick, Writer: e.writer, Data: e.data})
+		return true
+	}
+	// What was lost gets half of the room, so that it can't hold up what is
+	// new; and a bucket that is too large for its room goes alone.
+	for i := 0; i < len(r.kept) && r.missing > 0; i++ {
+		if e := &r.kept[i]; e.lost && !add(e, batchBuckets/2, max(batchBytes/2, len(e.data))) {
+			break
+		}
+	}
+	for ; fresh < len(r.backlog); fresh++ {
+		e, bytes := &r.backlog[fresh], batchBytes
+		if fresh == 0 {
+			bytes = size + len(e.data)
+		}
+		if !add(e, batchBuckets, max(bytes, batchBytes)) {
+			break
+		}
+	}
+	r.sending = fresh
+	r.check(p)
+	return fresh
+}
+
+// check fills p.Check with ticks of p.Writer.
+func (r *ring) check(p *store.Publication) {
+	n := len(r.kept)
+	if n == 0 {
+		return
+	}
+	others := min(checkOthers, n)
+	if r.verify > 0 {
+		others = min(batchChecks, r.verify)
+	}
+	for range others {
+		r.next %= n
+		r.look(p, r.next)
+		r.next++
+	}
+	r.verify = max(r.verify-others, 0)
+	for i := max(n-checkNewest, 0); i < n; i++ {
+		r.look(p, i)
+	}
+	slices.Sort(p.Check)
+	p.Check = slices.Compact(p.Check)
+}
+
+func (r *ring) look(p *store.Publication, i int) {
+	if e := &r.kept[i]; e.writer == p.Writer && !e.lost {
+		p.Check = append(p.Check, e.tick)
+	}
+}
+
+// settle takes note that a publication was stored: its buckets, of which the
+// last fresh were from the backlog, are there, and missing are not. It
+// returns the entries from the backlog, and how many others were stored
+// again.
+func (r *ring) settle(p *store.Publication, fresh int, missing []int64) (stored []entry, again int) {
+	again = len(p.Buckets) - fresh
+	for i := range again {
+		if j := r.find(p.Buckets[i].Writer, p.Buckets[i].Tick); j >= 0 && r.kept[j].lost {
+			r.kept[j].lost = false
+			r.missing--
+		}
+	}
+	for _, tick := range missing {
+		if j := r.find(p.Writer, tick); j >= 0 && !r.kept[j].lost {
+			r.kept[j].lost = true
+			r.missing++
+		}
+	}
+	r.suspect = r.suspect || len(missing) > 0 && r.verify == 0
+	stored = slices.Clone(r.backlog[:fresh])
+	for i := range stored {
+		r.published = stored[i].seq
+		r.newest = max(r.newest, stored[i].tick)
+	}
+	r.backlog = slices.Delete(r.backlog, 0, fresh)
+	r.sending = 0
+	if r.keeps {
+		r.kept = append(r.kept, stored...)
+	} else {
+		for i := range stored {
+			r.bytes -= int64(len(stored[i].data))
+		}
+	}
+	return stored, again
+}
+
+// find returns where in kept a bucket is, -1 if it isn't. Ticks ascend but
+// where the writer's id was drawn anew, so it is searched from the end.
+func (r *ring) find(writer store.ID, tick int64) int {
+	for i := len(r.kept) - 1; i >= 0; i-- {
+		if e := &r.kept[i]; e.tick == tick && e.writer == writer {
+			return i
+		}
+	}
+	return -1
+}
+
+// verifyAll begins to look for everything, if there is a reason to and the
+// last time is long enough ago, and says whether it did.
+func (r *ring) verifyAll(now int64) bool {
+	if !r.suspect || r.verify > 0 || now-r.verified < r.verifyEvery {
+		return false
+	}
+	r.suspect, r.verify, r.verified = false, len(r.kept), now
+	return true
+}
+
+// busy says that another round is due at once.
+func (r *ring) busy() bool { return len(r.backlog) > 0 || r.missing > 0 || r.verify > 0 }

@@ -1,0 +1,257 @@
+package publish
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/go-batteries/hawkeye/store"
+)
+
+const (
+	minRetry = 50 * time.Millisecond
+	maxRetry = 2 * time.Second
+	// minPace is the shortest pause between rounds that follow each other at
+	// once, so that a Store that came back isn't drowned.
+	minPace = 20 * time.Millisecond
+	// warnEvery is how often a Store that stays away is warned about.
+	warnEvery = time.Minute
+)
+
+// send publishes what was closed, one round trip at a time, until ctx ends.
+func (p *Publisher) send(ctx context.Context) {
+	var warned time.Time
+	for retry := time.Duration(0); ; {
+		if retry == 0 && !p.idle(ctx) {
+			return
+		}
+		more, err := p.flush(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		wait := p.pace()
+		switch {
+		case err != nil:
+			if time.Since(warned) > warnEvery {
+				warned = time.Now()
+				p.log.LogAttrs(ctx, slog.LevelWarn, "publishing to the store fails, ticks are kept", slog.Any("error", err))
+			}
+			retry = min(max(2*retry, minRetry, p.traits.Tick/4), maxRetry)
+			wait = retry/2 + rand.N(retry)
+		case more:
+			retry = wait
+		default:
+			retry = 0
+			continue
+		}
+		if !sleep(ctx, wait) {
+			return
+		}
+	}
+}
+
+// pace is the pause before another round that is due at once.
+func (p *Publisher) pace() time.Duration { return max(minPace, p.traits.Tick/10) }
+
+// idle waits until there is something to send, or returns false when ctx has
+// ended.
+func (p *Publisher) idle(ctx context.Context) bool {
+	select {
+	case <-p.signal:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// flush does one round trip. more says that another is due at once.
+func (p *Publisher) flush(ctx context.Context) (more bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, p.cfg.FlushTimeout)
+	defer cancel()
+	if !p.clock.Measured() {
+		if err := p.measure(ctx); err != nil {
+			p.failed(err)
+			return false, err
+		}
+	}
+	pub, fresh := p.next()
+	sent := time.Now()
+	reply, err := p.publish(ctx, pub)
+	if err != nil {
+		p.failed(err)
+		return false, err
+	}
+	p.observe(reply.Now, sent)
+	return p.stored(&pub, fresh, reply), nil
+}
+
+// next returns what is published next; fresh of its buckets, the last ones,
+// are published for the first time.
+func (p *Publisher) next() (pub store.Publication, fresh int) {
+	now := p.clock.NowTick()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	pub.Writer = p.stats.Writer
+	// Names are published again now and then because nobody can tell when
+	// the Store has lost only them.
+	if p.ring.verifyAll(now) || p.traits.Shared && now-p.names.renewed > p.ring.retention/2 {
+		p.names.again(p.cfg.Registry, now)
+	}
+	pub.Names = p.names.take(p.cfg.Registry)
+	return pub, p.ring.take(&pub)
+}
+
+// observe corrects the clock by the time in a reply.
+func (p *Publisher) observe(now, sent time.Time) {
+	stepped := p.clock.Observe(now, sent, time.Now())
+	if stepped <= 0 {
+		return
+	}
+	p.mu.Lock()
+	p.stepped = max(p.stepped, stepped)
+	p.mu.Unlock()
+	p.log.LogAttrs(context.Background(), slog.LevelWarn, "the clock was behind the store's and stepped forward",
+		slog.Duration("by", stepped))
+}
+
+// measure asks for the Store's time before anything is published. Ticks that
+// were closed by this machine's clock meanwhile get the numbers that they
+// have on the Store's.
+func (p *Publisher) measure(ctx context.Context) error {
+	sent := time.Now()
+	now, err := p.now(ctx)
+	if err != nil {
+		return err
+	}
+	received := time.Now()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.clock.Measured() { // by another user of the clock
+		return nil
+	}
+	before := p.clock.NowTick()
+	p.clock.Observe(now, sent, received)
+	shift := p.clock.NowTick() - before
+	p.ring.renumber(shift)
+	p.closer.open += shift
+	p.kick()
+	return nil
+}
+
+// failed takes note of a round trip without an answer.
+func (p *Publisher) failed(err error) {
+	p.mu.Lock()
+	p.stats.Flushes++
+	p.stats.FailedFlushes++
+	p.stats.LastError = err
+	p.ring.sending = 0
+	tick := p.ring.newest
+	p.mu.Unlock()
+	if p.cfg.OnFlush != nil {
+		p.cfg.OnFlush(Flushed{Tick: tick, Err: err})
+	}
+}
+
+// stored takes note of a round trip that succeeded, and says whether another
+// is due at once.
+func (p *Publisher) stored(pub *store.Publication, fresh int, reply store.PublishReply) (more bool) {
+	p.names.settle(len(pub.Names))
+	for _, clash := range reply.Clashes {
+		p.cfg.Registry.Salt(clash.ID)
+		p.log.LogAttrs(context.Background(), slog.LevelWarn, "two series have the same id, ours gets another",
+			slog.String("series", clash.Text))
+	}
+	now := p.clock.NowTick()
+	p.mu.Lock()
+	healthy := p.ring.missing == 0 && p.ring.verify == 0
+	entries, again := p.ring.settle(pub, fresh, reply.Missing)
+	lost := healthy && len(reply.Missing) > 0
+	p.ring.expire(now)
+	p.stats.Flushes++
+	p.stats.Republished += int64(again)
+	p.stats.Clashes += int64(len(reply.Clashes))
+	p.stats.LastSuccess, p.stats.LastError = time.Now(), nil
+	select {
+	case <-p.ready:
+	default:
+		close(p.ready)
+	}
+	p.wake()
+	tick := p.ring.newest
+	more = p.ring.busy()
+	p.mu.Unlock()
+
+	if lost {
+		p.log.LogAttrs(context.Background(), slog.LevelWarn, "the store has lost what was published, publishing again")
+	}
+	p.tellLate(entries, now)
+	if p.cfg.OnFlush != nil {
+		p.cfg.OnFlush(Flushed{Tick: tick, Reply: reply})
+	}
+	return more || len(p.names.pending) > 0 || len(reply.Clashes) > 0
+}
+
+func (p *Publisher) tellLate(entries []entry, now int64) {
+	if p.cfg.OnLate == nil {
+		return
+	}
+	var late []Late
+	for i := range entries {
+		if e := &entries[i]; e.tick < now-liveTicks {
+			late = append(late, Late{Tick: e.tick, Writer: e.writer})
+		}
+	}
+	if len(late) > 0 {
+		p.cfg.OnLate(late)
+	}
+}
+
+// finish closes the open tick as the last one and publishes everything.
+func (p *Publisher) finish(ctx context.Context) error {
+	if !p.closer.final {
+		p.closeDue()
+		p.closeOne(true)
+	}
+	for {
+		more, err := p.flush(ctx)
+		if err == nil && !more {
+			return nil
+		}
+		if !sleep(ctx, p.pace()) {
+			p.mu.Lock()
+			left := len(p.ring.backlog)
+			p.mu.Unlock()
+			return fmt.Errorf("publish the last %d ticks: %w", left, context.Cause(ctx))
+		}
+	}
+}
+
+// publish calls the Store, whose panic is an error like any other.
+func (p *Publisher) publish(ctx context.Context, pub store.Publication) (reply store.PublishReply, err error) {
+	defer recovered(&err)
+	return p.cfg.Store.Publish(ctx, pub)
+}
+
+func (p *Publisher) now(ctx context.Context) (now time.Time, err error) {
+	defer recovered(&err)
+	return p.cfg.Store.Now(ctx)
+}
+
+func recovered(err *error) {
+	if v := recover(); v != nil {
+		*err = fmt.Errorf("the store panicked: %v", v)
+	}
+}
