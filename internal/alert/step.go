@@ -52,7 +52,7 @@ const AdoptWithin = 5 * time.Second
 // Step judges one evaluation at the time now. It calls newID when an incident
 // begins. It returns the next state and what happened, in order.
 func Step(r *Rule, s State, in Input, now time.Time, newID func() string) (State, []Event) {
-	if in.Status == StatusOK && s.idle() && !r.anyBreached(in.Value) {
+	if in.Status == StatusOK && s.Idle() && !r.anyBreached(in.Value) {
 		return s, nil
 	}
 	m := machine{r: r, s: s, in: in, now: now.Round(0).UTC(), newID: newID}
@@ -85,8 +85,8 @@ func End(s State, reason Reason, now time.Time) (State, []Event) {
 	return State{V: StateVersion}, m.events
 }
 
-// idle says that a clear evaluation can't change anything.
-func (s *State) idle() bool {
+// Idle says that a clear evaluation can't change anything.
+func (s *State) Idle() bool {
 	return s.Phase == Inactive && s.Trouble == "" && s.MissingSince.IsZero() && s.Flap == nil
 }
 
