@@ -113,7 +113,7 @@ func TestParseErrors(t *testing.T) {
 		{"x{{ else }}", "else", "without an if", ""},
 		{"a\nb {{ .count } }}", "}", "unexpected", ""},
 		{"a {{ }} b", "{{", "empty", ""},
-		{"a {{ | }} b", "|", "missing value", ""},
+		{"a {{ | }} b", "|", "unexpected", ""},
 		{"{{ 'a' }}", "'a'", "is no number", ""},
 		{"{{ nil }}", "nil", "", ""},
 		{"{{ (.labels).team }}", ".team", "isn't allowed", ""},
