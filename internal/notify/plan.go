@@ -1,0 +1,84 @@
+package notify
+
+import "time"
+
+// Plan is what to do: everything but Send and Next is one commit.
+type Plan struct {
+	// Send are messages whose rows are claimed by this plan. They may be
+	// sent once the commit was applied.
+	Send []Message
+	// Rows are new or changed. Those that are not live leave the outbox;
+	// [Dead] ones go to the dead letters.
+	Rows    []*Row
+	Threads []*Thread
+	Groups  []*GroupState
+	// Sent are ids that from now on count as sent.
+	Sent    []string
+	History []Entry
+	// Next is when to decide again if nothing changes before; zero is never.
+	Next time.Time
+}
+
+// Empty says whether there is nothing to write.
+func (p *Plan) Empty() bool {
+	return len(p.Rows)+len(p.Threads)+len(p.Groups)+len(p.Sent)+len(p.History) == 0
+}
+
+// Add puts another plan behind p, for one commit. The two must not be about
+// the same alert.
+func (p *Plan) Add(o Plan) {
+	p.Send = append(p.Send, o.Send...)
+	p.Rows = append(p.Rows, o.Rows...)
+	p.Threads = append(p.Threads, o.Threads...)
+	p.Groups = append(p.Groups, o.Groups...)
+	p.Sent = append(p.Sent, o.Sent...)
+	p.History = append(p.History, o.History...)
+	if p.Next.IsZero() || !o.Next.IsZero() && o.Next.Before(p.Next) {
+		p.Next = o.Next
+	}
+}
+
+// Message is one thing to send.
+type Message struct {
+	// ID is the same for each attempt that may have been delivered.
+	ID       string
+	Receiver string
+	// Rows are claimed, in the order in which they are told.
+	Rows []*Row
+	// Over are those of Rows, by id, that fire no more, though no end says so
+	// (version 1, or a receiver that isn't told of ends).
+	Over map[string]bool
+	// Standing are the other alerts of the group that fire and were told.
+	Standing []*Alert
+	// Group is the group the rows are of; GroupBy its names and values.
+	Group   GroupKey
+	GroupBy map[string]string
+	// MaybeRepeat says that an attempt before may have been delivered.
+	MaybeRepeat bool
+	// Recipients, if not empty, are those that are left of the receiver's.
+	Recipients []string
+}
+
+// Entry is a row of the history: something that happened to an alert, a
+// message, or the decision not to send one.
+type Entry struct {
+	At       time.Time `json:"at"`
+	Alert    string    `json:"alert,omitempty"`
+	Incident string    `json:"incident,omitempty"`
+	Receiver string    `json:"receiver,omitempty"`
+	Row      string    `json:"row,omitempty"`
+	// What is a kind of event, of a row, or one of the What constants.
+	What   string `json:"what"`
+	Level  string `json:"level,omitempty"`
+	Reason string `json:"reason,omitempty"`
+	Value  Number `json:"value,omitempty"`
+}
+
+// What the history knows besides the kinds of [alert.Event].
+const (
+	WhatTold     = "told"
+	WhatNotTold  = "not told"
+	WhatRetry    = "failed, to be tried again"
+	WhatDead     = "failed for good"
+	WhatTakeover = "taken over"
+)

@@ -1,0 +1,168 @@
+// Package notify decides whom to tell what, and when. It is pure: a [View] of
+// the ledger and the time give a [Plan], which names the messages to send
+// now, what to write, and when to look again. The agent calls [OnEvents] when
+// it commits what an evaluation brought; the notifier calls [Decide], sends
+// what it claimed, and reports the result to [Settle]. Each Plan is written
+// in one commit, or not at all.
+package notify
+
+import (
+	"slices"
+	"strconv"
+	"time"
+)
+
+// RecordVersion is the format of the records of this package as JSON.
+const RecordVersion = 1
+
+// Row is one thing that one receiver is to be told: a record of the outbox.
+type Row struct {
+	V int `json:"v"`
+	// ID is incident, level, sequence and receiver; see [RowID].
+	ID       string `json:"id"`
+	Incident string `json:"incident"`
+	// Alert is the key of the alert, Monitor that of its monitor. Both are
+	// empty for what hawkeye says about itself.
+	Alert    string `json:"alert,omitempty"`
+	Monitor  string `json:"monitor,omitempty"`
+	Receiver string `json:"receiver"`
+	// Seq orders the rows of an incident and receiver, from 1.
+	Seq  int     `json:"seq"`
+	Kind RowKind `json:"kind"`
+	// Rank is the level it is about, from 1; for an end that which ended.
+	Rank    int       `json:"rank,omitempty"`
+	Created time.Time `json:"created"`
+
+	// Breaches is how many breaches the row stands for (version 1).
+	Breaches int `json:"breaches,omitempty"`
+	// Both says that an end also tells of the firing, which wasn't told.
+	Both bool `json:"both,omitempty"`
+	// Told, on an end, says that something of the incident was told, or may
+	// have been, so that the end must be.
+	Told bool `json:"told,omitempty"`
+	// Escalated says that nobody acknowledged in time.
+	Escalated bool `json:"escalated,omitempty"`
+	// Also are the ids of rows that were merged into this one.
+	Also []string `json:"also,omitempty"`
+	// Undelivered is what a message to a fallback is about.
+	Undelivered *Undelivered `json:"undelivered,omitempty"`
+
+	Attempts    int       `json:"attempts,omitempty"`
+	NextAttempt time.Time `json:"next_attempt,omitzero"`
+	LastError   string    `json:"last_error,omitempty"`
+	// Uncertain says that the outcome of an attempt is unknown, so that the
+	// next one may be a repeat.
+	Uncertain bool `json:"uncertain,omitempty"`
+	// Batch is the message that the row is bound to, because it may have
+	// been delivered, or was delivered in part.
+	Batch string `json:"batch,omitempty"`
+	// Recipients, if not empty, are those that are left of the receiver's.
+	Recipients []string `json:"recipients,omitempty"`
+
+	// Held is the reason for not telling that was written last; Muted says
+	// that it is a silence, a mute time or an inhibition.
+	Held  string `json:"held,omitempty"`
+	Muted bool   `json:"muted,omitempty"`
+	// Claim is set while a writer sends it.
+	Claim *Claim `json:"claim,omitempty"`
+
+	// Outcome is empty while the row is queued or claimed.
+	Outcome Outcome   `json:"outcome,omitempty"`
+	Reason  string    `json:"reason,omitempty"`
+	Settled time.Time `json:"settled,omitzero"`
+
+	Snapshot Snapshot `json:"snapshot"`
+}
+
+// RowID makes the id of a row, and so of the message that it becomes.
+func RowID(incident, level string, seq int, receiver string) string {
+	return incident + "." + level + "." + strconv.Itoa(seq) + "." + receiver
+}
+
+// Live says whether the row is yet to be told.
+func (r *Row) Live() bool { return r.Outcome == "" }
+
+// State returns "queued", "claimed" or the outcome, for pages and tools.
+func (r *Row) State() string {
+	switch {
+	case !r.Live():
+		return string(r.Outcome)
+	case r.Claim != nil:
+		return "claimed"
+	default:
+		return "queued"
+	}
+}
+
+// Opens says whether the row tells of something that has to have an end.
+func (r *Row) Opens() bool { return r.Kind.opens() }
+
+// Ends says whether the row tells that the incident is over.
+func (r *Row) Ends() bool {
+	return r.Kind == Resolved || r.Kind == Stable && r.Rank == 0
+}
+
+func (r *Row) clone() *Row {
+	c := *r
+	c.Also = slices.Clone(r.Also)
+	return &c
+}
+
+// RowKind is what a row tells.
+type RowKind string
+
+// What a row can tell.
+const (
+	Firing      RowKind = "firing"
+	Rise        RowKind = "rise"
+	Fall        RowKind = "fall"
+	Repeat      RowKind = "repeat"
+	Missing     RowKind = "nodata"
+	Resolved    RowKind = "resolved"
+	Flapping    RowKind = "flapping"
+	Stable      RowKind = "stable"
+	Undelivers  RowKind = "undelivered" // to a fallback: somebody else couldn't be told
+	Blind       RowKind = "blind"       // a replica evaluates its own counts only
+	BlindOver   RowKind = "blind-over"
+	Overflowing RowKind = "overflow" // a monitor has more groups than it keeps
+)
+
+func (k RowKind) opens() bool {
+	switch k {
+	case Firing, Rise, Fall, Repeat, Missing, Flapping, Undelivers:
+		return true
+	}
+	return false
+}
+
+// Outcome is how a row ended.
+type Outcome string
+
+// How a row can end.
+const (
+	Sent    Outcome = "sent"
+	Dead    Outcome = "dead"    // failed for good: a dead letter
+	Dropped Outcome = "dropped" // not told, for Reason
+	Merged  Outcome = "merged"  // told by another row
+)
+
+// Claim is a writer's right to send a row. It outlasts the deadline of the
+// send. How long it stands is measured by the observers' own clocks.
+type Claim struct {
+	Writer  string        `json:"writer"`
+	Message string        `json:"message"`
+	At      time.Time     `json:"at"`
+	Length  time.Duration `json:"length"`
+}
+
+// Undelivered is a message that failed for good.
+type Undelivered struct {
+	Row        string   `json:"row"`
+	Receiver   string   `json:"receiver"`
+	Kind       RowKind  `json:"kind"`
+	Recipients []string `json:"recipients,omitempty"`
+	Error      string   `json:"error"`
+	// Via are the receivers that were tried, so that fallbacks don't go
+	// round in circles.
+	Via []string `json:"via,omitempty"`
+}

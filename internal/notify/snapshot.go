@@ -1,0 +1,78 @@
+package notify
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+)
+
+// Snapshot is what a message is rendered from: the alert as it stood when
+// there was something to tell.
+type Snapshot struct {
+	// Name is the monitor's, as silences and people know it.
+	Name        string            `json:"name,omitempty"`
+	Metric      string            `json:"metric,omitempty"`
+	Description string            `json:"description,omitempty"`
+	Service     string            `json:"service,omitempty"`
+	Environment string            `json:"environment,omitempty"`
+	Level       string            `json:"level,omitempty"`
+	Op          string            `json:"op,omitempty"`
+	Threshold   Number            `json:"threshold"`
+	Value       Number            `json:"value"`
+	HasValue    bool              `json:"has_value,omitempty"`
+	Incomplete  bool              `json:"incomplete,omitempty"`
+	Late        bool              `json:"late,omitempty"`
+	Window      time.Duration     `json:"window,omitempty"`
+	Unit        string            `json:"unit,omitempty"`
+	Reason      string            `json:"reason,omitempty"`
+	Tags        map[string]string `json:"tags,omitempty"`
+	Labels      map[string]string `json:"labels,omitempty"`
+	Runbook     string            `json:"runbook,omitempty"`
+	Dashboard   string            `json:"dashboard,omitempty"`
+	// Since is when it fired; At is when this was so.
+	Since time.Time `json:"since,omitzero"`
+	At    time.Time `json:"at,omitzero"`
+}
+
+// Label returns what matchers and groups see under a name: "monitor",
+// "level", a tag or a label. What is missing is empty.
+func (s *Snapshot) Label(name string) string {
+	switch name {
+	case "monitor":
+		return s.Name
+	case "level":
+		return s.Level
+	}
+	if v, ok := s.Tags[name]; ok {
+		return v
+	}
+	return s.Labels[name]
+}
+
+// Number is a float64 whose JSON also knows NaN and the infinities.
+type Number float64
+
+// MarshalJSON writes a number, or a text for what JSON has no number for.
+func (n Number) MarshalJSON() ([]byte, error) {
+	f := float64(n)
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return strconv.AppendQuote(nil, strconv.FormatFloat(f, 'g', -1, 64)), nil
+	}
+	return json.Marshal(f)
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (n *Number) UnmarshalJSON(data []byte) error {
+	text := string(data)
+	if unquoted, err := strconv.Unquote(text); err == nil {
+		text = unquoted
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return fmt.Errorf("decode number %.40q: %w", data, err)
+	}
+	*n = Number(f)
+	return nil
+}

@@ -1,0 +1,202 @@
+package notify
+
+import (
+	"time"
+
+	"github.com/go-batteries/hawkeye/internal/alert"
+	"github.com/go-batteries/hawkeye/internal/matcher"
+)
+
+// View is what decisions are made from: the ledger as one replica sees it,
+// its configuration, and what only the replica knows. It is for one
+// goroutine, and not changed once it was used; plans never alias it.
+type View struct {
+	// Rows are the live rows; others are ignored.
+	Rows []*Row
+	// Alerts are those that fire for their receivers ([alert.Phase.Told]),
+	// by key. Others may be left out.
+	Alerts map[string]*Alert
+	// Threads, Groups, Silences and Acks are the ledger's records. Acks are
+	// by incident.
+	Threads  map[ThreadKey]*Thread
+	Groups   map[GroupKey]*GroupState
+	Silences []*Silence
+	Acks     map[string]*Ack
+	// Sent says whether a row of this id is known to be sent. nil: none is.
+	Sent func(id string) bool
+
+	Config *Config
+
+	// Self is the writer that claims.
+	Self string
+	// Lapsed says whether a claim may be taken over: it was seen unchanged
+	// for its whole length, or its writer is gone. nil: none may.
+	Lapsed func(*Row) bool
+	// Capacity is how many more messages a receiver may be sent at a time.
+	// nil: any number.
+	Capacity func(receiver string) int
+	// HoldUntil keeps everything back: after a start, until all was
+	// evaluated once.
+	HoldUntil time.Time
+
+	index *index
+}
+
+// Config is the part of the configuration that decides who is told.
+type Config struct {
+	Receivers map[string]*Receiver
+	// Monitors are by the key that rows and alerts call Monitor.
+	Monitors map[string]*Routing
+	Inhibit  []Inhibit
+	// MuteTimes are by name.
+	MuteTimes map[string]MuteTime
+	Retry     Retry
+}
+
+// Receiver is somebody to tell.
+type Receiver struct {
+	Name string
+	// Group puts rows together into messages. The zero value makes a
+	// message of each incident, at once.
+	Group Group
+	// SkipResolved leaves out the end.
+	SkipResolved bool
+	// Fallback is told when this one fails for good.
+	Fallback string
+}
+
+// Group is how rows become messages.
+type Group struct {
+	// By are the names whose values ([Snapshot.Label]) make a group.
+	By []string
+	// Wait is how long a first message waits for more.
+	Wait time.Duration
+	// Interval is the least time between two messages of a group.
+	Interval time.Duration
+}
+
+func (g *Group) on() bool { return len(g.By) > 0 || g.Wait > 0 || g.Interval > 0 }
+
+// Routing is whom a monitor tells.
+type Routing struct {
+	// Levels are mildest first, as in the rule.
+	Levels    []LevelRoute
+	MuteTimes []string
+	// RunEvery, if not 0, gives the monitor version-1 manners: a receiver
+	// hears of it at most every RunEvery, each RunEvery while it fires, of
+	// all breaches in between in one message, and of no end.
+	RunEvery time.Duration
+}
+
+// LevelRoute is whom a level tells.
+type LevelRoute struct {
+	Name      string
+	Threshold float64
+	Receivers []string
+	// Repeat is the time between messages while it lasts; 0 is never.
+	Repeat   time.Duration
+	Escalate []Escalation
+}
+
+// Escalation tells more receivers of what has fired for After without an ack.
+type Escalation struct {
+	After     time.Duration
+	Receivers []string
+}
+
+// Inhibit keeps back what matches Target while something that matches Source
+// fires and agrees with it in Equal.
+type Inhibit struct {
+	Source, Target []*matcher.Matcher
+	Equal          []string
+}
+
+// MuteTime is a recurring time in which nothing is told.
+type MuteTime interface {
+	Contains(t time.Time) bool
+}
+
+// Alert is how an alert stands.
+type Alert struct {
+	Key, Monitor string
+	Incident     string
+	Phase        alert.Phase
+	Rank         int
+	FiredAt      time.Time
+	LevelAt      time.Time
+	Flapping     bool
+	// Snapshot is what a repeat says.
+	Snapshot Snapshot
+}
+
+// NewAlert fills an Alert from a state; the caller adds the Snapshot.
+func NewAlert(key, monitor string, s *alert.State) Alert {
+	return Alert{
+		Key: key, Monitor: monitor, Incident: s.Incident, Phase: s.Phase, Rank: s.Rank,
+		FiredAt: s.FiredAt, LevelAt: s.LevelAt, Flapping: s.Flapping(),
+	}
+}
+
+// ThreadKey names a [Thread].
+type ThreadKey struct{ Alert, Receiver string }
+
+// Thread is what one receiver knows of one alert: a record of the ledger.
+type Thread struct {
+	V        int    `json:"v"`
+	Alert    string `json:"alert"`
+	Receiver string `json:"receiver"`
+	// Incident is the latest that it has to do with; what follows is about
+	// it, but for the times.
+	Incident string    `json:"incident"`
+	FiredAt  time.Time `json:"fired_at,omitzero"`
+	// Seq is that of its latest row, Rank the level that it says.
+	Seq  int `json:"seq"`
+	Rank int `json:"rank,omitempty"`
+	// Told says that something was told or may have been; ToldRank is the
+	// level of which.
+	Told     bool `json:"told,omitempty"`
+	ToldRank int  `json:"told_rank,omitempty"`
+	// Over says that the incident has ended, and its end is queued if due.
+	Over bool `json:"over,omitempty"`
+	// ToldAt is when a message about the alert was last delivered, TriedAt
+	// when one was delivered or failed for good.
+	ToldAt  time.Time `json:"told_at,omitzero"`
+	TriedAt time.Time `json:"tried_at,omitzero"`
+	// Muted is what keeps it from hearing more, Held the reason for that.
+	Muted *Mute  `json:"muted,omitempty"`
+	Held  string `json:"held,omitempty"`
+}
+
+// Key returns what the thread is found by.
+func (t *Thread) Key() ThreadKey { return ThreadKey{t.Alert, t.Receiver} }
+
+// GroupKey names a group of a receiver: Values are those of its By.
+type GroupKey struct{ Receiver, Values string }
+
+// GroupState is when a group was last told: a record of the ledger.
+type GroupState struct {
+	V        int       `json:"v"`
+	Receiver string    `json:"receiver"`
+	Values   string    `json:"values"`
+	SentAt   time.Time `json:"sent_at"`
+}
+
+// Key returns what the state is found by.
+func (g *GroupState) Key() GroupKey { return GroupKey{g.Receiver, g.Values} }
+
+// Ack says that somebody looks after an incident. Until it expires, repeats
+// and escalation stop.
+type Ack struct {
+	V        int       `json:"v"`
+	Incident string    `json:"incident"`
+	Author   string    `json:"author"`
+	Comment  string    `json:"comment,omitempty"`
+	At       time.Time `json:"at"`
+	// Until is when it expires; zero is never.
+	Until time.Time `json:"until,omitzero"`
+}
+
+// Holds says whether the ack is in force.
+func (a *Ack) Holds(now time.Time) bool {
+	return a != nil && !now.Before(a.At) && (a.Until.IsZero() || now.Before(a.Until))
+}
