@@ -1,0 +1,108 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	// maxCalls bounds the calls under way, and so the connections that we
+	// take from the pool and the goroutines that a stalled server can hold.
+	maxCalls = 16
+	// reloadEvery spaces out the questions for a Cluster's topology.
+	reloadEvery = time.Second
+)
+
+// call runs f and honours ctx: a go-redis client without
+// ContextTimeoutEnabled goes on waiting for a stalled server when ctx has
+// ended, so f is left to end by the client's timeouts. f must use nothing that
+// the caller may change after call returns.
+func call[T any](ctx context.Context, s *Store, op string, f func(context.Context) (T, error)) (T, error) {
+	var none T
+	if s.invalid != nil {
+		return none, s.invalid
+	}
+	select {
+	case s.calls <- struct{}{}:
+	case <-ctx.Done():
+		return none, fmt.Errorf("%s: %w", op, ctx.Err())
+	}
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		var r result
+		defer func() {
+			if p := recover(); p != nil {
+				r.err = fmt.Errorf("redis client panicked: %v", p)
+			}
+			<-s.calls
+			done <- r
+		}()
+		r.value, r.err = f(ctx)
+	}()
+	var r result
+	select {
+	case r = <-done:
+	case <-ctx.Done():
+		select {
+		case r = <-done: // both were ready
+		default:
+			s.stats.abandoned.Add(1)
+			r.err = ctx.Err()
+		}
+	}
+	if r.err == nil {
+		return r.value, nil
+	}
+	s.reload(ctx, r.err)
+	return none, fmt.Errorf("%s: %w", op, r.err)
+}
+
+// exec sends a pipeline. That a key isn't there or isn't ours is left to the
+// caller; every other error means that nothing can be told from the answers.
+func (s *Store) exec(ctx context.Context, op string, pipe redis.Pipeliner) error {
+	_, err := call(ctx, s, op, func(ctx context.Context) (struct{}, error) {
+		cmds, err := pipe.Exec(ctx)
+		if err == nil || len(cmds) == 0 {
+			return struct{}{}, err
+		}
+		for _, cmd := range cmds {
+			if err := cmd.Err(); err != nil && err != redis.Nil && !isWrongType(err) {
+				return struct{}{}, err
+			}
+		}
+		return struct{}{}, nil
+	})
+	return err
+}
+
+// isReply says that err is the server's answer and not a lack of one.
+func isReply(err error) bool {
+	var reply redis.Error
+	return errors.As(err, &reply)
+}
+
+// isWrongType says that a key holds something else than we keep there.
+func isWrongType(err error) bool { return redis.HasErrorPrefix(err, "WRONGTYPE") }
+
+// reload makes a ClusterClient look for the master anew when one can't be
+// reached; by itself it would keep to the topology that it knows
+// (go-redis issue 3979).
+func (s *Store) reload(ctx context.Context, err error) {
+	if isReply(err) && !strings.HasPrefix(err.Error(), "CLUSTERDOWN") || errors.Is(err, context.Canceled) {
+		return
+	}
+	cluster, ok := s.client.(interface{ ReloadState(context.Context) })
+	if ok && every(&s.lastReload, reloadEvery) {
+		s.stats.reloads.Add(1)
+		cluster.ReloadState(context.WithoutCancel(ctx))
+	}
+}

@@ -1,0 +1,66 @@
+package redisstore
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/go-batteries/hawkeye/store"
+)
+
+// keys builds every key of a Store; nothing else does.
+type keys struct {
+	// fine and coarse begin the keys of buckets. They have no hash tag, so
+	// that ticks spread over a Cluster. The width is a part of fine: replicas
+	// that disagree about it must not add up different spans of time.
+	fine, coarse string
+	// names is the hash of the texts of all series.
+	names string
+	// ledger is the hash of the ledger. Its hash tag lets a script use it
+	// together with a staging key.
+	ledger string
+}
+
+func newKeys(prefix string, tick time.Duration) keys {
+	return keys{
+		fine:   fmt.Sprintf("%s:b:%dms:", prefix, tick.Milliseconds()),
+		coarse: prefix + ":b:",
+		names:  prefix + ":names",
+		ledger: fmt.Sprintf("%s:{%s:ledger}", prefix, prefix),
+	}
+}
+
+// bucket is the key of a tick: "hawkeye:b:1000ms:1753900000", or with the name
+// of a coarse tier "hawkeye:b:1m0s:29231666".
+func (k keys) bucket(tier store.Tier, tick int64) string {
+	head := k.fine
+	if tier != store.TierFine {
+		head = k.coarse + tier.Width().String() + ":"
+	}
+	return head + strconv.FormatInt(tick, 10)
+}
+
+// staging is where an offer is collected before it becomes the ledger.
+func (k keys) staging(offer store.ID) string {
+	return k.ledger + ":offer:" + offer.String()
+}
+
+// Fields of the names hash: the id of a series as 16 hexadecimal digits, and
+// one that isn't.
+const nameMark = "mark" // "<tick in ms> <random id>", drawn when the hash was made
+
+func nameField(id uint64) string { return fmt.Sprintf("%016x", id) }
+
+// Fields of the ledger hash. "l:<rev>" is the log, read and written by the
+// scripts alone: the commit's id and the keys that it touched; "c:<commit>" is
+// the revision of a commit in the log.
+const (
+	fieldVersion = "v"
+	fieldEpoch   = "epoch"
+	fieldRev     = "rev"
+	fieldCommit  = "commit"
+	recordPrefix = "r:"
+	logPrefix    = "l:"
+
+	ledgerVersion = "1"
+)

@@ -1,0 +1,9 @@
+-- status reads the store's time and where the ledger stands. Time is read
+-- beside the ledger, so that a Cluster has one clock and not one a master.
+-- KEYS[1] ledger
+-- Returns {seconds, microseconds, head}; the first two are false where TIME is
+-- denied, head is {v, epoch, rev, commit} or the text of an error.
+local t = redis.pcall('TIME')
+local h = redis.pcall('HMGET', KEYS[1], 'v', 'epoch', 'rev', 'commit')
+if h.err then h = h.err end
+return {t[1] or false, t[2] or false, h}
