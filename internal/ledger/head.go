@@ -1,0 +1,36 @@
+package ledger
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/go-batteries/hawkeye/store"
+)
+
+// HeadKey is the record that every evaluation replaces: the watermark. It is
+// the lease as well: whoever wrote it last evaluates, until it wasn't
+// replaced for a lease's length.
+const HeadKey = "head"
+
+// Head is how far evaluation has come, and by whom.
+type Head struct {
+	// Tick is the newest tick that was evaluated.
+	Tick int64 `json:"tick"`
+	// Writer evaluates. Zero if it has given up its place.
+	Writer store.ID `json:"writer"`
+	// Config is the hash of the configuration that was evaluated.
+	Config string `json:"config,omitempty"`
+}
+
+// Head returns the watermark, false if there is none, and the commit that
+// wrote it.
+func (m *Mirror) Head() (h Head, commit store.ID, ok bool, err error) {
+	r, ok := m.Get(HeadKey)
+	if !ok {
+		return Head{}, store.ID{}, false, nil
+	}
+	if err := json.Unmarshal(r.Value, &h); err != nil {
+		return Head{}, r.Commit, true, fmt.Errorf("read ledger record %q: %w", HeadKey, err)
+	}
+	return h, r.Commit, true, nil
+}

@@ -1,0 +1,107 @@
+package hawkeye
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"runtime/pprof"
+	"sync"
+	"time"
+)
+
+// A restarted component waits between these, doubling.
+const (
+	minRestartDelay = 100 * time.Millisecond
+	maxRestartDelay = 10 * time.Second
+)
+
+// supervisor runs the components, each in a goroutine of its own with a label
+// for profiles, and starts one again that failed or panicked: a mistake of
+// ours must not end in the host.
+type supervisor struct {
+	logger   *slog.Logger
+	mu       sync.Mutex // guards restarts
+	restarts map[string]int
+}
+
+// component is a running part. Its stop ends it and waits.
+type component struct {
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+// start runs a component until its context ends.
+func (s *supervisor) start(name string, run func(ctx context.Context) error) *component {
+	ctx, cancel := context.WithCancel(context.Background()) // ends in stop: it must outlive the ctx of Start
+	c := &component{cancel: cancel, done: make(chan struct{})}
+	go func() {
+		defer close(c.done)
+		pprof.Do(ctx, pprof.Labels("hawkeye", name), func(ctx context.Context) { s.supervise(ctx, name, run) })
+	}()
+	return c
+}
+
+func (s *supervisor) supervise(ctx context.Context, name string, run func(ctx context.Context) error) {
+	delay := minRestartDelay
+	for {
+		began := time.Now()
+		err := guarded(ctx, run)
+		if ctx.Err() != nil {
+			return
+		}
+		if time.Since(began) > time.Minute {
+			delay = minRestartDelay
+		}
+		s.mu.Lock()
+		s.restarts[name]++
+		s.mu.Unlock()
+		s.logger.LogAttrs(ctx, slog.LevelError, "component failed, starting it again",
+			slog.String("component", name), slog.Any("error", err), slog.Duration("in", delay))
+		select {
+		case <-time.After(delay):
+		case <-ctx.Done():
+			return
+		}
+		delay = min(2*delay, maxRestartDelay)
+	}
+}
+
+// restarted returns how often each component was started again.
+func (s *supervisor) restarted() map[string]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make(map[string]int, len(s.restarts))
+	for name, n := range s.restarts {
+		all[name] = n
+	}
+	return all
+}
+
+// guarded turns a panic of run into an error with its stack.
+func guarded(ctx context.Context, run func(ctx context.Context) error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	if err = run(ctx); err == nil {
+		err = errors.New("ended without being asked to")
+	}
+	return err
+}
+
+// stop ends the component and waits for it until ctx ends.
+func (c *component) stop(ctx context.Context) error {
+	if c == nil {
+		return nil
+	}
+	c.cancel()
+	select {
+	case <-c.done:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

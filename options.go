@@ -1,0 +1,289 @@
+package hawkeye
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/go-batteries/hawkeye/store"
+)
+
+// Defaults of the options of the same name.
+const (
+	DefaultStartTimeout    = 2 * time.Second
+	DefaultShutdownTimeout = 10 * time.Second
+	DefaultSendTimeout     = 30 * time.Second
+)
+
+// Store is where what is counted and decided lies; see package store for its
+// contract, store/memstore for the default and store/redisstore for a fleet.
+type Store = store.Store
+
+// Option changes what [New] makes. Options only record: New looks at all of
+// them together, so their order doesn't matter, and reports every mistake at
+// once.
+type Option interface{ apply(*config) }
+
+type optionFunc func(*config)
+
+func (f optionFunc) apply(c *config) { f(c) }
+
+// Limits bound what hawkeye takes in. A zero field means its default.
+type Limits struct {
+	// MaxSeries is how many series (name and tags) this process keeps;
+	// default 10,000. What comes beyond goes to one overflow series a name.
+	MaxSeries int
+	// MaxTags is how many tags a series may have; default 64.
+	MaxTags int
+	// MaxLineBytes is the longest statsd line; default 8 KiB.
+	MaxLineBytes int
+	// MaxFrameBytes is the longest frame or JSON-RPC request; default 1 MiB.
+	MaxFrameBytes int
+	// MaxConnections is how many connections the socket serves; default
+	// 1,024. More are accepted and closed at once.
+	MaxConnections int
+	// FrameTimeout is the time to finish a line, frame or request that was
+	// begun; default 5 s.
+	FrameTimeout time.Duration
+	// MaxAbandonedSends is how many Sends that ignore their ctx may be
+	// outstanding for a receiver before its further messages wait;
+	// default 3.
+	MaxAbandonedSends int
+}
+
+// config is what the options wrote down. Nothing in it is looked at before
+// validate.
+type config struct {
+	service, environment string
+	files                []string
+	monitors             []Monitor
+	mailer               MailingService
+	sender               string
+	store                Store
+	storeSet             bool
+	socket               string
+	noSocket             bool
+	datagram             string
+	socketMode           fs.FileMode
+	peers                []int
+	anyPeer              bool
+	gaugeDelta           bool
+	logger               *slog.Logger
+	limits               Limits
+	startTimeout         time.Duration
+	shutdownTimeout      time.Duration
+	sendTimeout          time.Duration
+	requireStore         bool
+	noServer             bool
+	noAgent              bool
+	noNotifier           bool
+	route                func(*http.Request) string
+	problems             []error
+}
+
+// WithService names what is watched: both go into every message. The service
+// also names the default socket. Default: the name of the executable, and no
+// environment.
+func WithService(name, environment string) Option {
+	return optionFunc(func(c *config) { c.service, c.environment = name, environment })
+}
+
+// WithConfigFile adds files of monitors (see docs/monitors.md). They are read
+// by [New]. Several files, and monitors given by [WithMonitors], make a union;
+// the same name twice is an error that names both places.
+func WithConfigFile(paths ...string) Option {
+	return optionFunc(func(c *config) { c.files = append(c.files, paths...) })
+}
+
+// WithMonitors adds monitors from code; see [WithConfigFile].
+func WithMonitors(monitors ...Monitor) Option {
+	return optionFunc(func(c *config) { c.monitors = append(c.monitors, monitors...) })
+}
+
+// WithMailer sets who carries mail. Default: the whole mail goes to the log,
+// and Start warns that it does.
+func WithMailer(m MailingService) Option {
+	return optionFunc(func(c *config) {
+		if m == nil {
+			c.problem("WithMailer", "want a MailingService, got nil")
+		}
+		c.mailer = m
+	})
+}
+
+// WithSender sets the sender of mails, unless a configuration file has its
+// own `from`. Default: empty, which leaves it to the MailingService.
+func WithSender(address string) Option {
+	return optionFunc(func(c *config) { c.sender = address })
+}
+
+// WithStore sets where counts and decisions lie. It stays the caller's:
+// Shutdown doesn't close it. Default: memory.
+func WithStore(s Store) Option {
+	return optionFunc(func(c *config) {
+		if s == nil {
+			c.problem("WithStore", "want a Store, got nil")
+		}
+		c.store, c.storeSet = s, true
+	})
+}
+
+// WithSocket sets the path of the metric server's stream socket. Then a path
+// that can't be bound is an error of Start. Default: [DefaultSocket] of the
+// service, and if another live process holds that, a warning, and it is tried
+// again in the background.
+func WithSocket(path string) Option {
+	return optionFunc(func(c *config) {
+		if path == "" {
+			c.problem("WithSocket", "want a path, got none; WithoutSocket turns the socket off")
+		}
+		c.socket = path
+	})
+}
+
+// WithoutSocket turns the metric server off; what this process counts itself
+// is not affected.
+func WithoutSocket() Option { return optionFunc(func(c *config) { c.noSocket = true }) }
+
+// WithDatagramSocket adds a Unix datagram socket for statsd clients that only
+// speak datagrams. Default: none.
+func WithDatagramSocket(path string) Option {
+	return optionFunc(func(c *config) { c.datagram = path })
+}
+
+// WithSocketMode sets the permission bits of the socket files. Default 0600.
+// The directory of the default path stays 0700 whatever the mode is.
+func WithSocketMode(mode fs.FileMode) Option {
+	return optionFunc(func(c *config) {
+		if mode&^fs.ModePerm != 0 || mode&0o600 != 0o600 {
+			c.problem("WithSocketMode", fmt.Sprintf("want permission bits with at least 0600, got %#o", uint32(mode)))
+		}
+		c.socketMode = mode
+	})
+}
+
+// WithPeers sets which users may connect, by user id, where the system tells
+// (Linux). Default: the process's own and root. No uid at all lets everybody
+// in whom the file's mode lets in.
+func WithPeers(uids ...int) Option {
+	return optionFunc(func(c *config) { c.peers, c.anyPeer = uids, len(uids) == 0 })
+}
+
+// WithGaugeDelta makes a signed gauge on the wire ("g:-10|g") a change, as
+// Etsy's statsd has it. Default: it sets the value, as DogStatsD has it.
+func WithGaugeDelta() Option { return optionFunc(func(c *config) { c.gaugeDelta = true }) }
+
+// WithLogger sets the logger. Default: [slog.Default] at the time of New.
+func WithLogger(l *slog.Logger) Option {
+	return optionFunc(func(c *config) {
+		if l == nil {
+			c.problem("WithLogger", "want a logger, got nil; slog.New(slog.DiscardHandler) is silent")
+		}
+		c.logger = l
+	})
+}
+
+// WithLimits sets the bounds of what is taken in.
+func WithLimits(l Limits) Option { return optionFunc(func(c *config) { c.limits = l }) }
+
+// WithStartTimeout sets how long Start waits for the Store before it warns
+// and goes on without. Default [DefaultStartTimeout].
+func WithStartTimeout(d time.Duration) Option {
+	return optionFunc(func(c *config) { c.startTimeout = c.positive("WithStartTimeout", d) })
+}
+
+// WithShutdownTimeout sets how long the Shutdown of [Hawkeye.Run] may take.
+// Default [DefaultShutdownTimeout].
+func WithShutdownTimeout(d time.Duration) Option {
+	return optionFunc(func(c *config) { c.shutdownTimeout = c.positive("WithShutdownTimeout", d) })
+}
+
+// WithSendTimeout sets the deadline of one Send. Default
+// [DefaultSendTimeout].
+func WithSendTimeout(d time.Duration) Option {
+	return optionFunc(func(c *config) { c.sendTimeout = c.positive("WithSendTimeout", d) })
+}
+
+// WithRequireStore makes it an error of Start, wrapping
+// [ErrStoreUnavailable], when the Store doesn't answer in time. Default: a
+// warning, because a monitor must not keep its host from starting.
+func WithRequireStore() Option { return optionFunc(func(c *config) { c.requireStore = true }) }
+
+// WithoutServer leaves out the metric server, as WithoutSocket does: for
+// symmetry with the other two.
+func WithoutServer() Option { return optionFunc(func(c *config) { c.noServer = true }) }
+
+// WithoutAgent leaves evaluation to other processes on the same Store. With a
+// Store that isn't shared that is an error of New.
+func WithoutAgent() Option { return optionFunc(func(c *config) { c.noAgent = true }) }
+
+// WithoutNotifier leaves sending to other processes on the same Store. With a
+// Store that isn't shared that is an error of New.
+func WithoutNotifier() Option { return optionFunc(func(c *config) { c.noNotifier = true }) }
+
+// WithRoute sets how the middleware names the route of a request, for routers
+// whose pattern isn't in the request. An empty answer means that the request
+// is looked at as if there were no WithRoute. The answer must come from a
+// bounded set: never the raw path.
+func WithRoute(route func(*http.Request) string) Option {
+	return optionFunc(func(c *config) {
+		if route == nil {
+			c.problem("WithRoute", "want a function, got nil")
+		}
+		c.route = route
+	})
+}
+
+func (c *config) problem(option, text string) {
+	c.problems = append(c.problems, fmt.Errorf("%w: %s: %s", ErrInvalidOption, option, text))
+}
+
+func (c *config) positive(option string, d time.Duration) time.Duration {
+	if d <= 0 {
+		c.problem(option, fmt.Sprintf("want a positive duration, got %v", d))
+	}
+	return d
+}
+
+// validate looks at all options together and returns every mistake.
+func (c *config) validate() error {
+	if c.noSocket && c.socket != "" {
+		c.problem("WithoutSocket", "contradicts WithSocket")
+	}
+	if (c.noSocket || c.noServer) && c.datagram != "" {
+		c.problem("WithDatagramSocket", "contradicts WithoutSocket or WithoutServer")
+	}
+	c.limits.validate(c)
+	shared := c.storeSet && c.store != nil && c.store.Traits().Shared
+	if !shared && c.noAgent {
+		c.problem("WithoutAgent", "needs a Store that is shared with a process that evaluates; this one is not shared")
+	}
+	if !shared && c.noNotifier {
+		c.problem("WithoutNotifier", "needs a Store that is shared with a process that notifies; this one is not shared")
+	}
+	if v, ok := c.store.(interface{ Validate() error }); ok && c.store != nil {
+		if err := v.Validate(); err != nil {
+			c.problems = append(c.problems, fmt.Errorf("%w: WithStore: %w", ErrInvalidOption, err))
+		}
+	}
+	return errors.Join(c.problems...)
+}
+
+func (l Limits) validate(c *config) {
+	for _, f := range []struct {
+		name  string
+		value int64
+	}{
+		{"MaxSeries", int64(l.MaxSeries)}, {"MaxTags", int64(l.MaxTags)},
+		{"MaxLineBytes", int64(l.MaxLineBytes)}, {"MaxFrameBytes", int64(l.MaxFrameBytes)},
+		{"MaxConnections", int64(l.MaxConnections)}, {"FrameTimeout", int64(l.FrameTimeout)},
+		{"MaxAbandonedSends", int64(l.MaxAbandonedSends)},
+	} {
+		if f.value < 0 {
+			c.problem("WithLimits", fmt.Sprintf("%s is negative; 0 means its default", f.name))
+		}
+	}
+}
