@@ -45,10 +45,11 @@ func (k keys) staging(offer store.ID) string {
 	return k.ledger + ":offer:" + offer.String()
 }
 
-// Fields of the names hash: the id of a series as 16 hexadecimal digits, and
-// one that isn't.
-const nameMark = "mark" // "<tick in ms> <random id>", drawn when the hash was made
+// tickField is the one field of the names hash that is no series': the width
+// of a tick, in milliseconds, of who made the hash.
+const tickField = "tick"
 
+// nameField is the field of a series in the names hash.
 func nameField(id uint64) string { return fmt.Sprintf("%016x", id) }
 
 // Fields of the ledger hash. "l:<rev>" is the log, read and written by the

@@ -34,7 +34,6 @@ type Store struct {
 	client redis.UniversalClient
 	config config
 	keys   keys
-	names  nameKeeper
 	// invalid is what every call returns if the options are wrong.
 	invalid error
 
@@ -63,7 +62,6 @@ func New(client redis.UniversalClient, opts ...Option) *Store {
 		client:  client,
 		config:  c,
 		keys:    newKeys(c.prefix, c.tick),
-		names:   nameKeeper{marks: map[store.ID]string{}},
 		invalid: c.validate(client),
 		calls:   make(chan struct{}, maxCalls),
 		warned:  warnings{last: map[string]time.Time{}},

@@ -58,7 +58,7 @@ func (s *Store) Publish(ctx context.Context, p store.Publication) (store.Publish
 	}
 	pipe := s.client.Pipeline()
 	puts := s.queueBuckets(ctx, pipe, p)
-	names := s.queueNames(ctx, pipe, p)
+	names := s.queueNames(ctx, pipe, p.Names)
 	checks := make([]*redis.BoolCmd, len(p.Check))
 	for i, tick := range p.Check {
 		checks[i] = pipe.HExists(ctx, s.keys.bucket(store.TierFine, tick), string(p.Writer[:]))
@@ -69,19 +69,18 @@ func (s *Store) Publish(ctx context.Context, p store.Publication) (store.Publish
 	}
 	status := pipe.Eval(ctx, statusText, []string{s.keys.ledger})
 	if err := s.exec(ctx, op, pipe); err != nil {
-		s.names.keep(names.again...)
 		return reply, err
 	}
 
 	for i, put := range puts {
 		s.skipForeign(ctx, s.keys.bucket(p.Buckets[i].Tier, p.Buckets[i].Tick), put)
 	}
-	clashes, lost, err := s.readNames(ctx, names, p)
+	clashes, err := s.clashes(ctx, names, p.Names)
 	if err != nil {
 		return reply, fmt.Errorf("%s: %w", op, err)
 	}
 	for i, check := range checks {
-		if lost || !check.Val() {
+		if !check.Val() {
 			reply.Missing = append(reply.Missing, p.Check[i])
 		}
 	}

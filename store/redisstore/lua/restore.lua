@@ -12,10 +12,7 @@ local better = true
 if kind == 'hash' then
   local head = redis.call('HMGET', k, 'v', 'epoch', 'rev')
   if head[1] ~= '1' then return {'version', head[1] or ''} end
-  if head[2] then
-    if head[2] == ARGV[3] then return {'ok'} end
-    return {'open'}
-  end
+  if head[2] then return {'open'} end
   better = tonumber(ARGV[1]) > (tonumber(head[3]) or -1)
 end
 if better then

@@ -52,16 +52,21 @@ func (c *Cluster) Addrs() []string {
 	return all
 }
 
-// Client returns a client that is closed with the test.
-func (c *Cluster) Client() *redis.ClusterClient {
+// Options are go-redis options for the Cluster that give up soon.
+func (c *Cluster) Options() *redis.ClusterOptions {
 	o := c.Masters[0].Options()
-	client := redis.NewClusterClient(&redis.ClusterOptions{
+	return &redis.ClusterOptions{
 		Addrs:         c.Addrs(),
 		DialTimeout:   o.DialTimeout,
 		ReadTimeout:   o.ReadTimeout,
 		WriteTimeout:  o.WriteTimeout,
 		DialerRetries: o.DialerRetries,
-	})
+	}
+}
+
+// Client returns a client that is closed with the test.
+func (c *Cluster) Client() *redis.ClusterClient {
+	client := redis.NewClusterClient(c.Options())
 	c.t.Cleanup(func() { client.Close() })
 	return client
 }

@@ -76,8 +76,8 @@ func watching(client *redis.Client) error {
 	return nil
 }
 
-// Client returns a client that follows the master, closed with the test.
-func (s *Sentinel) Client() *redis.Client {
+// Options are go-redis options for the set-up that give up soon.
+func (s *Sentinel) Options() *redis.FailoverOptions {
 	o := s.Master.Options()
 	f := &redis.FailoverOptions{
 		MasterName:    sentinelMaster,
@@ -89,7 +89,12 @@ func (s *Sentinel) Client() *redis.Client {
 	for _, w := range s.Sentinels {
 		f.SentinelAddrs = append(f.SentinelAddrs, w.Addr())
 	}
-	c := redis.NewFailoverClient(f)
+	return f
+}
+
+// Client returns a client that follows the master, closed with the test.
+func (s *Sentinel) Client() *redis.Client {
+	c := redis.NewFailoverClient(s.Options())
 	s.t.Cleanup(func() { c.Close() })
 	return c
 }
