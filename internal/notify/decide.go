@@ -1,0 +1,136 @@
+package notify
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// Decide says what to send now, what to write with that, and when to look
+// again. It creates repeats and escalations that are due, merges and holds
+// rows, and claims what is sent. The shell calls it when the ledger, the
+// configuration or a claim changed, and at [Plan.Next]. It costs time in the
+// number of live rows and firing alerts.
+func Decide(v *View, now time.Time) Plan {
+	d := newDraft(v, now)
+	if now.Before(v.HoldUntil) {
+		d.wake(v.HoldUntil)
+		return d.plan
+	}
+	d.repeats()
+	chains := d.chains()
+	var ready []*Row
+	for _, chain := range chains {
+		if r := d.head(chain); r != nil && d.due(r) {
+			ready = append(ready, d.current(r))
+		}
+	}
+	d.send(ready)
+	return d.plan
+}
+
+// chains returns the live rows of each incident and receiver in their order,
+// the oldest chain first.
+func (d *draft) chains() [][]*Row {
+	type key struct{ alert, incident, receiver string }
+	at := make(map[key]int)
+	var out [][]*Row
+	add := func(r *Row) {
+		k := key{r.Alert, r.Incident, r.Receiver}
+		i, ok := at[k]
+		if !ok {
+			i = len(out)
+			at[k] = i
+			out = append(out, nil)
+		}
+		out[i] = append(out[i], r)
+	}
+	for _, r := range d.v.Rows {
+		if r = d.current(r); r.Live() {
+			add(r)
+		}
+	}
+	for _, r := range d.plan.Rows {
+		if d.x.rows[r.ID] == nil && r.Live() {
+			add(r)
+		}
+	}
+	for _, chain := range out {
+		slices.SortFunc(chain, func(a, b *Row) int { return cmp.Compare(a.Seq, b.Seq) })
+	}
+	slices.SortFunc(out, func(a, b []*Row) int { return byAge(a[0], b[0]) })
+	return out
+}
+
+func byAge(a, b *Row) int {
+	return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.Alert, b.Alert),
+		cmp.Compare(a.Incident, b.Incident), cmp.Compare(a.Receiver, b.Receiver), cmp.Compare(a.Seq, b.Seq))
+}
+
+// due says whether a row, the next of its chain, may be told now as far as
+// the row itself goes. If not it is held, or dropped.
+func (d *draft) due(r *Row) bool {
+	if d.now.Before(r.NextAttempt) {
+		d.wake(r.NextAttempt)
+		return false
+	}
+	if _, ok := d.v.Config.Receivers[r.Receiver]; !ok {
+		d.drop(r, Dead, "receiver "+r.Receiver+" is not configured")
+		return false
+	}
+	return d.heard(r) && d.runEveryOver(r)
+}
+
+// heard says whether nothing mutes the row. The end of what was told is
+// heard always.
+func (d *draft) heard(r *Row) bool {
+	if r.Ends() && !r.Both {
+		return true
+	}
+	mute := d.muteOf(r.Alert, r.Monitor, &r.Snapshot)
+	switch {
+	case mute != nil && r.Both:
+		d.drop(r, Dropped, "came and went while "+mute.Reason())
+		return false
+	case mute != nil:
+		d.hold(r, mute.Reason(), true)
+		return false
+	case r.Muted && r.Alert != "" && !r.Both && !d.fires(r):
+		d.drop(r, Dropped, "came and went while "+r.Held)
+		return false
+	case r.Muted:
+		r = d.edit(r)
+		r.Muted, r.Held = false, ""
+	}
+	return true
+}
+
+// fires says whether what the row tells of still fires.
+func (d *draft) fires(r *Row) bool {
+	a := d.v.Alerts[r.Alert]
+	if a == nil || !a.Phase.Told() {
+		return false
+	}
+	return a.Incident == r.Incident || d.runEvery(r.Monitor) > 0
+}
+
+// runEveryOver says whether run_every allows the row.
+func (d *draft) runEveryOver(r *Row) bool {
+	every := d.runEvery(r.Monitor)
+	if every == 0 || r.Attempts > 0 || r.Alert == "" {
+		return true
+	}
+	t := d.thread(r.Alert, r.Receiver)
+	if t == nil || t.ToldAt.IsZero() {
+		return true
+	}
+	at := t.ToldAt.Add(every)
+	if !d.now.Before(at) {
+		return true
+	}
+	d.wake(at)
+	d.hold(r, "run_every: not before "+stamp(at), false)
+	return false
+}
+
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.999Z") }

@@ -1,0 +1,259 @@
+package notify
+
+import (
+	"slices"
+	"time"
+
+	"github.com/go-batteries/hawkeye/internal/alert"
+)
+
+// OnEvents queues what an evaluation brought for the receivers of one alert:
+// part of the agent's commit. a is the alert after the step, whether it fires
+// or not, with a Snapshot; v holds the ledger before it. The history gets
+// each event, and why it isn't told if it isn't.
+func OnEvents(v *View, a *Alert, events []alert.Event, now time.Time) Plan {
+	d := newDraft(v, now)
+	for i := range events {
+		d.record(a, &events[i])
+		d.event(a, &events[i])
+	}
+	return d.plan
+}
+
+// Unended returns the incidents of an alert that somebody was told of and
+// that have no end, for [alert.Input].
+func Unended(v *View, alertKey string) []alert.Told {
+	var out []alert.Told
+	for _, t := range v.indexed().threads[alertKey] {
+		told := alert.Told{Incident: t.Incident, FiredAt: t.FiredAt}
+		if t.Told && !t.Over && !slices.Contains(out, told) {
+			out = append(out, told)
+		}
+	}
+	return out
+}
+
+func (d *draft) record(a *Alert, e *alert.Event) {
+	reason := string(e.Reason)
+	if e.Flapping && e.Kind.Told() {
+		reason = "not told: the alert flaps"
+	}
+	d.plan.History = append(d.plan.History, Entry{
+		At: e.At, Alert: a.Key, Incident: e.Incident, What: string(e.Kind), Level: e.Level, Reason: reason, Value: Number(e.Value),
+	})
+}
+
+func (d *draft) event(a *Alert, e *alert.Event) {
+	if e.Flapping {
+		return
+	}
+	about := eventAbout(a, e)
+	switch e.Kind {
+	case alert.Fired:
+		d.fired(about, e.To)
+	case alert.Rose:
+		d.rose(about, e.To)
+	case alert.Fell:
+		d.fell(about, e.To)
+	case alert.Resolved:
+		d.resolved(about, max(e.From, 1))
+	case alert.WentMissing:
+		d.missing(about, e.To)
+	case alert.FlapsNow:
+		d.flaps(about, max(e.From, e.To, 1))
+	case alert.FlapsNoMore:
+		d.stable(about, e.To)
+	}
+}
+
+// eventAbout is the alert as the event found it.
+func eventAbout(a *Alert, e *alert.Event) about {
+	ab := a.about()
+	ab.incident, ab.firedAt = e.Incident, e.FiredAt
+	s := &ab.snapshot
+	s.Level, s.Reason, s.At = e.Level, string(e.Reason), e.At
+	s.Incomplete, s.Late = e.Incomplete, e.Late
+	if e.HasValue {
+		s.Value = Number(e.Value)
+	}
+	s.HasValue = e.HasValue
+	if !e.FiredAt.IsZero() {
+		s.Since = e.FiredAt
+	}
+	return ab
+}
+
+// receivers returns whom a rank tells.
+func (d *draft) receivers(monitor string, rank int) []string {
+	level := d.level(monitor, rank)
+	if level == nil {
+		return nil
+	}
+	return level.Receivers
+}
+
+// knows says whether a receiver was told of the incident, or will be.
+func (d *draft) knows(a about, receiver string) bool {
+	t := d.thread(a.alert, receiver)
+	if t == nil || t.Incident != a.incident || t.Over {
+		return false
+	}
+	return t.Told || len(d.chain(a.alert, a.incident, receiver)) > 0
+}
+
+func (d *draft) fired(a about, rank int) {
+	for _, receiver := range d.receivers(a.monitor, rank) {
+		switch {
+		case d.absorb(a, receiver):
+		case d.knows(a, receiver):
+			d.plan.History = append(d.plan.History, Entry{
+				At: d.now, Alert: a.alert, Incident: a.incident, Receiver: receiver,
+				What: WhatNotTold, Level: a.snapshot.Level, Reason: "goes on with an incident that was told",
+			})
+		default:
+			d.queue(a, receiver, Firing, rank).Breaches = 1
+		}
+	}
+}
+
+// absorb counts a breach of a version-1 monitor in a row that waits already.
+func (d *draft) absorb(a about, receiver string) bool {
+	if d.runEvery(a.monitor) == 0 {
+		return false
+	}
+	for _, r := range d.live(a.alert) {
+		if r.Receiver != receiver || r.Claim != nil || r.Batch != "" || r.Kind != Firing && r.Kind != Repeat {
+			continue
+		}
+		r = d.edit(r)
+		r.Breaches++
+		r.Snapshot = a.snapshot
+		// The row stays with its incident; the thread follows the newest one,
+		// so that repeats are about what fires. It has no row of its own.
+		t := d.editThread(a.alert, receiver)
+		*t = Thread{
+			V: RecordVersion, Alert: t.Alert, Receiver: t.Receiver, Incident: a.incident,
+			FiredAt: a.firedAt, Rank: r.Rank, ToldAt: t.ToldAt, TriedAt: t.TriedAt,
+		}
+		d.note(r, WhatNotTold, "waits with the breach before it")
+		return true
+	}
+	return false
+}
+
+func (d *draft) rose(a about, rank int) {
+	for _, receiver := range d.receivers(a.monitor, rank) {
+		kind := Firing
+		if d.knows(a, receiver) {
+			kind = Rise
+		}
+		d.queue(a, receiver, kind, rank)
+	}
+}
+
+// fell tells those who were told of a higher level, and those of the level it
+// fell to who know nothing yet.
+func (d *draft) fell(a about, rank int) {
+	for _, t := range d.threadsOf(a.alert) {
+		if t.Rank > rank && d.knows(a, t.Receiver) {
+			d.queue(a, t.Receiver, Fall, rank)
+		}
+	}
+	d.inform(a, rank)
+}
+
+// inform tells the receivers of a level who know nothing of the incident yet.
+func (d *draft) inform(a about, rank int) {
+	for _, receiver := range d.receivers(a.monitor, rank) {
+		if !d.knows(a, receiver) {
+			d.queue(a, receiver, Firing, rank)
+		}
+	}
+}
+
+// resolved queues the end for everybody who has something of the incident,
+// told or outstanding.
+func (d *draft) resolved(a about, rank int) {
+	for _, t := range d.threadsOf(a.alert) {
+		if t.Incident != a.incident || t.Over {
+			continue
+		}
+		switch {
+		case !d.tellsEnds(a.monitor, t.Receiver):
+		case d.knows(a, t.Receiver):
+			d.end(a, t, Resolved, max(t.Rank, 1))
+		default:
+			d.plan.History = append(d.plan.History, Entry{
+				At: d.now, Alert: a.alert, Incident: a.incident, Receiver: t.Receiver,
+				What: WhatNotTold, Level: a.snapshot.Level, Reason: "the end of a firing that was not told",
+			})
+		}
+		d.editThread(a.alert, t.Receiver).Over = true
+	}
+}
+
+// end queues a row after which there is no more to tell.
+func (d *draft) end(a about, t *Thread, kind RowKind, rank int) {
+	told := t.Told
+	for _, r := range d.chain(a.alert, a.incident, t.Receiver) {
+		told = told || r.Uncertain || r.Told
+	}
+	r := d.queue(a, t.Receiver, kind, rank)
+	r.Told = told
+}
+
+func (d *draft) tellsEnds(monitor, receiver string) bool {
+	cfg := d.v.Config.Receivers[receiver]
+	return d.runEvery(monitor) == 0 && (cfg == nil || !cfg.SkipResolved)
+}
+
+// missing tells those who know of the incident, or the mildest level's
+// receivers if nobody does: that data is missing says nothing of how bad it
+// is.
+func (d *draft) missing(a about, rank int) {
+	for _, t := range d.threadsOf(a.alert) {
+		if d.knows(a, t.Receiver) {
+			d.queue(a, t.Receiver, Missing, max(t.Rank, 1))
+		}
+	}
+	if rank > 0 {
+		return
+	}
+	for _, receiver := range d.receivers(a.monitor, 1) {
+		if !d.knows(a, receiver) {
+			d.queue(a, receiver, Missing, 1)
+		}
+	}
+}
+
+// flaps tells everybody who knows of the incident, and the level's receivers,
+// that there will be no message for each change.
+func (d *draft) flaps(a about, rank int) {
+	for _, t := range d.threadsOf(a.alert) {
+		if d.knows(a, t.Receiver) {
+			d.queue(a, t.Receiver, Flapping, max(t.Rank, 1))
+		}
+	}
+	for _, receiver := range d.receivers(a.monitor, rank) {
+		if !d.knows(a, receiver) {
+			d.queue(a, receiver, Flapping, rank)
+		}
+	}
+}
+
+// stable tells those who were told of flapping how it stands: rank 0 is the
+// end.
+func (d *draft) stable(a about, rank int) {
+	for _, t := range d.threadsOf(a.alert) {
+		if t.Incident != a.incident || t.Over {
+			continue
+		}
+		if d.knows(a, t.Receiver) {
+			d.end(a, t, Stable, rank)
+		}
+		d.editThread(a.alert, t.Receiver).Over = rank == 0
+	}
+	if rank > 0 {
+		d.inform(a, rank)
+	}
+}

@@ -1,0 +1,181 @@
+package notify
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+)
+
+// bundle is rows that may become one message.
+type bundle struct {
+	key  GroupKey
+	rows []*Row
+	cfg  *Receiver
+	// bound says that the rows were one message before, which may have been
+	// delivered: they go as they were, and at once.
+	bound string
+}
+
+// send puts the rows that may be told now into messages, and claims them.
+func (d *draft) send(ready []*Row) {
+	busy := d.busyGroups()
+	room := make(map[string]int)
+	for _, b := range d.bundles(ready) {
+		receiver := b.key.Receiver
+		if b.cfg.Group.on() && (busy[b.key] || !d.groupDue(b)) {
+			continue
+		}
+		left, ok := room[receiver]
+		if !ok {
+			left = d.capacity(receiver)
+		}
+		if left <= 0 {
+			d.holdAll(b.rows, "the receiver is busy")
+			continue
+		}
+		room[receiver] = left - 1
+		busy[b.key] = true
+		d.claim(b)
+	}
+}
+
+func (d *draft) capacity(receiver string) int {
+	if d.v.Capacity == nil {
+		return len(d.v.Rows) + len(d.plan.Rows)
+	}
+	return d.v.Capacity(receiver)
+}
+
+// busyGroups are those of which a message is under way.
+func (d *draft) busyGroups() map[GroupKey]bool {
+	busy := make(map[GroupKey]bool)
+	for _, r := range d.v.Rows {
+		if r = d.current(r); r.Live() && r.Claim != nil {
+			busy[d.groupKey(r)] = true
+		}
+	}
+	return busy
+}
+
+// groupKey returns the group of a row. Without grouping each incident is its
+// own.
+func (d *draft) groupKey(r *Row) GroupKey {
+	cfg := d.v.Config.Receivers[r.Receiver]
+	if cfg == nil || !cfg.Group.on() || r.Alert == "" {
+		return GroupKey{r.Receiver, "\x1e" + r.Alert + "\x1e" + r.Incident}
+	}
+	return GroupKey{r.Receiver, groupValues(&cfg.Group, &r.Snapshot)}
+}
+
+// bundles sorts rows into those that go together, what was tried before
+// first.
+func (d *draft) bundles(ready []*Row) []*bundle {
+	at := make(map[[3]string]*bundle)
+	var out []*bundle
+	for _, r := range ready {
+		key := d.groupKey(r)
+		id := [3]string{key.Receiver, key.Values, r.Batch}
+		if r.Kind == Undelivers {
+			id[2] = r.ID
+		}
+		b := at[id]
+		if b == nil {
+			b = &bundle{key: key, cfg: d.v.Config.Receivers[r.Receiver], bound: r.Batch}
+			at[id] = b
+			out = append(out, b)
+		}
+		b.rows = append(b.rows, r)
+	}
+	slices.SortStableFunc(out, func(a, b *bundle) int { return -cmp.Compare(a.bound, b.bound) })
+	return out
+}
+
+// groupDue says whether a group may be told now: the first of its rows has
+// waited for more, and the last message was long enough ago.
+func (d *draft) groupDue(b *bundle) bool {
+	if b.bound != "" {
+		return true
+	}
+	var due time.Time
+	for _, r := range b.rows {
+		at := r.Created
+		switch {
+		case r.Attempts > 0:
+			at = r.NextAttempt
+		case r.Kind != Repeat && r.Opens():
+			at = at.Add(b.cfg.Group.Wait)
+		}
+		if due.IsZero() || at.Before(due) {
+			due = at
+		}
+	}
+	if state := d.v.Groups[b.key]; state != nil {
+		if next := state.SentAt.Add(b.cfg.Group.Interval); next.After(due) {
+			due = next
+		}
+	}
+	if !d.now.Before(due) {
+		return true
+	}
+	d.wake(due)
+	d.holdAll(b.rows, "grouped: not before "+stamp(due))
+	return false
+}
+
+func (d *draft) holdAll(rows []*Row, reason string) {
+	for _, r := range rows {
+		d.hold(r, reason, false)
+	}
+}
+
+// claim makes a message of a bundle.
+func (d *draft) claim(b *bundle) {
+	slices.SortStableFunc(b.rows, byAge)
+	m := Message{
+		ID: cmp.Or(b.bound, b.rows[0].ID), Receiver: b.key.Receiver, Group: b.key,
+		Recipients: b.rows[0].Recipients, Over: map[string]bool{},
+	}
+	for _, r := range b.rows {
+		r = d.edit(r)
+		r.Claim = &Claim{Writer: d.v.Self, Message: m.ID, At: d.now, Length: d.v.Config.Retry.claim()}
+		r.Held, r.Muted = "", false
+		m.MaybeRepeat = m.MaybeRepeat || r.Uncertain
+		if r.Alert != "" && r.Opens() && !d.fires(r) {
+			m.Over[r.ID] = true
+		}
+		// A copy: what is sent must not change with the ledger's record.
+		m.Rows = append(m.Rows, r.clone())
+	}
+	if b.cfg.Group.on() {
+		m.Standing = d.standing(b)
+		m.GroupBy = make(map[string]string, len(b.cfg.Group.By))
+		for _, name := range b.cfg.Group.By {
+			m.GroupBy[name] = b.rows[0].Snapshot.Label(name)
+		}
+	}
+	d.plan.Send = append(d.plan.Send, m)
+}
+
+// standing returns the alerts of a group that fire, were told, and have no
+// row in the message: it shows the group whole.
+func (d *draft) standing(b *bundle) []*Alert {
+	news := make(map[string]bool)
+	for _, r := range b.rows {
+		if !r.Ends() {
+			news[r.Alert] = true
+		}
+	}
+	var out []*Alert
+	for _, key := range slices.Sorted(maps.Keys(d.v.Alerts)) {
+		a := d.v.Alerts[key]
+		t := d.thread(key, b.key.Receiver)
+		if news[key] || !a.Phase.Told() || t == nil || !t.Told || t.Over || t.Incident != a.Incident {
+			continue
+		}
+		if groupValues(&b.cfg.Group, &a.Snapshot) == b.key.Values && d.muteOf(key, a.Monitor, &a.Snapshot) == nil {
+			out = append(out, a)
+		}
+	}
+	return out
+}

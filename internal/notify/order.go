@@ -1,0 +1,157 @@
+package notify
+
+// head returns the row of a chain that is next, after it merged what can be
+// told in one. It returns nil if a row of the chain is being sent, or if
+// nothing of it is left to tell.
+func (d *draft) head(chain []*Row) *Row {
+	chain = d.unsent(chain)
+	if len(chain) == 0 {
+		return nil
+	}
+	first := chain[0]
+	if first.Claim != nil {
+		if d.v.Lapsed == nil || !d.v.Lapsed(first) {
+			return nil
+		}
+		first = d.takeOver(first)
+		chain[0] = first
+	}
+	if first.Kind == Undelivers || first.Batch != "" && !d.bypass(chain) {
+		return first
+	}
+	n := 1
+	for n < len(chain) && chain[n].Kind != Undelivers {
+		n++
+	}
+	return d.fold(chain[:n])
+}
+
+// unsent takes out what is known to be sent: it was decided again, because
+// the store lost our note of it.
+func (d *draft) unsent(chain []*Row) []*Row {
+	if d.v.Sent == nil {
+		return chain
+	}
+	left := chain[:0:0]
+	for _, r := range chain {
+		if !d.v.Sent(r.ID) {
+			left = append(left, d.current(r))
+			continue
+		}
+		d.drop(r, Dropped, "sent already")
+		d.told(r)
+	}
+	return left
+}
+
+// takeOver frees a row whose writer is gone or too slow. It may have been
+// delivered.
+func (d *draft) takeOver(r *Row) *Row {
+	r = d.edit(r)
+	d.note(r, WhatTakeover, "from "+r.Claim.Writer)
+	r.Uncertain, r.Batch, r.Claim = true, r.Claim.Message, nil
+	return r
+}
+
+// bypass says whether an end goes past a first row that may have been
+// delivered, because that one is muted and the end is not.
+func (d *draft) bypass(chain []*Row) bool {
+	last := chain[len(chain)-1]
+	return last.Ends() && d.muteOf(chain[0].Alert, chain[0].Monitor, &chain[0].Snapshot) != nil
+}
+
+// fold makes one row of several that are next in a chain: the last one, which
+// says what the others would have.
+func (d *draft) fold(rows []*Row) *Row {
+	last := rows[len(rows)-1]
+	if len(rows) == 1 && !last.Ends() {
+		return last
+	}
+	told, rank := d.toldOf(rows)
+	if why := d.nothingLeft(rows, told, rank); why != "" {
+		for _, r := range rows {
+			d.drop(r, Dropped, why)
+		}
+		return nil
+	}
+	if len(rows) == 1 {
+		return last
+	}
+	last = d.edit(last)
+	d.merge(last, rows[:len(rows)-1])
+	switch {
+	case last.Ends():
+		last.Told, last.Both = told, !told
+	case last.Kind == Flapping || last.Kind == Stable || last.Kind == Missing:
+	case !told:
+		last.Kind = Firing
+	case last.Rank > rank:
+		last.Kind = Rise
+	case last.Rank < rank:
+		last.Kind = Fall
+	}
+	return last
+}
+
+// merge moves into a row what counts of those before it.
+func (d *draft) merge(into *Row, rows []*Row) {
+	for _, r := range rows {
+		into.Also = append(append(into.Also, r.ID), r.Also...)
+		into.Attempts += r.Attempts
+		into.Breaches += r.Breaches
+		into.Escalated = into.Escalated || r.Escalated
+		if into.Snapshot.Since.IsZero() {
+			into.Snapshot.Since = r.Snapshot.Since
+		}
+		if r.NextAttempt.After(into.NextAttempt) {
+			into.NextAttempt = r.NextAttempt
+		}
+		into.Held, into.Muted = r.Held, r.Muted
+		d.drop(r, Merged, "told by "+into.ID)
+	}
+}
+
+// toldOf says whether anything of the chain's incident was told, or may have
+// been, and of which level.
+func (d *draft) toldOf(rows []*Row) (told bool, rank int) {
+	for _, r := range rows {
+		told = told || r.Told || r.Uncertain
+	}
+	t := d.thread(rows[0].Alert, rows[0].Receiver)
+	if t != nil && t.Incident == rows[0].Incident && t.Told {
+		return true, t.ToldRank
+	}
+	return told, 0
+}
+
+// nothingLeft returns why the rows of a chain need not be told at all, or "".
+func (d *draft) nothingLeft(rows []*Row, told bool, rank int) string {
+	first, last := rows[0], rows[len(rows)-1]
+	switch {
+	case last.Ends() && !told && len(rows) == 1 && !last.Both:
+		return "its firing was not told"
+	case last.Ends() && !told && first.Muted:
+		return "came and went while " + first.Held
+	case last.Ends() && !told && first.Opens() && d.beforeWait(first, last):
+		return "over before the group's wait was"
+	case !last.Ends() && told && last.Rank == rank && onlyLevels(rows):
+		return "back at the level that was told"
+	}
+	return ""
+}
+
+// beforeWait says whether an incident ended while its group still waited for
+// more to tell.
+func (d *draft) beforeWait(first, last *Row) bool {
+	cfg := d.v.Config.Receivers[first.Receiver]
+	return cfg != nil && first.Attempts == 0 && last.Created.Before(first.Created.Add(cfg.Group.Wait))
+}
+
+func onlyLevels(rows []*Row) bool {
+	for _, r := range rows {
+		if r.Kind != Rise && r.Kind != Fall {
+			return false
+		}
+	}
+	return true
+}

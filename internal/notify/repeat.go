@@ -1,0 +1,180 @@
+package notify
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"maps"
+)
+
+// repeats queues what time alone makes due of the alerts that fire: repeats,
+// escalations, and what is told again after a mute ran out.
+func (d *draft) repeats() {
+	for _, key := range slices.Sorted(maps.Keys(d.v.Alerts)) {
+		a := d.v.Alerts[key]
+		routing := d.v.Config.Monitors[a.Monitor]
+		if routing == nil || !a.Phase.Told() {
+			continue
+		}
+		quiet := d.quiet(a)
+		for _, t := range d.x.threads[key] {
+			if t.Incident == a.Incident && !t.Over && !d.outstanding(a, t.Receiver, routing) {
+				d.repeat(a, routing, t, quiet)
+			}
+		}
+		d.escalate(a, routing, quiet)
+	}
+}
+
+// quiet is why nothing is repeated: a reason, and the mute if it is one.
+type quiet struct {
+	reason string
+	mute   *Mute
+}
+
+func (d *draft) quiet(a *Alert) quiet {
+	if mute := d.muteOf(a.Key, a.Monitor, &a.Snapshot); mute != nil {
+		return quiet{mute.Reason(), mute}
+	}
+	if ack := d.v.Acks[a.Incident]; ack.Holds(d.now) {
+		d.wake(ack.Until)
+		return quiet{reason: "acknowledged by " + ack.Author}
+	}
+	if a.Flapping {
+		return quiet{reason: "flapping"}
+	}
+	return quiet{}
+}
+
+// outstanding says whether there is something to tell that hasn't been told.
+func (d *draft) outstanding(a *Alert, receiver string, routing *Routing) bool {
+	for _, r := range d.x.byAlert[a.Key] {
+		if r.Receiver == receiver && (r.Incident == a.Incident || routing.RunEvery > 0) {
+			return true
+		}
+	}
+	return false
+}
+
+func (d *draft) repeat(a *Alert, routing *Routing, t *Thread, q quiet) {
+	if q.reason != "" {
+		if t.Told {
+			d.holdThread(a, t, q.reason, q.mute)
+		}
+		return
+	}
+	at := t.TriedAt
+	if t.Muted == nil || !d.ranOut(t.Muted) {
+		every := repeatEvery(routing, t.Rank)
+		if every == 0 {
+			d.unmute(t)
+			return
+		}
+		at = d.notBefore(a, t.Receiver, at.Add(every))
+	}
+	if d.now.Before(at) {
+		d.wake(at)
+		d.holdThread(a, t, "repeat not due before "+stamp(at), nil)
+		return
+	}
+	kind := Repeat
+	if !t.Told && t.ToldAt.IsZero() {
+		kind = Firing
+	}
+	d.queue(a.about(), t.Receiver, kind, t.Rank)
+}
+
+func repeatEvery(routing *Routing, rank int) time.Duration {
+	if routing.RunEvery > 0 {
+		return routing.RunEvery
+	}
+	if len(routing.Levels) == 0 {
+		return 0
+	}
+	return routing.Levels[min(max(rank, 1), len(routing.Levels))-1].Repeat
+}
+
+// notBefore is at, or when the group may be told again, so that a repeat has
+// the values of the moment at which it is sent.
+func (d *draft) notBefore(a *Alert, receiver string, at time.Time) time.Time {
+	cfg := d.v.Config.Receivers[receiver]
+	if cfg == nil || !cfg.Group.on() {
+		return at
+	}
+	state := d.v.Groups[GroupKey{receiver, groupValues(&cfg.Group, &a.Snapshot)}]
+	if state == nil {
+		return at
+	}
+	if next := state.SentAt.Add(cfg.Group.Interval); next.After(at) {
+		return next
+	}
+	return at
+}
+
+// holdThread writes down once why a receiver hears nothing more for now.
+func (d *draft) holdThread(a *Alert, t *Thread, reason string, mute *Mute) {
+	if t.Held == reason && sameMute(t.Muted, mute) {
+		return
+	}
+	own := d.editThread(t.Alert, t.Receiver)
+	own.Held, own.Muted = reason, mute
+	d.plan.History = append(d.plan.History, Entry{
+		At: d.now, Alert: a.Key, Incident: a.Incident, Receiver: t.Receiver,
+		What: WhatNotTold, Level: a.Snapshot.Level, Reason: reason,
+	})
+}
+
+func (d *draft) unmute(t *Thread) {
+	if t.Muted != nil || t.Held != "" {
+		own := d.editThread(t.Alert, t.Receiver)
+		own.Muted, own.Held = nil, ""
+	}
+}
+
+func sameMute(a, b *Mute) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return *a == *b
+}
+
+// escalate tells more receivers of what has fired for long enough, each of
+// them once an incident. What is due while it is quiet is told when it isn't
+// any more.
+func (d *draft) escalate(a *Alert, routing *Routing, q quiet) {
+	for rank := 1; rank <= min(a.Rank, len(routing.Levels)); rank++ {
+		since := a.FiredAt
+		if rank == a.Rank {
+			since = a.LevelAt
+		}
+		for _, e := range routing.Levels[rank-1].Escalate {
+			at := since.Add(e.After)
+			if d.now.Before(at) {
+				d.wake(at)
+				continue
+			}
+			if q.reason == "" {
+				d.escalateTo(a, e.Receivers, rank)
+			}
+		}
+	}
+}
+
+func (d *draft) escalateTo(a *Alert, receivers []string, rank int) {
+	for _, receiver := range receivers {
+		if t := d.thread(a.Key, receiver); t != nil && t.Incident == a.Incident {
+			continue
+		}
+		d.queue(a.about(), receiver, Firing, rank).Escalated = true
+	}
+}
+
+// groupValues is the key of the group that an alert is in.
+func groupValues(g *Group, s *Snapshot) string {
+	values := make([]string, len(g.By))
+	for i, name := range g.By {
+		values[i] = s.Label(name)
+	}
+	return strings.Join(values, "\x1f")
+}

@@ -1,0 +1,36 @@
+package notify
+
+import "time"
+
+// keepThreads is how long a thread outlives its incident, so that what
+// run_every counts from, and what a late message is about, is still known.
+const keepThreads = 24 * time.Hour
+
+// Sweep returns the threads and groups that nothing needs any more, to be
+// deleted. The shell calls it now and then.
+func Sweep(v *View, now time.Time) (threads []ThreadKey, groups []GroupKey) {
+	x := v.indexed()
+	for key, t := range v.Threads {
+		if a := v.Alerts[key.Alert]; a != nil && a.Phase.Told() && a.Incident == t.Incident {
+			continue
+		}
+		keep := keepThreads
+		for _, routing := range v.Config.Monitors {
+			keep = max(keep, routing.RunEvery)
+		}
+		latest := t.FiredAt
+		if t.TriedAt.After(latest) {
+			latest = t.TriedAt
+		}
+		if len(x.byAlert[key.Alert]) == 0 && now.Sub(latest) > keep {
+			threads = append(threads, key)
+		}
+	}
+	for key, g := range v.Groups {
+		cfg := v.Config.Receivers[key.Receiver]
+		if cfg == nil || now.Sub(g.SentAt) > cfg.Group.Interval {
+			groups = append(groups, key)
+		}
+	}
+	return threads, groups
+}
