@@ -66,8 +66,8 @@ func call[T any](ctx context.Context, s *Store, op string, f func(context.Contex
 	return none, fmt.Errorf("%s: %w", op, r.err)
 }
 
-// exec sends a pipeline. That a key isn't there or isn't ours is left to the
-// caller; every other error means that nothing can be told from the answers.
+// exec sends a pipeline. An error means that nothing can be told from the
+// answers.
 func (s *Store) exec(ctx context.Context, op string, pipe redis.Pipeliner) error {
 	_, err := call(ctx, s, op, func(ctx context.Context) (struct{}, error) {
 		cmds, err := pipe.Exec(ctx)
@@ -75,13 +75,20 @@ func (s *Store) exec(ctx context.Context, op string, pipe redis.Pipeliner) error
 			return struct{}{}, err
 		}
 		for _, cmd := range cmds {
-			if err := cmd.Err(); err != nil && err != redis.Nil && !isWrongType(err) {
+			if err := cmd.Err(); !bearable(cmd, err) {
 				return struct{}{}, err
 			}
 		}
 		return struct{}{}, nil
 	})
 	return err
+}
+
+// bearable says that a command's error is left to the caller: the key isn't
+// there, or isn't ours, or the time is a secret.
+func bearable(cmd redis.Cmder, err error) bool {
+	return err == nil || err == redis.Nil || isWrongType(err) ||
+		cmd.Name() == "time" && redis.HasErrorPrefix(err, "NOPERM")
 }
 
 // isReply says that err is the server's answer and not a lack of one.

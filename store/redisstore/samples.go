@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -25,25 +24,6 @@ const (
 	// is busy for one reader.
 	readAtOnce = 32
 )
-
-// Now implements [store.Samples]. It is the time of the server that holds the
-// ledger, or our own where the TIME command is denied.
-func (s *Store) Now(ctx context.Context) (time.Time, error) {
-	const op = "read store time"
-	if s.invalid != nil {
-		return time.Time{}, s.invalid
-	}
-	pipe := s.client.Pipeline()
-	status := pipe.Eval(ctx, statusText, []string{s.keys.ledger})
-	if err := s.exec(ctx, op, pipe); err != nil {
-		return time.Time{}, err
-	}
-	now, _, err := s.status(ctx, status)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("%s: %w", op, err)
-	}
-	return now, nil
-}
 
 // Publish implements [store.Samples], in one round trip (with a Cluster: one
 // to each of its masters that is concerned, at the same time).
@@ -67,7 +47,7 @@ func (s *Store) Publish(ctx context.Context, p store.Publication) (store.Publish
 		pipe.PExpire(ctx, s.keys.names, s.config.ledgerTTL)
 		pipe.PExpire(ctx, s.keys.ledger, s.config.ledgerTTL)
 	}
-	status := pipe.Eval(ctx, statusText, []string{s.keys.ledger})
+	status := s.queueStatus(ctx, pipe)
 	if err := s.exec(ctx, op, pipe); err != nil {
 		return reply, err
 	}
@@ -87,7 +67,7 @@ func (s *Store) Publish(ctx context.Context, p store.Publication) (store.Publish
 	slices.Sort(reply.Missing)
 	reply.Missing = slices.Compact(reply.Missing)
 	reply.Clashes = clashes
-	reply.Now, reply.Ledger, err = s.status(ctx, status)
+	reply.Now, reply.Ledger, err = s.readStatus(ctx, status)
 	if err != nil {
 		return store.PublishReply{}, fmt.Errorf("%s: %w", op, err)
 	}
@@ -116,37 +96,6 @@ func (s *Store) skipForeign(ctx context.Context, key string, cmd redis.Cmder) {
 	if isWrongType(cmd.Err()) {
 		s.skipped(ctx, key, "another type")
 	}
-}
-
-// status reads the answer of status.lua.
-func (s *Store) status(ctx context.Context, cmd *redis.Cmd) (time.Time, store.Cursor, error) {
-	list, err := cmd.Slice()
-	if err != nil {
-		return time.Time{}, store.Cursor{}, err
-	}
-	if len(list) != 3 {
-		return time.Time{}, store.Cursor{}, fmt.Errorf("status script answered %d values, want 3", len(list))
-	}
-	sec, err1 := strconv.ParseInt(text(list[0]), 10, 64)
-	usec, err2 := strconv.ParseInt(text(list[1]), 10, 64)
-	now := time.Unix(sec, usec*1000)
-	if err1 != nil || err2 != nil {
-		s.warn(ctx, "the server denies TIME; using this machine's clock")
-		now = time.Now()
-	}
-	head, ok := list[2].([]any)
-	if !ok {
-		s.skipped(ctx, s.keys.ledger, text(list[2]))
-		return now, store.Cursor{}, nil
-	}
-	cursor, ok := parseHead(head)
-	if !ok {
-		s.skipped(ctx, s.keys.ledger, "no ledger of ours")
-	}
-	if cursor.Epoch.IsZero() {
-		cursor = store.Cursor{}
-	}
-	return now, cursor, nil
 }
 
 // Read implements [store.Samples]. It asks for the count where the caller

@@ -4,6 +4,6 @@
 -- ARGV[1] milliseconds it must live at least, ARGV[2] milliseconds to set if
 --   it would not; the difference spares the other writers of the tick a write
 -- Returns 1 if the lifetime was set, else 0.
-if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then return 0 end
-if redis.call('PTTL', KEYS[1]) >= tonumber(ARGV[1]) then return 0 end
-return redis.call('PEXPIRE', KEYS[1], ARGV[2])
+local k = KEYS[1]
+if redis.call('PTTL', k) >= tonumber(ARGV[1]) or redis.call('TYPE', k).ok ~= 'hash' then return 0 end
+return redis.call('PEXPIRE', k, ARGV[2])

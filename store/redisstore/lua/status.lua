@@ -2,8 +2,7 @@
 -- beside the ledger, so that a Cluster has one clock and not one a master.
 -- KEYS[1] ledger
 -- Returns {seconds, microseconds, head}; the first two are false where TIME is
--- denied, head is {v, epoch, rev, commit} or the text of an error.
+-- denied, head is {v, epoch, rev, commit} or false if the key isn't ours.
 local t = redis.pcall('TIME')
 local h = redis.pcall('HMGET', KEYS[1], 'v', 'epoch', 'rev', 'commit')
-if h.err then h = h.err end
-return {t[1] or false, t[2] or false, h}
+return {t[1] or false, t[2] or false, not h.err and h}
