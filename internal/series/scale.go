@@ -21,6 +21,7 @@ const (
 
 	mantissaBits = 52
 	expBias      = 1023
+	signBit      = 1 << 63
 	// firstBits is the exponent and top mantissa of 2^minExp.
 	firstBits = (expBias + minExp) << octaveBits
 )
@@ -28,7 +29,7 @@ const (
 // HistIndex returns the index of the bucket that v falls into. NaN has none;
 // its index is 0.
 func HistIndex(v float64) int32 {
-	abs := math.Float64bits(v) &^ (1 << 63)
+	abs := math.Float64bits(v) &^ signBit
 	index := int32(abs>>(mantissaBits-octaveBits)) - firstBits + 1
 	if uint32(index-1) >= maxIndex {
 		if v != v || index < 1 {
@@ -65,6 +66,67 @@ func HistBounds(index int32) (lo, hi float64) {
 func HistValue(index int32) float64 {
 	lo, hi := HistBounds(index)
 	return lo + (hi-lo)/2
+}
+
+// A histogram's cells come in pages of 4 octaves, in ascending order of their
+// values: 32 of negative values, one that holds zero alone, 32 of positive
+// ones.
+const (
+	pageOctaveBits = 2
+	pageBits       = pageOctaveBits + octaveBits
+	pageBuckets    = 1 << pageBits
+	signPages      = maxIndex / pageBuckets
+	zeroPage       = signPages
+	histPages      = 2*signPages + 1
+)
+
+// locate returns where a histogram counts v, and how many of the page's units
+// v is (see pageSum). It is false for what is off the scale: NaN, infinities,
+// and what is farther from zero than 2^64.
+func locate(v float64) (page, offset uint32, units int64, ok bool) {
+	b := math.Float64bits(v)
+	abs := b &^ signBit
+	i := int(abs>>(mantissaBits-octaveBits)) - firstBits
+	if uint(i) >= maxIndex {
+		return zeroPage, 0, 1, i < 0
+	}
+	// 2^23 to 2^27 units: the mantissa less its last 29 to 26 bits, rounded.
+	mantissa := abs&(1<<mantissaBits-1) | 1<<mantissaBits
+	drop := (29 - uint(i)>>octaveBits&(1<<pageOctaveBits-1)) & 63
+	units = int64((mantissa + 1<<(drop-1)) >> drop)
+	if b != abs {
+		i = maxIndex - 1 - i
+		return uint32(i >> pageBits), uint32(i & (pageBuckets - 1)), units, true
+	}
+	return zeroPage + 1 + uint32(i>>pageBits), uint32(i & (pageBuckets - 1)), units, true
+}
+
+// pageIndex is the bucket's index of a place in a page.
+func pageIndex(page, offset uint32) int32 {
+	i := int32(page<<pageBits | offset)
+	switch {
+	case page < zeroPage:
+		return i - maxIndex
+	case page == zeroPage:
+		return 0
+	default:
+		return i - (zeroPage+1)<<pageBits + 1
+	}
+}
+
+// pageSum turns a page's sum into a number. The unit of a page whose values
+// begin at 2^e is 2^(e-23), so that its sum can take 2^36 of its greatest
+// values before it wraps around. The zero page's sum counts zeros.
+func pageSum(page uint32, units int64) float64 {
+	const unitExp = minExp - 23
+	switch {
+	case page < zeroPage:
+		return -math.Ldexp(float64(units), unitExp+int(signPages-1-page)<<pageOctaveBits)
+	case page == zeroPage:
+		return 0
+	default:
+		return math.Ldexp(float64(units), unitExp+int(page-zeroPage-1)<<pageOctaveBits)
+	}
 }
 
 // Quantile returns the value below or at which the share q of what was

@@ -1,0 +1,147 @@
+package series
+
+import (
+	"math"
+
+	"github.com/go-batteries/hawkeye/internal/bucket"
+)
+
+// Collect sets b's Counters, Gauges, Histograms and Sets to what was recorded
+// since the last Collect, reusing their memory, and b.Keyframe to keyframe: a
+// keyframe has all gauges that were ever set, another bucket those that
+// changed. Nothing else of b changes.
+//
+// Every sample is in exactly one Collect. One that is recorded while Collect
+// runs is in this one or the next; of such an observation of a histogram, the
+// sum may come in the next. While Collect runs, new series wait.
+func (r *Registry) Collect(b *bucket.Bucket, keyframe bool) {
+	b.Keyframe = keyframe
+	b.Counters, b.Gauges = b.Counters[:0], b.Gauges[:0]
+	b.Histograms, b.Sets = b.Histograms[:0], b.Sets[:0]
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.collects++
+	b.Counters = r.collectCounters(b.Counters)
+	b.Gauges = r.collectGauges(b.Gauges, keyframe)
+	b.Histograms = r.collectHistograms(b.Histograms)
+	b.Sets = r.collectSets(b.Sets)
+}
+
+func (r *Registry) collectCounters(dst []bucket.Counter) []bucket.Counter {
+	ids := r.columns[KindCounter].ids
+	for page, cells := range r.pages {
+		first := page * pageSeries
+		for i := range min(len(ids)-first, pageSeries) {
+			sum, last := cells.sums(i)
+			if sum == last {
+				continue
+			}
+			cells.setLast(i, sum)
+			slot := first + i
+			dst = append(dst, bucket.Counter{ID: ids[slot], Delta: sum - last})
+			r.touch(KindCounter, slot)
+		}
+	}
+	return dst
+}
+
+// touch notes that a slot's series grew.
+func (r *Registry) touch(kind Kind, slot int) {
+	col := &r.columns[kind]
+	col.active[slot] = r.collects
+	if col.owners[slot] == nil {
+		r.revive(kind, uint32(slot))
+	}
+}
+
+func (r *Registry) collectGauges(dst []bucket.Gauge, keyframe bool) []bucket.Gauge {
+	for slot, g := range r.gauges {
+		now := g.bits.Load()
+		if now != g.last || keyframe && now != unsetBits {
+			g.last = now
+			dst = append(dst, bucket.Gauge{ID: r.columns[KindGauge].ids[slot], Value: math.Float64frombits(now)})
+		}
+	}
+	return dst
+}
+
+func (r *Registry) collectHistograms(dst []bucket.Histogram) []bucket.Histogram {
+	for slot, h := range r.hists {
+		n := len(dst)
+		dst = extend(dst)
+		if !h.collect(&dst[n]) {
+			dst = dst[:n]
+			continue
+		}
+		dst[n].ID = r.columns[KindHistogram].ids[slot]
+		r.touch(KindHistogram, slot)
+	}
+	return dst
+}
+
+func (r *Registry) collectSets(dst []bucket.Set) []bucket.Set {
+	for slot, s := range r.sets {
+		n := len(dst)
+		dst = extend(dst)
+		dst[n].Hashes = s.take(dst[n].Hashes[:0])
+		if len(dst[n].Hashes) == 0 {
+			dst = dst[:n]
+			continue
+		}
+		dst[n].ID = r.columns[KindSet].ids[slot]
+		r.touch(KindSet, slot)
+	}
+	return dst
+}
+
+// extend makes dst longer by one element, which is what the memory held: its
+// slices are used again.
+func extend[E any](dst []E) []E {
+	if len(dst) < cap(dst) {
+		return dst[:len(dst)+1]
+	}
+	var zero E
+	return append(dst, zero)
+}
+
+// Pending returns how much was recorded since the last Collect: for each
+// counter by how much it grew or shrank, in whole numbers and at least 1; for
+// each histogram the number of observations; for each set the number of
+// values; and 1 for each gauge that changed. It changes nothing.
+func (r *Registry) Pending() (n uint64) {
+	if r == nil {
+		return 0
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for kind := range r.columns {
+		for slot := range r.columns[kind].ids {
+			n += r.pending(Kind(kind), uint32(slot))
+		}
+	}
+	return n
+}
+
+func (r *Registry) pending(kind Kind, slot uint32) uint64 {
+	switch kind {
+	case KindCounter:
+		sum, last := r.pages[slot/pageSeries].sums(int(slot % pageSeries))
+		if sum == last {
+			return 0
+		}
+		grown := sum - last
+		return max(uint64(max(grown, -grown))/bucket.Unit, 1)
+	case KindGauge:
+		if g := r.gauges[slot]; g.bits.Load() != g.last {
+			return 1
+		}
+		return 0
+	case KindHistogram:
+		return r.hists[slot].pending()
+	default:
+		return uint64(r.sets[slot].len())
+	}
+}
