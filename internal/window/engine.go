@@ -1,0 +1,278 @@
+package window
+
+import (
+	"math"
+	"time"
+
+	"github.com/go-batteries/hawkeye/internal/bucket"
+	"github.com/go-batteries/hawkeye/internal/series"
+	"github.com/go-batteries/hawkeye/store"
+)
+
+// Engine holds the windows. It is not safe for concurrent use.
+type Engine struct {
+	width     time.Duration
+	retention time.Duration
+	margin    int64
+	now       int64
+
+	handles []*query // nil where one was released
+	free    []Handle
+	queries map[string]*query
+	tracks  map[string]*track
+	metrics map[string]*metric
+	series  map[uint64]*interest
+	writers map[store.ID]*writer
+	recent  []*track // whose gauges' past is recorded at each tick
+
+	wheel      wheel
+	gaps       gaps
+	changed    []*Group
+	late       []*Group
+	scratch    []*interest // of the bucket that is taken
+	nextWriter uint32
+	folder     *folder
+}
+
+// query is a registered query: a track and what is made of it.
+type query struct {
+	key   string
+	op    op
+	q     float64
+	track *track
+	refs  int
+}
+
+// metric is what is known of a name.
+type metric struct {
+	tracks []*track
+	known  []*interest
+	kinds  uint8 // of which samples were taken
+}
+
+// interest is one series and the groups that its samples belong to.
+type interest struct {
+	text   string
+	kind   series.Kind
+	metric *metric
+	groups []*Group
+	used   int64 // the latest tick with samples
+	tiers  uint8 // in which it is folded
+}
+
+// New returns an engine for ticks of the given width, of which the Store
+// keeps those of the retention. margin is how many ticks behind the present
+// [Engine.ValueAt] still answers.
+func New(width, retention time.Duration, margin int64) *Engine {
+	return &Engine{
+		width:     width,
+		retention: retention,
+		folder:    newFolder(width, retention),
+		margin:    margin,
+		now:       math.MinInt64,
+		queries:   make(map[string]*query),
+		tracks:    make(map[string]*track),
+		metrics:   make(map[string]*metric),
+		series:    make(map[uint64]*interest),
+		writers:   make(map[store.ID]*writer),
+		wheel:     make(wheel),
+	}
+}
+
+// Now returns the tick that the values are of.
+func (e *Engine) Now() int64 { return e.now }
+
+// Advance moves the windows on to tick to; going back is ignored.
+func (e *Engine) Advance(to int64) {
+	if to <= e.now {
+		return
+	}
+	e.recordGauges()
+	from := e.now
+	e.now = to
+	e.wheel.due(from, to, func(g *Group) {
+		if !g.dropped {
+			g.slide()
+			e.mark(g)
+		}
+	})
+	for id, w := range e.writers {
+		if w.gone(to) {
+			if !w.left {
+				w.left = true
+				e.leave(w)
+			}
+			if w.last < to-seenTicks {
+				delete(e.writers, id)
+			}
+		}
+	}
+	e.gaps.expire(to - e.longest())
+}
+
+// recordGauges notes what gauges came to at the tick that is over.
+func (e *Engine) recordGauges() {
+	e.folder.endTick(e.now, e.series)
+	for _, t := range e.recent {
+		for _, g := range t.order {
+			if g.gauge != nil && e.now > t.folded {
+				g.gauge.record(t, e.now, e.now)
+				g.schedule()
+				e.mark(g)
+			}
+		}
+	}
+}
+
+// longest is how far back the longest window looks, in ticks.
+func (e *Engine) longest() (ticks int64) {
+	for _, t := range e.tracks {
+		ticks = max(ticks, t.grid.length+t.grid.delay)
+	}
+	return ticks + e.margin
+}
+
+// Take adds a bucket, all of it or, if an id has no name, nothing and false.
+// The tick must not be newer than Now. The caller takes each bucket once.
+func (e *Engine) Take(tick int64, writer store.ID, b *bucket.Bucket) bool {
+	return e.TakeInto(AllTiers, tick, writer, b)
+}
+
+// AllTiers names every tier in [Engine.TakeInto].
+const AllTiers = ^uint8(0)
+
+// TakeInto is Take for the windows of some tiers alone (bit n is tier n): the
+// others have the bucket already, as part of a fold.
+func (e *Engine) TakeInto(tiers uint8, tick int64, writer store.ID, b *bucket.Bucket) bool {
+	if !e.lookUp(b) {
+		return false
+	}
+	w := e.writer(writer)
+	w.saw(tick, b.Final)
+	found := e.scratch
+	next := func() *interest {
+		in := found[0]
+		found = found[1:]
+		e.seen(in, tick)
+		return in
+	}
+	for i := range b.Counters {
+		for _, g := range next().groups {
+			if at, ok := e.accept(g, series.KindCounter, tiers, tick); ok {
+				g.counter.take(&g.track.grid, at, e.now, b.Counters[i].Delta)
+				g.schedule()
+			}
+		}
+	}
+	for i := range b.Gauges {
+		for _, g := range next().groups {
+			e.takeGauge(g, w, tick, &b.Gauges[i])
+		}
+	}
+	for i := range b.Histograms {
+		for _, g := range next().groups {
+			if at, ok := e.accept(g, series.KindHistogram, tiers, tick); ok {
+				g.histogram.take(&g.track.grid, at, e.now, b.Histograms[i].Buckets, b.Histograms[i].Sum)
+				g.schedule()
+			}
+		}
+	}
+	for i := range b.Sets {
+		for _, g := range next().groups {
+			if at, ok := e.accept(g, series.KindSet, tiers, tick); ok {
+				g.set.take(&g.track.grid, at, e.now, b.Sets[i].Hashes)
+				g.schedule()
+			}
+		}
+	}
+	if e.folder.all != 0 {
+		e.folder.take(tiers, tick, w, writer, b, e.scratch)
+	}
+	return true
+}
+
+// lookUp fills scratch with what each id of b stands for, in the order of
+// eachID. It returns false if one isn't known.
+func (e *Engine) lookUp(b *bucket.Bucket) bool {
+	e.scratch = e.scratch[:0]
+	known := true
+	eachID(b, func(id uint64) {
+		in := e.series[id]
+		known = known && in != nil
+		e.scratch = append(e.scratch, in)
+	})
+	return known
+}
+
+// accept says whether a sample of tick belongs into the group's window, and
+// into which cell, and marks the group as changed.
+func (e *Engine) accept(g *Group, kind series.Kind, tiers uint8, tick int64) (cell int64, ok bool) {
+	t := g.track
+	g.sees(kind)
+	if tiers&(1<<t.grid.tier) == 0 {
+		return 0, false
+	}
+	cell = t.grid.of(tick)
+	if t.grid.leaves(cell)+e.margin <= e.now {
+		return 0, false
+	}
+	e.mark(g)
+	if tick < e.now && !g.late {
+		g.late = true
+		e.late = append(e.late, g)
+	}
+	return cell, true
+}
+
+func (e *Engine) takeGauge(g *Group, w *writer, tick int64, sample *bucket.Gauge) {
+	g.sees(series.KindGauge)
+	if w.gone(e.now) {
+		return
+	}
+	g.gauge.take(w.index, sample.ID, sample.Value, tick)
+	w.groups[g] = struct{}{}
+	e.mark(g)
+}
+
+// leave drops the gauges of a writer that is gone.
+func (e *Engine) leave(w *writer) {
+	for g := range w.groups {
+		if g.gauge != nil {
+			g.gauge.leave(w.index)
+			e.mark(g)
+		}
+	}
+	clear(w.groups)
+	e.folder.leave(w.index)
+}
+
+func (e *Engine) mark(g *Group) {
+	if !g.changed {
+		g.changed = true
+		e.changed = append(e.changed, g)
+	}
+}
+
+// Changed appends the groups whose value may have changed since the last
+// call, each once for each of its queries.
+func (e *Engine) Changed(refs []Ref) []Ref {
+	for _, g := range e.changed {
+		g.changed = false
+		refs = g.refs(refs)
+	}
+	clear(e.changed)
+	e.changed = e.changed[:0]
+	return refs
+}
+
+// ChangedLate appends the groups that got samples older than Now since the
+// last call, each once for each of its queries.
+func (e *Engine) ChangedLate(refs []Ref) []Ref {
+	for _, g := range e.late {
+		g.late = false
+		refs = g.refs(refs)
+	}
+	clear(e.late)
+	e.late = e.late[:0]
+	return refs
+}

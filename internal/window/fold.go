@@ -1,0 +1,345 @@
+package window
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/go-batteries/hawkeye/internal/bucket"
+	"github.com/go-batteries/hawkeye/store"
+)
+
+// Fold is a bucket of a coarse tier, to be published: the sums of the metrics
+// that some window needs for that long, over all writers. Its Taken names
+// what it holds: ticks and writers or, above the feeding tier, that tier's
+// cells and the folds there.
+type Fold struct {
+	Tier   store.Tier
+	Cell   int64
+	Writer store.ID
+	Bucket *bucket.Bucket
+	Keep   time.Duration
+}
+
+// foldGrace is how many ticks after its end a cell is folded: what a live
+// writer is late with is in by then. What comes later is a fold of its own.
+const foldGrace = LiveTicks + 5
+
+// folder makes folds of what the engine takes. A fold of a wide tier can't be
+// made again from fine ticks by an evaluator that takes over, because those
+// are gone by then. So tiers wider than the feeding one, the widest that is at
+// most a quarter of the retention, are made of that one's folds.
+type folder struct {
+	width     time.Duration
+	retention int64 // in ticks
+	feeder    store.Tier
+	tiers     map[string]uint8 // needed by metric, as bits
+	all       uint8            // of all metrics
+	keep      [store.Tier1h + 1]time.Duration
+	open      map[foldKey]*fold
+	done      [store.Tier1h + 1]int64 // the newest cell with a fold
+	gauges    map[uint64]map[uint32]float64
+}
+
+type foldKey struct {
+	tier store.Tier
+	cell int64
+}
+
+// fold is one that is being made.
+type fold struct {
+	counters   map[uint64]int64
+	histograms map[uint64]*observed
+	sets       map[uint64]map[uint64]struct{}
+	gauges     map[uint64]*bucket.FoldedGauge
+	taken      map[int64][]store.ID
+}
+
+func newFolder(width, retention time.Duration) *folder {
+	f := &folder{
+		width:     width,
+		retention: int64(retention / width),
+		feeder:    store.Tier5s,
+		tiers:     make(map[string]uint8),
+		open:      make(map[foldKey]*fold),
+		gauges:    make(map[uint64]map[uint32]float64),
+	}
+	for t := store.Tier5s; t <= store.Tier1h; t++ {
+		if t.Width() <= retention/4 {
+			f.feeder = t
+		}
+	}
+	return f
+}
+
+// need takes note of a window that looks back farther than the retention.
+func (f *folder) need(t *track) (tiers uint8) {
+	g := &t.grid
+	if g.tier == store.TierFine || g.length+g.delay <= f.retention {
+		return 0
+	}
+	length := time.Duration(g.length+g.delay)*g.width + 2*g.cell
+	tiers = 1 << g.tier
+	f.keep[g.tier] = max(f.keep[g.tier], length)
+	if g.tier > f.feeder {
+		tiers |= 1 << f.feeder
+		f.keep[f.feeder] = max(f.keep[f.feeder], 2*g.cell+time.Duration(f.retention)*f.width)
+	}
+	f.tiers[t.sel.Metric] |= tiers
+	f.all |= tiers
+	return tiers
+}
+
+// cellOf returns the cell of a tier that a tick begins in.
+func (f *folder) cellOf(tier store.Tier, tick int64) int64 {
+	return floorDiv(tick*int64(f.width), int64(tier.Width()))
+}
+
+// firstTick returns the first tick of a cell.
+func (f *folder) firstTick(tier store.Tier, cell int64) int64 {
+	return ceilDiv(cell*int64(tier.Width()), int64(f.width))
+}
+
+func (f *folder) at(tier store.Tier, cell int64) *fold {
+	key := foldKey{tier, cell}
+	o := f.open[key]
+	if o == nil {
+		o = &fold{
+			counters:   make(map[uint64]int64),
+			histograms: make(map[uint64]*observed),
+			sets:       make(map[uint64]map[uint64]struct{}),
+			gauges:     make(map[uint64]*bucket.FoldedGauge),
+			taken:      make(map[int64][]store.ID),
+		}
+		f.open[key] = o
+	}
+	return o
+}
+
+// take adds a bucket to the folds of those tiers that don't hold it.
+func (f *folder) take(tiers uint8, tick int64, w *writer, id store.ID, b *bucket.Bucket, found []*interest) {
+	gauges := found[len(b.Counters):]
+	for i := range b.Gauges {
+		if gauges[i].tiers != 0 {
+			f.gauge(w.index, &b.Gauges[i])
+		}
+	}
+	for tier := store.Tier5s; tier <= f.feeder; tier++ {
+		if bit := uint8(1) << tier; f.all&tiers&bit != 0 {
+			o := f.at(tier, f.cellOf(tier, tick))
+			o.taken[tick] = append(o.taken[tick], id)
+			o.add(bit, b, found)
+		}
+	}
+}
+
+func (f *folder) gauge(writer uint32, sample *bucket.Gauge) {
+	of := f.gauges[sample.ID]
+	if of == nil {
+		of = make(map[uint32]float64)
+		f.gauges[sample.ID] = of
+	}
+	of[writer] = sample.Value
+}
+
+// leave drops the gauges of a writer that is gone.
+func (f *folder) leave(writer uint32) {
+	for id, of := range f.gauges {
+		if delete(of, writer); len(of) == 0 {
+			delete(f.gauges, id)
+		}
+	}
+}
+
+// add adds the samples of series that are folded in the tier of bit.
+func (o *fold) add(bit uint8, b *bucket.Bucket, found []*interest) {
+	for i, in := range found[:len(b.Counters)] {
+		if in.tiers&bit != 0 {
+			o.counters[b.Counters[i].ID] += b.Counters[i].Delta
+		}
+	}
+	found = found[len(b.Counters)+len(b.Gauges):]
+	for i, in := range found[:len(b.Histograms)] {
+		if in.tiers&bit != 0 {
+			h := &b.Histograms[i]
+			if o.histograms[h.ID] == nil {
+				o.histograms[h.ID] = &observed{}
+			}
+			o.histograms[h.ID].add(h.Buckets, h.Sum, 1)
+		}
+	}
+	found = found[len(b.Histograms):]
+	for i, in := range found[:len(b.Sets)] {
+		if in.tiers&bit != 0 {
+			o.addSet(&b.Sets[i])
+		}
+	}
+	found = found[len(b.Sets):]
+	for i, in := range found[:len(b.Folded)] {
+		if in.tiers&bit != 0 {
+			o.addGauge(b.Folded[i])
+		}
+	}
+}
+
+func (o *fold) addSet(s *bucket.Set) {
+	values := o.sets[s.ID]
+	if values == nil {
+		values = make(map[uint64]struct{}, len(s.Hashes))
+		o.sets[s.ID] = values
+	}
+	for _, h := range s.Hashes {
+		values[h] = struct{}{}
+	}
+}
+
+func (o *fold) addGauge(g bucket.FoldedGauge) {
+	old := o.gauges[g.ID]
+	if old == nil {
+		o.gauges[g.ID] = &g
+		return
+	}
+	old.Last = g.Last
+	old.Min, old.Max = min(old.Min, g.Min), max(old.Max, g.Max)
+	old.Sum += g.Sum
+	old.N += g.N
+}
+
+// endTick notes what the gauges were at a tick that is over.
+func (f *folder) endTick(tick int64, series map[uint64]*interest) {
+	for id, of := range f.gauges {
+		in := series[id]
+		if in == nil {
+			delete(f.gauges, id)
+			continue
+		}
+		c := combiner{}
+		for _, v := range of {
+			c.add(v)
+		}
+		for tier := store.Tier5s; tier <= f.feeder; tier++ {
+			if cell := f.cellOf(tier, tick); in.tiers&(1<<tier) != 0 && cell > f.done[tier] {
+				f.at(tier, cell).addGauge(bucket.FoldedGauge{
+					ID: id, Last: c.result(), Min: c.min, Max: c.max, Sum: c.result(), N: uint64(c.n),
+				})
+			}
+		}
+	}
+}
+
+// holds takes note that folds of a cell are stored, so that gauges of its
+// ticks aren't folded again.
+func (f *folder) holds(tier store.Tier, cell int64) { f.done[tier] = max(f.done[tier], cell) }
+
+// closed returns the folds of the cells that ended long enough before tick
+// now, fine tiers first, and hands those of the feeding tier on.
+func (f *folder) closed(now int64, series map[uint64]*interest) []Fold {
+	var keys []foldKey
+	due := func(k foldKey) bool { return f.firstTick(k.tier, k.cell+1)+foldGrace <= now }
+	for k := range f.open {
+		if k.tier <= f.feeder && due(k) {
+			keys = append(keys, k)
+		}
+	}
+	var folds []Fold
+	for _, k := range sortedKeys(keys) {
+		n := f.close(k)
+		folds = append(folds, n)
+		if k.tier == f.feeder {
+			f.feed(&n, series)
+		}
+	}
+	keys = keys[:0]
+	for k := range f.open {
+		if k.tier > f.feeder && due(k) {
+			keys = append(keys, k)
+		}
+	}
+	for _, k := range sortedKeys(keys) {
+		folds = append(folds, f.close(k))
+	}
+	return folds
+}
+
+func sortedKeys(keys []foldKey) []foldKey {
+	slices.SortFunc(keys, func(a, b foldKey) int {
+		return cmp.Or(cmp.Compare(a.tier, b.tier), cmp.Compare(a.cell, b.cell))
+	})
+	return keys
+}
+
+// feed adds a fold of the feeding tier to the wider ones.
+func (f *folder) feed(n *Fold, known map[uint64]*interest) {
+	first := f.firstTick(n.Tier, n.Cell)
+	for tier := f.feeder + 1; tier <= store.Tier1h; tier++ {
+		if bit := uint8(1) << tier; f.all&bit != 0 {
+			f.addFold(tier, first, n.Cell, n.Writer, n.Bucket, interests(known, n.Bucket))
+		}
+	}
+}
+
+func (f *folder) addFold(tier store.Tier, first, cell int64, id store.ID, b *bucket.Bucket, found []*interest) {
+	o := f.at(tier, f.cellOf(tier, first))
+	o.taken[cell] = append(o.taken[cell], id)
+	o.add(1<<tier, b, found)
+}
+
+// none is what a series that was forgotten counts as.
+var none = interest{}
+
+func interests(known map[uint64]*interest, b *bucket.Bucket) (found []*interest) {
+	eachID(b, func(id uint64) {
+		in := known[id]
+		if in == nil {
+			in = &none
+		}
+		found = append(found, in)
+	})
+	return found
+}
+
+// close makes the bucket of a fold.
+func (f *folder) close(k foldKey) Fold {
+	o := f.open[k]
+	delete(f.open, k)
+	f.holds(k.tier, k.cell)
+	b := &bucket.Bucket{}
+	for _, id := range slices.Sorted(maps.Keys(o.counters)) {
+		b.Counters = append(b.Counters, bucket.Counter{ID: id, Delta: o.counters[id]})
+	}
+	for _, id := range slices.Sorted(maps.Keys(o.histograms)) {
+		h := o.histograms[id]
+		b.Histograms = append(b.Histograms, bucket.Histogram{ID: id, Sum: h.sum, Buckets: h.buckets})
+	}
+	for _, id := range slices.Sorted(maps.Keys(o.sets)) {
+		b.Sets = append(b.Sets, bucket.Set{ID: id, Hashes: slices.Sorted(maps.Keys(o.sets[id]))})
+	}
+	for _, id := range slices.Sorted(maps.Keys(o.gauges)) {
+		b.Folded = append(b.Folded, *o.gauges[id])
+	}
+	for _, tick := range slices.Sorted(maps.Keys(o.taken)) {
+		b.Taken = append(b.Taken, bucket.Taken{Tick: tick, Writers: o.taken[tick]})
+	}
+	return Fold{Tier: k.tier, Cell: k.cell, Writer: store.NewID(), Bucket: b, Keep: f.keep[k.tier]}
+}
+
+// eachID calls f for each id of b, in the order of counters, gauges,
+// histograms, sets, folded gauges.
+func eachID(b *bucket.Bucket, f func(id uint64)) {
+	for i := range b.Counters {
+		f(b.Counters[i].ID)
+	}
+	for i := range b.Gauges {
+		f(b.Gauges[i].ID)
+	}
+	for i := range b.Histograms {
+		f(b.Histograms[i].ID)
+	}
+	for i := range b.Sets {
+		f(b.Sets[i].ID)
+	}
+	for i := range b.Folded {
+		f(b.Folded[i].ID)
+	}
+}

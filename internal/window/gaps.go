@@ -1,0 +1,89 @@
+package window
+
+import "slices"
+
+// gaps are the ticks of which not everything is known, ascending.
+type gaps struct{ list []gap }
+
+type gap struct {
+	from, to int64
+	unknown  bool
+}
+
+// mark says what is known of the ticks from up to and with to, whatever was
+// said of them before.
+func (g *gaps) mark(from, to int64, missing, unknown bool) {
+	var list []gap
+	put := func(n gap) {
+		if k := len(list) - 1; k >= 0 && list[k].to+1 == n.from && list[k].unknown == n.unknown {
+			list[k].to = n.to
+			return
+		}
+		list = append(list, n)
+	}
+	placed := !missing
+	place := func() {
+		if !placed {
+			placed = true
+			put(gap{from, to, unknown})
+		}
+	}
+	for _, old := range g.list {
+		if old.from < from {
+			put(gap{old.from, min(old.to, from-1), old.unknown})
+		}
+		if old.to >= from {
+			place()
+		}
+		if old.to > to {
+			put(gap{max(old.from, to+1), old.to, old.unknown})
+		}
+	}
+	place()
+	g.list = list
+}
+
+// expire forgets what is older than a tick, and the oldest beyond a bound.
+func (g *gaps) expire(oldest int64) {
+	n := max(len(g.list)-maxPartialTicks, 0)
+	for n < len(g.list) && g.list[n].to < oldest {
+		n++
+	}
+	if n > 0 {
+		g.list = slices.Delete(g.list, 0, n)
+	}
+}
+
+// count fills in how much of the ticks from up to and with to isn't known.
+func (g *gaps) count(from, to int64, v *Value) {
+	for i := len(g.list) - 1; i >= 0 && g.list[i].to >= from; i-- {
+		one := g.list[i]
+		n := min(one.to, to) - max(one.from, from) + 1
+		switch {
+		case n <= 0:
+		case one.unknown:
+			v.LastUnknown = max(v.LastUnknown, min(one.to, to))
+			v.Unknown += n
+		default:
+			v.Partial += n
+		}
+	}
+}
+
+// MarkComplete says that everything is known of a tick.
+func (e *Engine) MarkComplete(tick int64) {
+	if n := len(e.gaps.list); n > 0 && e.gaps.list[n-1].to >= tick {
+		e.gaps.mark(tick, tick, false, false)
+	}
+}
+
+// MarkPartial says that a live writer's bucket of a tick is missing.
+func (e *Engine) MarkPartial(tick int64) { e.gaps.mark(tick, tick, true, false) }
+
+// MarkUnknown says that nobody knows anything of the ticks from up to and
+// with to.
+func (e *Engine) MarkUnknown(from, to int64) {
+	if from <= to {
+		e.gaps.mark(from, to, true, true)
+	}
+}

@@ -1,0 +1,156 @@
+package window
+
+import (
+	"math"
+	"time"
+
+	"github.com/go-batteries/hawkeye/internal/bucket"
+	"github.com/go-batteries/hawkeye/internal/series"
+	"github.com/go-batteries/hawkeye/store"
+)
+
+// Needs is the history that a tier's windows are filled from.
+type Needs struct {
+	Tier store.Tier
+	// Back is how far, in ticks before the present, the windows reach.
+	Back int64
+}
+
+// Feeder is the tier whose folds wider ones are made of.
+func (e *Engine) Feeder() store.Tier { return e.folder.feeder }
+
+// Needs returns the tiers, fine to coarse, that some window needs.
+func (e *Engine) Needs() []Needs {
+	var back [store.Tier1h + 1]int64
+	for _, t := range e.tracks {
+		g := &t.grid
+		cell := int64(g.cell / g.width)
+		back[g.tier] = max(back[g.tier], g.length+g.delay+cell)
+	}
+	var needs []Needs
+	for tier, n := range back {
+		if n > 0 {
+			needs = append(needs, Needs{store.Tier(tier), n})
+		}
+	}
+	return needs
+}
+
+// FirstTick returns the first tick of a coarse tier's cell.
+func (e *Engine) FirstTick(tier store.Tier, cell int64) int64 { return e.folder.firstTick(tier, cell) }
+
+// CellOf returns the coarse tier's cell that a tick begins in.
+func (e *Engine) CellOf(tier store.Tier, tick int64) int64 { return e.folder.cellOf(tier, tick) }
+
+// Folds returns the folds of cells that have ended, each once. The caller
+// publishes them.
+func (e *Engine) Folds() []Fold { return e.folder.closed(e.now, e.series) }
+
+// TakeFold adds a stored fold to the windows of tier into: that of the fold,
+// or a wider one if the fold is of the feeding tier and no fold of the wider
+// one holds it. Like Take, it adds all or nothing.
+func (e *Engine) TakeFold(into, tier store.Tier, cell int64, id store.ID, b *bucket.Bucket) bool {
+	if !e.lookUp(b) {
+		return false
+	}
+	first := e.folder.firstTick(tier, cell)
+	found := e.scratch
+	if into == tier {
+		e.folder.holds(tier, cell)
+	} else if e.folder.all&(1<<into) != 0 {
+		e.folder.addFold(into, first, cell, id, b, found)
+	}
+	tiers := uint8(1) << into
+	for i := range b.Counters {
+		e.seen(found[0], first)
+		for _, g := range found[0].groups {
+			if at, ok := e.accept(g, series.KindCounter, tiers, first); ok {
+				g.counter.take(&g.track.grid, at, e.now, b.Counters[i].Delta)
+				g.schedule()
+			}
+		}
+		found = found[1:]
+	}
+	found = found[len(b.Gauges):]
+	for i := range b.Histograms {
+		e.seen(found[0], first)
+		for _, g := range found[0].groups {
+			if at, ok := e.accept(g, series.KindHistogram, tiers, first); ok {
+				g.histogram.take(&g.track.grid, at, e.now, b.Histograms[i].Buckets, b.Histograms[i].Sum)
+				g.schedule()
+			}
+		}
+		found = found[1:]
+	}
+	for i := range b.Sets {
+		e.seen(found[0], first)
+		for _, g := range found[0].groups {
+			if at, ok := e.accept(g, series.KindSet, tiers, first); ok {
+				g.set.take(&g.track.grid, at, e.now, b.Sets[i].Hashes)
+				g.schedule()
+			}
+		}
+		found = found[1:]
+	}
+	e.takeFolded(tiers, first, e.folder.firstTick(tier, cell+1)-1, b.Folded, found)
+	return true
+}
+
+func (e *Engine) seen(in *interest, tick int64) {
+	in.used = max(in.used, tick)
+	in.metric.kinds |= 1 << in.kind
+}
+
+// takeFolded adds gauges. A fold has each series by itself, so the least and
+// the greatest of a sum over several aren't known; their means stand for them.
+func (e *Engine) takeFolded(tiers uint8, first, last int64, gauges []bucket.FoldedGauge, found []*interest) {
+	sums := make(map[*Group]*bucket.FoldedGauge)
+	for i := range gauges {
+		e.seen(found[i], first)
+		for _, g := range found[i].groups {
+			if _, ok := e.accept(g, series.KindGauge, tiers, first); !ok || !g.track.history {
+				continue
+			}
+			s := sums[g]
+			if s == nil {
+				s = &bucket.FoldedGauge{Min: math.Inf(1), Max: math.Inf(-1)}
+				sums[g] = s
+			}
+			s.Last += gauges[i].Last
+			s.Sum += gauges[i].Sum
+			s.N += gauges[i].N
+			s.Min, s.Max = min(s.Min, gauges[i].Min), max(s.Max, gauges[i].Max)
+		}
+	}
+	ticks := last - first + 1
+	for g, s := range sums {
+		t := g.track
+		cell, _ := g.gauge.span.at(&t.grid, t.grid.of(first), e.now)
+		cell.add(foldedPast(t.fleet, s, ticks, last))
+		t.folded = max(t.folded, last)
+		g.schedule()
+	}
+}
+
+func foldedPast(f Fleet, s *bucket.FoldedGauge, ticks, last int64) past {
+	if s.N == 0 {
+		return past{}
+	}
+	mean := s.Sum / float64(s.N) // of one gauge
+	p := past{min: s.Min, max: s.Max, n: ticks, lastAt: last}
+	switch f {
+	case FleetSum:
+		total := s.Sum / float64(ticks)
+		p.last, p.min, p.max, p.sum = s.Last, total, total, s.Sum
+	case FleetMin:
+		p.last, p.sum = s.Min, s.Min*float64(ticks)
+	case FleetMax:
+		p.last, p.sum = s.Max, s.Max*float64(ticks)
+	default:
+		p.last, p.sum = mean, mean*float64(ticks)
+	}
+	return p
+}
+
+// Width returns the width of a tick.
+func (e *Engine) Width() time.Duration { return e.width }
