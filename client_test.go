@@ -1,0 +1,580 @@
+package hawkeye
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"net"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-batteries/hawkeye/internal/series"
+	"github.com/go-batteries/hawkeye/internal/statsd"
+)
+
+// reception is what a peer does with a call.
+type reception int
+
+const (
+	answer     reception = iota // count it and answer
+	cutShort                    // read half of it and hang up
+	hangUp                      // read it and hang up
+	countAndGo                  // read it, count it and hang up
+	refuse                      // answer with an error
+	garbage                     // answer with what is no answer
+	wrongID                     // answer another call
+	silence                     // read it and do nothing more
+)
+
+// peer is the server's side, as simple as it can be, with faults to order.
+type peer struct {
+	mu     sync.Mutex // guards what follows
+	reg    *series.Registry
+	faults []reception // of the next calls, pings not among them
+	away   bool
+	conns  []net.Conn
+	calls  int
+}
+
+func newPeer(faults ...reception) *peer {
+	return &peer{reg: series.New(series.Limits{}), faults: faults}
+}
+
+// dial is a dialFunc.
+func (p *peer) dial(context.Context) (net.Conn, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.away {
+		return nil, errors.New("nobody is there")
+	}
+	near, far := net.Pipe()
+	p.conns = append(p.conns, far)
+	go p.serve(far)
+	return near, nil
+}
+
+// restart hangs up, and comes back with nothing counted.
+func (p *peer) restart() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.reg = series.New(series.Limits{})
+	for _, c := range p.conns {
+		c.Close()
+	}
+}
+
+func (p *peer) setAway(away bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.away = away
+	for _, c := range p.conns {
+		c.Close()
+	}
+}
+
+func (p *peer) serve(conn net.Conn) {
+	defer conn.Close()
+	r := bufio.NewReaderSize(conn, 64) // less than a call, so that it can be cut short
+	for {
+		head, err := r.Peek(len(`{"jsonrpc":"2.0","method":"Metric.Handle`))
+		if err != nil {
+			return
+		}
+		how := answer
+		if strings.HasSuffix(string(head), "Handle") {
+			how = p.next()
+		}
+		if how == cutShort {
+			return
+		}
+		line, err := r.ReadBytes('\n')
+		if err != nil {
+			return
+		}
+		if !p.receive(conn, line, how) {
+			return
+		}
+	}
+}
+
+func (p *peer) next() reception {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.calls++
+	if len(p.faults) == 0 {
+		return answer
+	}
+	how := p.faults[0]
+	p.faults = p.faults[1:]
+	return how
+}
+
+func (p *peer) receive(conn net.Conn, line []byte, how reception) (goOn bool) {
+	var call struct {
+		Params struct{ Text string }
+		ID     int
+	}
+	if err := json.Unmarshal(line, &call); err != nil {
+		panic(err)
+	}
+	if how == answer || how == countAndGo {
+		p.mu.Lock()
+		a := statsd.Applier{Registry: p.reg}
+		if err := a.Apply([]byte(call.Params.Text)); err != nil {
+			panic(err)
+		}
+		p.mu.Unlock()
+	}
+	switch how {
+	case answer:
+		fmt.Fprintf(conn, `{"jsonrpc":"2.0","id":%d,"result":0}`+"\n", call.ID)
+	case refuse:
+		fmt.Fprintf(conn, `{"jsonrpc":"2.0","id":%d,"error":{"code":-32602,"message":"no","data":{"rejected":1}}}`+"\n", call.ID)
+	case garbage:
+		io.WriteString(conn, "HTTP/1.1 400 Bad Request\n")
+	case wrongID:
+		fmt.Fprintf(conn, `{"jsonrpc":"2.0","id":%d,"result":0}`+"\n", call.ID+1)
+	case silence:
+	default:
+		return false
+	}
+	return true
+}
+
+// count returns what a counter without tags has gained since the last time.
+func (p *peer) count(name string) int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	counters, _, _, _ := contents(p.reg)
+	return counters["c|"+name] / 1e6
+}
+
+func quiet() clientConfig {
+	return clientConfig{interval: DefaultFlushInterval, maxSeries: 10_000, logger: slog.New(slog.DiscardHandler)}
+}
+
+// newTestClient returns a client of p that is closed, with p, after the test.
+func newTestClient(t *testing.T, p *peer) *Client {
+	c := newClient("test.sock", quiet(), p.dial)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		_ = c.Close(ctx)
+		p.setAway(true)
+	})
+	return c
+}
+
+func within(d time.Duration) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	context.AfterFunc(ctx, cancel)
+	return ctx
+}
+
+func TestClientHandsOverEverything(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPeer()
+		c := newTestClient(t, p)
+		orders := c.Counter("orders", T("region", "eu"))
+		orders.Inc()
+		orders.Add(4)
+		orders.AddFloat(0.5)
+		c.GaugeHandle("depth").Set(3)
+		c.GaugeHandle("depth").Add(-5)
+		c.Histogram("size").Observe(10)
+		c.Histogram("size").Timing(20 * time.Millisecond)
+		c.Incr("orders", T("region", "eu"))
+		c.Decr("orders", T("region", "eu"))
+		c.Count("orders", 7, T("region", `"\`))
+		c.Gauge("load", 0.25)
+		c.Timing("took", 1500*time.Microsecond)
+		c.Observe("took", 3)
+
+		want := series.New(series.Limits{})
+		want.Count("orders", 5.5, []Tag{T("region", "eu")})
+		want.Count("orders", 7, []Tag{T("region", `"\`)})
+		want.SetGauge("depth", -2, nil)
+		want.SetGauge("load", 0.25, nil)
+		for name, values := range map[string][]float64{"size": {10, 20}, "took": {1.5, 3}} {
+			for _, v := range values {
+				want.Observe(name, v, nil)
+			}
+		}
+		if err := c.Flush(t.Context()); err != nil {
+			t.Fatalf("Flush() = %v", err)
+		}
+		if diff := sameContents(p.reg, want); diff != "" {
+			t.Errorf("server has (-want +got)\n%s", diff)
+		}
+		if s := c.Stats(); s.Sent != 6+7+2+4 || s.Pending != 0 || s.Connects != 1 || !s.Connected {
+			t.Errorf("Stats() = %+v, want 19 sent in one connection", s)
+		}
+	})
+}
+
+func TestClientSendsWithoutFlush(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPeer()
+		c := newTestClient(t, p)
+		time.Sleep(time.Minute)
+		if len(p.conns) != 0 {
+			t.Errorf("an idle client made %d connections, want none", len(p.conns))
+		}
+		c.Incr("a")
+		time.Sleep(2 * DefaultFlushInterval)
+		if got := p.count("a"); got != 1 {
+			t.Errorf("server counted %d after two intervals, want 1", got)
+		}
+	})
+}
+
+func TestClientManyCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPeer()
+		c := newTestClient(t, p)
+		for i := range 5000 {
+			c.Count("many", 1, T("number", strings.Repeat("x", 50)+fmt.Sprint(i)))
+		}
+		if err := c.Flush(t.Context()); err != nil {
+			t.Fatalf("Flush() = %v", err)
+		}
+		counters, _, _, _ := contents(p.reg)
+		if len(counters) != 5000 || p.calls < 5 || p.calls > 10 {
+			t.Errorf("server got %d series in %d calls, want 5000 in 5 to 10", len(counters), p.calls)
+		}
+	})
+}
+
+func TestClientThroughFaults(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		faults   []reception
+		counted  int64 // of 10
+		repeated uint64
+		dropped  uint64
+		rejected uint64
+	}{
+		{name: "none", counted: 10},
+		{name: "connection dies in mid-write", faults: []reception{cutShort, cutShort, cutShort, cutShort}, counted: 10},
+		{name: "server dies before it counts", faults: []reception{hangUp}, counted: 10, repeated: 10},
+		{name: "server dies twice before it counts", faults: []reception{hangUp, hangUp}, counted: 10, repeated: 20},
+		{name: "server dies each time", faults: []reception{hangUp, hangUp, hangUp}, repeated: 20, dropped: 10},
+		{name: "server dies after it counted", faults: []reception{countAndGo}, counted: 20, repeated: 10},
+		{name: "server counts and dies each time", faults: []reception{countAndGo, countAndGo, countAndGo}, counted: 30, repeated: 20, dropped: 10},
+		{name: "server refuses", faults: []reception{refuse}, rejected: 1},
+		{name: "server talks of something else", faults: []reception{garbage}, counted: 10, repeated: 10},
+		{name: "server answers another call", faults: []reception{wrongID}, counted: 10, repeated: 10},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newPeer(tt.faults...)
+				c := newTestClient(t, p)
+				c.Count("a", 10)
+				if err := c.Flush(within(time.Minute)); err != nil {
+					t.Errorf("Flush() = %v", err)
+				}
+				if got := p.count("a"); got != tt.counted {
+					t.Errorf("server counted %d, want %d", got, tt.counted)
+				}
+				s := c.Stats()
+				if s.Repeated != tt.repeated || s.Dropped != tt.dropped || s.RejectedLines != tt.rejected || s.Pending != 0 {
+					t.Errorf("Stats() = %+v, want %d repeated, %d dropped, %d rejected", s, tt.repeated, tt.dropped, tt.rejected)
+				}
+			})
+		})
+	}
+}
+
+func TestClientKeepsCountsWhileServerIsAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPeer()
+		c := newTestClient(t, p)
+		p.setAway(true)
+		for range 3600 {
+			c.Incr("a")
+			time.Sleep(time.Second)
+		}
+		if err := c.Flush(within(time.Second)); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "nobody is there") {
+			t.Errorf("Flush() = %v, want a deadline exceeded and why", err)
+		}
+		if s := c.Stats(); s.Connected || s.LastError == nil || s.Pending != 3600 || s.Dropped != 0 {
+			t.Errorf("Stats() = %+v, want 3600 pending and an error", s)
+		}
+		p.setAway(false)
+		time.Sleep(2 * maxClientBackoff)
+		if got := p.count("a"); got != 3600 {
+			t.Errorf("server counted %d when it came back, want 3600", got)
+		}
+		if s := c.Stats(); s.LastError != nil || s.Sent != 3600 || s.Repeated != 0 {
+			t.Errorf("Stats() = %+v, want 3600 sent, none repeated and no error", s)
+		}
+	})
+}
+
+// TestClientGaugesReachANewServer has a client that records nothing more.
+func TestClientGaugesReachANewServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPeer()
+		c := newTestClient(t, p)
+		c.Gauge("depth", 17)
+		time.Sleep(time.Second)
+		p.restart()
+		time.Sleep(5 * time.Second)
+		if _, gauges, _, _ := contents(p.reg); gauges["g|depth"] != 17 {
+			t.Errorf("the new server has %v, want depth 17", gauges)
+		}
+	})
+}
+
+func TestClientPing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPeer()
+		c := newTestClient(t, p)
+		if err := c.Ping(t.Context()); err != nil {
+			t.Errorf("Ping() = %v", err)
+		}
+		p.setAway(true)
+		if err := c.Ping(t.Context()); err == nil {
+			t.Error("Ping() without a server = nil, want an error")
+		}
+		p.setAway(false)
+		if err := c.Ping(t.Context()); err != nil {
+			t.Errorf("Ping() after the server came back = %v", err)
+		}
+	})
+}
+
+func TestClientIsNotHeldUpByASilentServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPeer(silence)
+		c := newTestClient(t, p)
+		c.Incr("a")
+		if err := c.Flush(within(time.Second)); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Flush() = %v, want a deadline exceeded", err)
+		}
+		if err := c.Ping(within(time.Second)); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Ping() = %v, want a deadline exceeded", err)
+		}
+		c.Incr("a")
+		if err := c.Close(within(time.Second)); err == nil || !strings.Contains(err.Error(), "2 samples dropped") {
+			t.Errorf("Close() = %v, want it to say that 2 samples were dropped", err)
+		}
+	})
+}
+
+func TestClientClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPeer()
+		c := newTestClient(t, p)
+		c.Count("a", 5)
+		var wg sync.WaitGroup
+		for range 3 {
+			wg.Go(func() {
+				if err := c.Close(t.Context()); err != nil {
+					t.Errorf("Close() = %v", err)
+				}
+			})
+		}
+		wg.Wait()
+		if got := p.count("a"); got != 5 {
+			t.Errorf("server counted %d after Close, want 5", got)
+		}
+		c.Count("a", 3)
+		if s := c.Stats(); s.Dropped != 3 || s.Connected {
+			t.Errorf("Stats() = %+v, want 3 dropped after Close", s)
+		}
+		for name, err := range map[string]error{"Flush": c.Flush(t.Context()), "Ping": c.Ping(t.Context())} {
+			if !errors.Is(err, errClientClosed) {
+				t.Errorf("%s() after Close = %v, want %v", name, err, errClientClosed)
+			}
+		}
+	})
+}
+
+func TestClientCloseWithoutServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPeer()
+		p.away = true
+		c := newTestClient(t, p)
+		c.Count("a", 5)
+		began := time.Now()
+		if err := c.Close(context.Background()); err == nil || !strings.Contains(err.Error(), "5 samples dropped") {
+			t.Errorf("Close() = %v, want it to say that 5 samples were dropped", err)
+		}
+		if took := time.Since(began); took != clientCloseLimit {
+			t.Errorf("Close() took %v, want %v", took, clientCloseLimit)
+		}
+	})
+}
+
+func TestClientSecondCloseHonoursItsOwnContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPeer()
+		p.away = true
+		c := newTestClient(t, p)
+		c.Incr("a")
+		go c.Close(context.Background())
+		synctest.Wait()
+		if err := c.Close(within(time.Second)); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("second Close() = %v, want a deadline exceeded", err)
+		}
+		time.Sleep(clientCloseLimit)
+	})
+}
+
+func TestClientAbandonedFlushesAreForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPeer()
+		p.away = true
+		c := newTestClient(t, p)
+		c.Incr("a")
+		for range 1000 {
+			_ = c.Flush(within(time.Millisecond))
+		}
+		if err := c.Close(within(0)); err == nil {
+			t.Error("Close() = nil, want an error")
+		}
+		if n := len(c.relay.waiting); n > 1 {
+			t.Errorf("%d flushes are waiting whose callers have left, want at most the last", n)
+		}
+	})
+}
+
+func TestNewClientNamesEveryMistake(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		path string
+		opts []ClientOption
+		want []string
+	}{
+		{name: "no path", want: []string{"path of a socket"}},
+		{name: "long path", path: strings.Repeat("x", 104), want: []string{"at most 103"}},
+		{name: "NUL", path: "a\x00b", want: []string{"NUL"}},
+		{name: "interval", path: "a", opts: []ClientOption{WithFlushInterval(0)}, want: []string{"WithFlushInterval"}},
+		{name: "series", path: "a", opts: []ClientOption{WithMaxSeries(-1)}, want: []string{"WithMaxSeries"}},
+		{name: "logger", path: "a", opts: []ClientOption{WithClientLogger(nil)}, want: []string{"WithClientLogger"}},
+		{
+			name: "all", opts: []ClientOption{WithFlushInterval(-1), WithMaxSeries(0), WithClientLogger(nil)},
+			want: []string{"NewClient", "WithFlushInterval", "WithMaxSeries", "WithClientLogger"},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := NewClient(tt.path, tt.opts...)
+			if !errors.Is(err, ErrInvalidOption) {
+				t.Fatalf("NewClient(%q) = %v, want ErrInvalidOption", tt.path, err)
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("NewClient(%q) = %v, want it to say %q", tt.path, err, want)
+				}
+			}
+		})
+	}
+}
+
+func TestNilClient(t *testing.T) {
+	t.Parallel()
+	var c *Client
+	c.Incr("a")
+	c.Decr("a")
+	c.Count("a", 1, T("k", "v"))
+	c.Gauge("a", 1)
+	c.Timing("a", 1)
+	c.Observe("a", 1)
+	c.Counter("a").Inc()
+	c.Counter("a").Add(1)
+	c.Counter("a").AddFloat(1)
+	c.GaugeHandle("a").Set(1)
+	c.GaugeHandle("a").Add(1)
+	c.Histogram("a").Observe(1)
+	c.Histogram("a").Timing(1)
+	if err := errors.Join(c.Ping(t.Context()), c.Flush(t.Context()), c.Close(t.Context())); err != nil {
+		t.Errorf("nil client: %v, want no error", err)
+	}
+	if s := c.Stats(); s != (ClientStats{}) {
+		t.Errorf("Stats() = %+v, want zeroes", s)
+	}
+}
+
+// TestClientOverASocket records from many goroutines while the server hangs
+// up now and then, between calls as a server that shuts down does.
+func TestClientOverASocket(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	p := newPeer()
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go p.serve(conn)
+		}
+	}()
+	c, err := NewClient(path, WithFlushInterval(time.Millisecond), WithClientLogger(slog.New(slog.DiscardHandler)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for i := range 10_000 {
+				c.Incr("a")
+				c.Observe("h", float64(i))
+			}
+		})
+	}
+	wg.Wait()
+	if err := c.Close(t.Context()); err != nil {
+		t.Errorf("Close() = %v", err)
+	}
+	counters, _, _, buckets := contents(p.reg)
+	observed := uint64(0)
+	for _, b := range buckets["h|h"] {
+		observed += b.Count
+	}
+	if counters["c|a"] != 40_000*1e6 || observed != 40_000 {
+		t.Errorf("server has %d counted and %d observed, want 40000 of each", counters["c|a"]/1e6, observed)
+	}
+}
+
+func TestRecordingByNameAllocatesNothing(t *testing.T) {
+	p := newPeer()
+	p.away = true
+	c := newTestClient(t, p)
+	h := &Hawkeye{reg: series.New(series.Limits{})}
+	region := strings.Clone("eu")
+	for name, record := range map[string]func(){
+		"Client.Incr":     func() { c.Incr("a", T("region", region), T("k", "v"), T("k2", "v2")) },
+		"Client.Count":    func() { c.Count("a", 7, T("region", region)) },
+		"Client.Gauge":    func() { c.Gauge("g", math.Pi, T("region", region)) },
+		"Client.Timing":   func() { c.Timing("t", time.Second, T("region", region)) },
+		"Client.Observe":  func() { c.Observe("h", 1, T("region", region)) },
+		"Hawkeye.Incr":    func() { h.Incr("a", T("region", region), T("k", "v"), T("k2", "v2")) },
+		"Hawkeye.Decr":    func() { h.Decr("a", T("region", region)) },
+		"Hawkeye.Count":   func() { h.Count("a", 7, T("region", region)) },
+		"Hawkeye.Gauge":   func() { h.Gauge("g", math.Pi, T("region", region)) },
+		"Hawkeye.Timing":  func() { h.Timing("t", time.Second, T("region", region)) },
+		"Hawkeye.Observe": func() { h.Observe("h", 1, T("region", region)) },
+	} {
+		if n := testing.AllocsPerRun(200, record); n != 0 {
+			t.Errorf("%s allocates %v times, want 0", name, n)
+		}
+	}
+}
