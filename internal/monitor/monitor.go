@@ -89,7 +89,7 @@ type Monitor struct {
 	// Legacy says that the monitor is a trigger of a version-1 file.
 	Legacy bool
 	// Pos is where it was written.
-	Pos Position
+	Pos Position `json:"-"`
 
 	ordinal int
 	where   []*matcher.Matcher
@@ -121,7 +121,7 @@ type Trigger struct {
 	// Subject and Text are templates; empty means the default ones.
 	Subject, Text string
 	// Pos is where it was written.
-	Pos Position
+	Pos Position `json:"-"`
 
 	subject, text *msgtmpl.Template
 }

@@ -7,7 +7,7 @@ import "time"
 type MuteTime struct {
 	Name    string
 	Periods []Period
-	Pos     Position
+	Pos     Position `json:"-"`
 }
 
 // Contains says whether t lies in the mute time.

@@ -1,10 +1,23 @@
 package monitor
 
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sort"
+	"strconv"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
 // Options are what a file can't say.
 type Options struct {
 	// LookupEnv finds the value of a variable; default os.LookupEnv.
 	LookupEnv func(name string) (string, bool)
-	// Kinds are the kinds of receivers that were registered beyond email.
+	// Kinds are the kinds of receivers that are registered beyond email.
 	Kinds []string
 	// Receivers and Monitors are from code and are checked with the files.
 	Receivers []Receiver
@@ -16,3 +29,244 @@ type Source struct {
 	Name string
 	Data []byte
 }
+
+// Parse reads one file by the default [Options].
+func Parse(filename string, data []byte) (*Set, error) {
+	return Options{}.Parse(Source{filename, data})
+}
+
+// Load reads the files that patterns name (see [filepath.Glob]) and makes one
+// Set of them and of what the options hold. A pattern that matches nothing is
+// an error. Files of one pattern are taken in the order of their names.
+//
+// It reads at most [MaxFileBytes] of each. Errors in the content are an
+// [*Errors].
+func (o Options) Load(patterns ...string) (*Set, error) {
+	var sources []Source
+	seen := map[string]bool{}
+	for _, pattern := range patterns {
+		names, err := expand(pattern)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			if seen[name] {
+				continue
+			}
+			seen[name] = true
+			data, err := readFile(name)
+			if err != nil {
+				return nil, fmt.Errorf("read configuration: %w", err)
+			}
+			sources = append(sources, Source{name, data})
+		}
+	}
+	return o.Parse(sources...)
+}
+
+// expand lists the files that a pattern names. A name without special
+// characters stands for itself, so that its absence is told as such.
+func expand(pattern string) ([]string, error) {
+	if !strings.ContainsAny(pattern, "*?[") {
+		return []string{pattern}, nil
+	}
+	if _, err := os.Lstat(pattern); err == nil {
+		return []string{pattern}, nil
+	}
+	names, err := filepath.Glob(pattern)
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: pattern %q: %w", pattern, err)
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("read configuration: no file matches %q", pattern)
+	}
+	sort.Strings(names)
+	return names, nil
+}
+
+// readFile reads a file, one byte more than is allowed at most.
+func readFile(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if info.IsDir() {
+		return nil, &os.PathError{Op: "read", Path: name, Err: errors.New("is a directory; name its files, as in " + filepath.Join(name, "*.yaml"))}
+	}
+	return io.ReadAll(io.LimitReader(f, MaxFileBytes+1))
+}
+
+// Parse makes one Set of several files and of what the options hold. The
+// error is an [*Errors] with every mistake. Parse is bounded in time and
+// memory whatever the files hold, and does no I/O.
+func (o Options) Parse(sources ...Source) (*Set, error) {
+	if o.LookupEnv == nil {
+		o.LookupEnv = os.LookupEnv
+	}
+	b := builder{set: &Set{}, options: o, sink: &sink{}, globals: map[string]Position{}, twins: map[string][]int{}}
+	var files []string
+	for _, src := range sources {
+		files = append(files, src.Name)
+		b.file(src)
+	}
+	b.fromCode()
+	b.check()
+	if err := b.sink.err(files); err != nil {
+		return nil, err
+	}
+	order(b.sink.lints, files)
+	b.set.Lints = b.sink.lints
+	b.set.Files = files
+	if b.set.Version == 0 {
+		b.set.Version = 2
+	}
+	b.set.Hash = b.set.hash()
+	return b.set, nil
+}
+
+// builder puts a Set together. The places run beside the Set's slices.
+type builder struct {
+	set     *Set
+	options Options
+	sink    *sink
+	twins   map[string][]int    // version-1 monitors by key, ordinal 0
+	globals map[string]Position // where service, environment and from were set
+
+	monitors, receivers, slos, heartbeats, inhibits, mutes []place
+}
+
+// file reads one file into the Set.
+func (b *builder) file(src Source) {
+	f := newFile(src)
+	root, problem := f.tree()
+	if problem != nil {
+		b.sink.add(*problem)
+		return
+	}
+	r := &reader{file: f, lookup: b.options.LookupEnv, sink: b.sink, nodes: map[string]*yaml.Node{}, keys: map[string]*yaml.Node{}}
+	v, _ := r.visit(root, "")
+	r.hideSecrets(root, false)
+	r.inspect(root, "")
+	r.version = b.version(v)
+	b.set.Version = max(b.set.Version, r.version)
+	switch r.version {
+	case 1:
+		b.version1(v)
+	case 2:
+		b.version2(v)
+	}
+}
+
+// inspect finds what no part of a file may have: explicit tags, a key twice,
+// keys that are no texts.
+func (r *reader) inspect(n *yaml.Node, path string) {
+	if n.Style&yaml.TaggedStyle != 0 {
+		r.sink.add(*r.file.at(mark{n.Line, n.Column}, path, "explicit tags such as "+quoteless(n.Tag)+" aren't allowed; remove it", ""))
+	}
+	if n.Kind != yaml.MappingNode {
+		for i, c := range n.Content {
+			r.inspect(c, path+"["+strconv.Itoa(i)+"]")
+		}
+		return
+	}
+	first := map[string]*yaml.Node{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		k, c := n.Content[i], n.Content[i+1]
+		at := mark{k.Line, k.Column}
+		if k.Kind != yaml.ScalarNode {
+			r.sink.add(*r.file.at(at, path, "a key must be a text, found "+describe(k), ""))
+			continue
+		}
+		if old := first[k.Value]; old != nil {
+			r.sink.add(*r.file.at(at, child(path, k.Value), "the key "+quote(k.Value)+" stands here twice; the first is at line "+strconv.Itoa(old.Line), ""))
+		}
+		first[k.Value] = k
+		r.inspect(c, child(path, k.Value))
+	}
+}
+
+// hideSecrets keeps the values of secret keys out of every snippet, also where
+// they are on lines of their own.
+func (r *reader) hideSecrets(n *yaml.Node, secret bool) {
+	if n.Kind == yaml.ScalarNode && secret && len(n.Value) >= 4 && !strings.Contains(n.Value, "${") {
+		for _, line := range strings.Split(n.Value, "\n") {
+			if line = strings.TrimSpace(line); len(line) >= 4 {
+				r.file.secrets = append(r.file.secrets, line)
+			}
+		}
+	}
+	if n.Kind != yaml.MappingNode {
+		for _, c := range n.Content {
+			r.hideSecrets(c, secret)
+		}
+		return
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		r.hideSecrets(n.Content[i+1], secret || isSecretKey(n.Content[i].Value))
+	}
+}
+
+// version finds the version of a file; 0 if that is a mistake. A file that
+// doesn't say is version 1 if it has monitors and no key of version 2.
+func (b *builder) version(v value) int {
+	has := map[string]*yaml.Node{}
+	for _, e := range v.entries(0) {
+		has[e.key.Value] = e.value
+	}
+	n, ok := has["version"]
+	if !ok {
+		return b.guessVersion(v, has)
+	}
+	c, _ := v.r.visit(n, "version")
+	switch {
+	case c.n.Kind == yaml.ScalarNode && (c.n.Value == "1" || c.n.Value == "2"):
+		return int(c.n.Value[0] - '0')
+	case c.n.Kind == yaml.ScalarNode && c.n.Tag != "!!null":
+		c.fail("unknown version "+quoteless(c.n.Value)+"; this hawkeye reads 1 and 2", strings.TrimSuffix(strings.TrimPrefix(c.n.Value, "v"), ".0"))
+	default:
+		c.expected("1 or 2")
+	}
+	return 0
+}
+
+func (b *builder) guessVersion(v value, has map[string]*yaml.Node) int {
+	for _, key := range []string{"receivers", "defaults", "slos", "heartbeats", "inhibit", "mute_times", "generation"} {
+		if has[key] != nil {
+			v.fail("the version is missing; "+key+": is a key of version 2", "version: 2")
+			return 0
+		}
+	}
+	if has["monitors"] == nil {
+		names := make([]field, 0, 3)
+		for _, name := range []string{"version", "monitors"} {
+			names = append(names, field{name, func(value) {}})
+		}
+		v.mapping("the file", append(names, field{"service", func(value) {}}, field{"environment", func(value) {}}, field{"from", func(value) {}}))
+		v.fail("version: and monitors: are missing", "")
+		return 0
+	}
+	return 1
+}
+
+// global reads one of the texts that belong to the whole Set; files may
+// repeat it but not differ.
+func (b *builder) global(name string, dst *string) field {
+	return field{name, func(v value) {
+		var s string
+		text(&s)(v)
+		here := Position{v.r.file.name, v.n.Line, v.n.Column}
+		if old, ok := b.globals[name]; ok && *dst != s {
+			v.fail(name+" is something else at "+old.String(), "")
+			return
+		}
+		b.globals[name] = here
+		*dst = s
+	}}
+}
+
+func nothing(value) {}

@@ -55,7 +55,7 @@ type Receiver struct {
 	// Legacy says that it was made for a version-1 trigger.
 	Legacy bool
 	// Pos is where it was written.
-	Pos Position
+	Pos Position `json:"-"`
 }
 
 // Email is the recipients of a mail.
@@ -98,7 +98,7 @@ type SLO struct {
 	Labels       map[string]string
 	Runbook      string
 	Dashboard    string
-	Pos          Position
+	Pos          Position `json:"-"`
 
 	where []*matcher.Matcher
 }
@@ -129,7 +129,7 @@ type Heartbeat struct {
 	Labels             map[string]string
 	Runbook            string
 	Dashboard          string
-	Pos                Position
+	Pos                Position `json:"-"`
 
 	where []*matcher.Matcher
 }
@@ -142,7 +142,7 @@ func (h *Heartbeat) Matchers() []*matcher.Matcher { return h.where }
 type Inhibit struct {
 	Source, Target []string
 	Equal          []string
-	Pos            Position
+	Pos            Position `json:"-"`
 
 	source, target []*matcher.Matcher
 }

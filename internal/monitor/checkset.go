@@ -1,0 +1,359 @@
+package monitor
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/go-batteries/hawkeye/internal/matcher"
+	"github.com/go-batteries/hawkeye/internal/nearest"
+)
+
+// fromCode adds what came from code.
+func (b *builder) fromCode() {
+	for i, m := range b.options.Monitors {
+		at := place{nil, "WithMonitors[" + strconv.Itoa(i) + "]"}
+		m.Legacy, m.Pos = false, at.position()
+		b.set.Monitors = append(b.set.Monitors, m)
+		b.monitors = append(b.monitors, at)
+	}
+	for _, r := range b.options.Receivers {
+		at := place{nil, "WithReceiver(" + quote(r.Name) + ")"}
+		r.Pos = at.position()
+		b.set.Receivers = append(b.set.Receivers, r)
+		b.receivers = append(b.receivers, at)
+	}
+}
+
+// check fills in defaults and checks the Set.
+func (b *builder) check() {
+	for i := range b.set.Monitors {
+		if m := &b.set.Monitors[i]; !m.Legacy {
+			checkMonitor(b.sink, m, b.monitors[i])
+			for j := range m.Triggers {
+				m.Triggers[j].Pos = b.monitors[i].sub("triggers[" + strconv.Itoa(j) + "]").position()
+			}
+		}
+	}
+	for i := range b.set.Receivers {
+		checkReceiver(b.sink, &b.set.Receivers[i], b.receivers[i])
+	}
+	for i := range b.set.SLOs {
+		checkSLO(b.sink, &b.set.SLOs[i], b.slos[i])
+	}
+	for i := range b.set.Heartbeats {
+		checkHeartbeat(b.sink, &b.set.Heartbeats[i], b.heartbeats[i])
+	}
+	for i := range b.set.Inhibits {
+		checkInhibit(b.sink, &b.set.Inhibits[i], b.inhibits[i])
+	}
+	b.unique()
+	b.references()
+	b.unreachableTags()
+	if len(b.sink.problems) == 0 && len(b.set.Monitors)+len(b.set.SLOs)+len(b.set.Heartbeats) == 0 {
+		b.sink.lint(Problem{Message: "nothing is watched: there are no monitors, SLOs or heartbeats"})
+	}
+}
+
+func checkReceiver(s *sink, r *Receiver, at place) {
+	if r.Legacy {
+		return
+	}
+	c := check{s, at}
+	c.name("name", r.Name)
+	if len(r.Group.By) == 0 {
+		r.Group.By = []string{"monitor"}
+	}
+	if r.Group.Interval == 0 {
+		r.Group.Interval = defaultInterval2
+	}
+	c.tags("group.by", r.Group.By)
+	c.between("group.wait", r.Group.Wait, 0, maxWindow)
+	c.between("group.interval", r.Group.Interval, minRepeat, maxWindow)
+	if r.Kind == "" && at.r == nil && len(r.Email.To)+len(r.Email.Cc)+len(r.Email.Bcc) > 0 {
+		r.Kind = KindEmail
+	}
+	if r.Kind != KindEmail {
+		return
+	}
+	if len(r.Email.To)+len(r.Email.Cc)+len(r.Email.Bcc) == 0 {
+		c.fail("email", "the receiver has no recipients; name them as in email: {to: [team@example.com]}", "")
+	}
+	checkEmail(s, r.Email, at, "email.")
+}
+
+func checkSLO(s *sink, o *SLO, at place) {
+	c := check{s, at}
+	if o.Period == 0 {
+		o.Period = defaultPeriod
+	}
+	if o.Repeat == 0 {
+		o.Repeat = defaultRepeat
+	}
+	c.name("name", o.Name)
+	c.metric("total", o.Total, "the SLO needs a total: a counter of all events, or a histogram with good:")
+	switch {
+	case o.Objective == 0:
+		c.fail("objective", "the SLO needs an objective, such as 99.9%", "")
+	case o.Objective >= 1 && o.Objective < 100:
+		c.fail("objective", "expected a percentage below 100%", strconv.FormatFloat(o.Objective, 'f', -1, 64)+"%")
+	case o.Objective < 0 || o.Objective >= 1:
+		c.fail("objective", "expected a percentage above 0% and below 100%", "")
+	}
+	switch {
+	case o.Bad == "" && o.Good == nil:
+		c.fail("bad", "the SLO needs bad: (a counter of bad events) or good: (a condition on a histogram)", "")
+	case o.Bad != "" && o.Good != nil:
+		c.fail("good", "bad: and good: exclude each other", "")
+	}
+	c.between("period", o.Period, minPeriod, maxPeriod)
+	c.between("repeat", o.Repeat, minRepeat, maxWindow)
+	if o.MinTotal < 0 {
+		c.fail("min_total", "expected a number that is not negative", "")
+	}
+	o.where = c.matchers("where", o.Where)
+	c.tags("by", o.By)
+	if len(o.Page)+len(o.Ticket) == 0 {
+		c.fail("notify", "nobody is told; name receivers, as in notify: {page: [team]}", "")
+	}
+}
+
+func checkHeartbeat(s *sink, h *Heartbeat, at place) {
+	c := check{s, at}
+	if h.Name == "" {
+		h.Name = h.Metric
+	}
+	if h.Level == "" {
+		h.Level = "critical"
+	}
+	if h.Repeat == 0 {
+		h.Repeat = defaultRepeat
+	}
+	c.metric("metric", h.Metric, "the heartbeat needs a metric, the counter of its signs of life")
+	if h.Name != "" {
+		c.name("name", h.Name)
+	}
+	if !levelName.MatchString(h.Level) {
+		c.fail("level", "a level is a word of letters, digits and _ . -", "")
+	}
+	if h.ExpectEvery == 0 {
+		c.fail("expect_every", "the heartbeat needs expect_every, the longest time between two signs of life, such as 24h", "")
+	} else {
+		c.between("expect_every", h.ExpectEvery, minWindow, maxWindow)
+	}
+	c.between("grace", h.Grace, 0, maxWindow)
+	c.between("repeat", h.Repeat, minRepeat, maxWindow)
+	h.where = c.matchers("where", h.Where)
+	if len(h.Notify) == 0 {
+		c.fail("notify", "nobody is told; name receivers in notify:", "")
+	}
+}
+
+func checkInhibit(s *sink, i *Inhibit, at place) {
+	c := check{s, at}
+	if len(i.Source) == 0 {
+		c.fail("source", `the inhibition needs a source, as in source: ['monitor="db-down"']`, "")
+	}
+	if len(i.Target) == 0 {
+		c.fail("target", `the inhibition needs a target, as in target: ['monitor=~"api-.*"']`, "")
+	}
+	i.source = c.matchers("source", i.Source)
+	i.target = c.matchers("target", i.Target)
+	c.tags("equal", i.Equal)
+}
+
+// unique reports names that stand twice. Monitors, SLOs and heartbeats share
+// one space, because silences and states know them by name.
+func (b *builder) unique() {
+	alerts := map[string]Position{}
+	for i := range b.set.Monitors {
+		if m := &b.set.Monitors[i]; !m.Legacy {
+			b.once(alerts, m.Name, "the name", b.monitors[i], m.Pos)
+		}
+	}
+	for i := range b.set.SLOs {
+		b.once(alerts, b.set.SLOs[i].Name, "the name", b.slos[i], b.set.SLOs[i].Pos)
+	}
+	for i := range b.set.Heartbeats {
+		b.once(alerts, b.set.Heartbeats[i].Name, "the name", b.heartbeats[i], b.set.Heartbeats[i].Pos)
+	}
+	receivers := map[string]Position{}
+	for i := range b.set.Receivers {
+		if r := &b.set.Receivers[i]; !r.Legacy {
+			b.once(receivers, r.Name, "a receiver", b.receivers[i], r.Pos)
+		}
+	}
+	mutes := map[string]Position{}
+	for i := range b.set.MuteTimes {
+		b.once(mutes, b.set.MuteTimes[i].Name, "a mute time", b.mutes[i], b.set.MuteTimes[i].Pos)
+	}
+}
+
+func (b *builder) once(seen map[string]Position, name, what string, at place, pos Position) {
+	if name == "" {
+		return
+	}
+	first, twice := seen[name]
+	if !twice {
+		seen[name] = pos
+		return
+	}
+	rel := "name"
+	if what != "the name" {
+		rel = ""
+	}
+	b.sink.add(at.problem(rel, what+" "+quote(name)+" stands twice; the first is at "+first.String(), ""))
+}
+
+// references reports receivers and mute times that don't exist.
+func (b *builder) references() {
+	var receivers, mutes []string
+	for i := range b.set.Receivers {
+		if !b.set.Receivers[i].Legacy {
+			receivers = append(receivers, b.set.Receivers[i].Name)
+		}
+	}
+	for i := range b.set.MuteTimes {
+		mutes = append(mutes, b.set.MuteTimes[i].Name)
+	}
+	known := map[string][]string{"receiver": receivers, "mute time": mutes}
+	for i := range b.set.Monitors {
+		if m := &b.set.Monitors[i]; !m.Legacy {
+			b.monitorReferences(m, b.monitors[i], known)
+		}
+	}
+	for i := range b.set.SLOs {
+		o := &b.set.SLOs[i]
+		for _, list := range [][]string{o.Page, o.Ticket} {
+			b.known("receiver", known, list, b.slos[i], "notify")
+		}
+		b.known("mute time", known, o.MuteTimes, b.slos[i], "mute_times")
+	}
+	for i := range b.set.Heartbeats {
+		b.known("receiver", known, b.set.Heartbeats[i].Notify, b.heartbeats[i], "notify")
+		b.known("mute time", known, b.set.Heartbeats[i].MuteTimes, b.heartbeats[i], "mute_times")
+	}
+	for i := range b.set.Receivers {
+		r := &b.set.Receivers[i]
+		if r.Fallback != "" {
+			b.known("receiver", known, []string{r.Fallback}, b.receivers[i], "fallback")
+		}
+		if r.Fallback == r.Name && r.Name != "" {
+			b.sink.add(b.receivers[i].problem("fallback", "a receiver can't be its own fallback", ""))
+		}
+	}
+}
+
+func (b *builder) monitorReferences(m *Monitor, at place, known map[string][]string) {
+	b.known("receiver", known, m.Notify, at, "notify")
+	b.known("mute time", known, m.MuteTimes, at, "mute_times")
+	for j := range m.Triggers {
+		t := &m.Triggers[j]
+		rel := "triggers[" + strconv.Itoa(j) + "]."
+		if !sameSlice(t.Notify, m.Notify) {
+			b.known("receiver", known, t.Notify, at, rel+"notify")
+		}
+		for k, e := range t.Escalate {
+			b.known("receiver", known, e.Notify, at, rel+"escalate["+strconv.Itoa(k)+"].notify")
+		}
+	}
+}
+
+// sameSlice says whether a is b, not just equal to it.
+func sameSlice(a, b []string) bool {
+	return len(a) == len(b) && len(a) > 0 && &a[0] == &b[0]
+}
+
+// known reports those of names that aren't in the list of their kind.
+func (b *builder) known(what string, known map[string][]string, names []string, at place, rel string) {
+	for i, name := range names {
+		item := rel + "[" + strconv.Itoa(i) + "]"
+		if rel == "fallback" {
+			item = rel
+		}
+		found := false
+		for _, k := range known[what] {
+			found = found || k == name
+		}
+		if found {
+			continue
+		}
+		message := "unknown " + what + " " + quote(name)
+		if len(known[what]) == 0 {
+			message += "; there are none"
+		} else {
+			message += "; there are " + strings.Join(known[what], ", ")
+		}
+		b.sink.add(at.problem(item, message, nearest.Of(name, known[what])))
+	}
+}
+
+// always are the tags that every alert has.
+var always = []string{"monitor", "level", "metric", "service", "environment", "state"}
+
+// unreachableTags reports tags in group.by and equal, and matchers of
+// inhibitions, that no alert can have.
+func (b *builder) unreachableTags() {
+	byReceiver := map[string]map[string]bool{}
+	all := map[string]bool{}
+	add := func(receivers []string, tags ...[]string) {
+		for _, list := range append(tags, always) {
+			for _, t := range list {
+				all[t] = true
+				for _, r := range receivers {
+					if byReceiver[r] == nil {
+						byReceiver[r] = map[string]bool{}
+					}
+					byReceiver[r][t] = true
+				}
+			}
+		}
+	}
+	for i := range b.set.Monitors {
+		m := &b.set.Monitors[i]
+		for j := range m.Triggers {
+			add(m.Triggers[j].Notify, m.By, sortedKeys(m.Labels))
+			for _, e := range m.Triggers[j].Escalate {
+				add(e.Notify, m.By, sortedKeys(m.Labels))
+			}
+		}
+	}
+	for _, o := range b.set.SLOs {
+		add(append(append([]string{}, o.Page...), o.Ticket...), o.By, sortedKeys(o.Labels))
+	}
+	for _, h := range b.set.Heartbeats {
+		add(h.Notify, sortedKeys(h.Labels))
+	}
+	b.lintTags(byReceiver, all)
+}
+
+func (b *builder) lintTags(byReceiver map[string]map[string]bool, all map[string]bool) {
+	for i := range b.set.Receivers {
+		r := &b.set.Receivers[i]
+		tags := byReceiver[r.Name]
+		for j, t := range r.Group.By {
+			if tags != nil && !tags[t] {
+				b.sink.lint(b.receivers[i].problem("group.by["+strconv.Itoa(j)+"]",
+					"no alert that is told here has the tag "+quote(t)+" (none of their monitors has it in by or labels)", nearest.Of(t, sortedKeys(tags))))
+			}
+		}
+	}
+	for i := range b.set.Inhibits {
+		in := &b.set.Inhibits[i]
+		for j, t := range in.Equal {
+			if !all[t] {
+				b.sink.lint(b.inhibits[i].problem("equal["+strconv.Itoa(j)+"]",
+					"no alert has the tag "+quote(t)+" (no monitor has it in by or labels)", nearest.Of(t, sortedKeys(all))))
+			}
+		}
+		b.lintMatchers(in.source, b.inhibits[i], "source", all)
+		b.lintMatchers(in.target, b.inhibits[i], "target", all)
+	}
+}
+
+func (b *builder) lintMatchers(ms []*matcher.Matcher, at place, rel string, all map[string]bool) {
+	for i, m := range ms {
+		if !all[m.Name] && !m.Matches("") {
+			b.sink.lint(at.problem(rel+"["+strconv.Itoa(i)+"]", "no alert has the tag "+quote(m.Name)+", so this matches nothing", nearest.Of(m.Name, sortedKeys(all))))
+		}
+	}
+}

@@ -1,0 +1,68 @@
+package monitor
+
+import (
+	"math"
+	"strconv"
+)
+
+// lints reports what is allowed in a monitor but hardly meant.
+func (c check) lints(m *Monitor) {
+	if m.Every > m.Window {
+		c.lint("every", "the window ("+formatDuration(m.Window)+") is shorter than every ("+formatDuration(m.Every)+"), so some samples are never looked at", "")
+	}
+	if m.CompareTo > 0 && m.CompareTo < m.Window {
+		c.lint("compare_to", "the window before overlaps the one that it is compared with; compare_to is usually at least the window", "")
+	}
+	if m.Fleet != Sum && m.Kind != "" && m.Kind != Gauge {
+		c.lint("fleet", "fleet is for gauges; it changes nothing for a "+string(m.Kind), "")
+	}
+	for i := range m.Triggers {
+		t := &m.Triggers[i]
+		sub := check{c.sink, c.at.sub("triggers[" + strconv.Itoa(i) + "]")}
+		sub.lintClear(m.Op, t)
+		if !t.NeverRepeat && t.Repeat < m.Every {
+			sub.lint("repeat", "repeat ("+formatDuration(t.Repeat)+") is shorter than every ("+formatDuration(m.Every)+")", "")
+		}
+		for j := i + 1; j < len(m.Triggers); j++ {
+			if hides(m.Op, t, &m.Triggers[j]) {
+				sub.lint("threshold", "this level is never reached by itself: "+m.Triggers[j].Level+" fires as early; triggers are written mildest first", "")
+				break
+			}
+		}
+	}
+}
+
+// lintClear reports a clear threshold on the wrong side, with which an alert
+// would end while it is in breach, or an equality, which has no sides.
+func (c check) lintClear(op Op, t *Trigger) {
+	if t.Clear == nil {
+		return
+	}
+	switch op {
+	case EqualTo, NotEqualTo:
+		c.lint("clear", "clear has no meaning with "+string(op), "")
+	case GreaterOrEqual, Greater:
+		if *t.Clear > t.Threshold {
+			c.lint("clear", "clear is above the threshold; with "+string(op)+" it belongs below it", "")
+		}
+	default:
+		if *t.Clear < t.Threshold {
+			c.lint("clear", "clear is below the threshold; with "+string(op)+" it belongs above it", "")
+		}
+	}
+}
+
+// hides says whether severe always fires when mild does.
+func hides(op Op, mild, severe *Trigger) bool {
+	if mild.Relative != severe.Relative || severe.For > mild.For || math.IsNaN(mild.Threshold) {
+		return false
+	}
+	switch op {
+	case GreaterOrEqual, Greater:
+		return severe.Threshold <= mild.Threshold
+	case LessOrEqual, Less:
+		return severe.Threshold >= mild.Threshold
+	default:
+		return severe.Threshold == mild.Threshold
+	}
+}
