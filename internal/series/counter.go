@@ -60,7 +60,7 @@ func isFinite(v float64) bool { return v-v == 0 }
 
 func (c *Counter) add(units int64) {
 	slot := c.reg.stripes.slot()
-	cell := stripeCell(c.cell, slot.Load())
+	cell := stripeCell(c.cell, c.reg.stripes.of(slot))
 	if old := cell.Load(); !cell.CompareAndSwap(old, old+units) {
 		cell.Add(units)
 		c.reg.stripes.move(slot)

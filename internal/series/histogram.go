@@ -52,7 +52,7 @@ func (h *Histogram) observe(v float64, n uint32) {
 	slot := h.reg.stripes.slot()
 	dir := &hist.narrow
 	if wide := hist.wide.Load(); wide != nil {
-		dir = &(*wide)[slot.Load()]
+		dir = &(*wide)[h.reg.stripes.of(slot)]
 	}
 	cells := dir[page].Load()
 	if cells == nil {
@@ -60,12 +60,12 @@ func (h *Histogram) observe(v float64, n uint32) {
 	}
 	// First the count and then the sum, which tells Collect that the page has
 	// changed.
-	count := &cells.counts[offset]
-	if old := count.Load(); !count.CompareAndSwap(old, old+n) {
-		count.Add(n)
+	cells.counts[offset].Add(n)
+	units *= int64(n)
+	if old := cells.sum.Load(); !cells.sum.CompareAndSwap(old, old+units) {
+		cells.sum.Add(units)
 		h.contended(slot)
 	}
-	cells.sum.Add(units * int64(n))
 	if !hist.changed.Load() {
 		hist.changed.Store(true)
 	}
@@ -86,7 +86,7 @@ func (h *Histogram) admit(v float64) float64 {
 
 // contended moves the slot to another stripe, and gives the histogram stripes
 // once that would have helped more often than now and then.
-func (h *Histogram) contended(slot *atomic.Uint32) {
+func (h *Histogram) contended(slot *stripeSlot) {
 	h.reg.stripes.move(slot)
 	hist := (*histogram)(h.cell)
 	if hist.wide.Load() == nil && hist.disturbed.Add(1) == widenAfter {

@@ -97,7 +97,7 @@ type Registry struct {
 // and at most 16.
 func New(l Limits) *Registry {
 	r := &Registry{limits: l.normal(), seed: rand.Uint64()}
-	r.stripes.init(min(1<<bits.Len(uint(runtime.GOMAXPROCS(0)-1)), maxStripes))
+	r.stripes.n = uint32(min(1<<bits.Len(uint(runtime.GOMAXPROCS(0)-1)), maxStripes))
 	r.table.Store(newTable(0))
 	for kind := range r.columns {
 		r.columns[kind].init()

@@ -165,7 +165,8 @@ func (r *Registry) lookupOrRevive(kind Kind, name string, tags []Tag) *series {
 	head := byte(kind) << 1
 	text, _ := appendSpelling(r.scratch.text[:0], head, name, tags)
 	r.scratch.text = text[:0]
-	if s := r.table.Load().lookup(r.hashTags(head, name, tags), text); s != nil {
+	hash, _ := r.hashTags(head, name, tags)
+	if s := r.table.Load().lookup(hash, text); s != nil {
 		return s
 	}
 	col := &r.columns[kind]
@@ -189,8 +190,9 @@ func (r *Registry) create(kind Kind, name string, tags []Tag) *series {
 	if fresh {
 		r.addCell(kind)
 	}
+	hash, _ := r.hashTags(head, name, tags)
 	s := &series{
-		spelling: spelling{text: string(text), hash: r.hashTags(head, name, tags), slot: slot},
+		spelling: spelling{text: string(text), hash: hash, slot: slot},
 		reg:      r,
 		cell:     r.cell(kind, slot),
 	}

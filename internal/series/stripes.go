@@ -5,6 +5,9 @@ import (
 	"unsafe"
 )
 
+// stripeSlot holds a stripe + 1, or 0 before the first write.
+type stripeSlot = atomic.Uint32
+
 // maxStripes bounds the memory of a counter: 8 bytes a stripe.
 const maxStripes = 16
 
@@ -18,29 +21,32 @@ const maxStripes = 16
 // goroutines find stripes of their own within a few writes, even when there
 // are no more stripes than processors.
 type stripes struct {
-	slots [256]atomic.Uint32
+	slots [1024]stripeSlot
 	n     uint32
 	_     [60]byte
 	next  atomic.Uint32 // written at each move: on a line of its own
 	_     [60]byte
 }
 
-func (s *stripes) init(n int) {
-	s.n = uint32(n)
-	for i := range s.slots {
-		s.slots[i].Store(uint32(i) % s.n)
-	}
-}
-
 // slot returns the calling goroutine's slot. The smallest stacks have 2 KB;
 // a goroutine with a larger one has more than one slot, which does no harm.
-func (s *stripes) slot() *atomic.Uint32 {
+func (s *stripes) slot() *stripeSlot {
 	var onStack byte
 	address := uint64(uintptr(unsafe.Pointer(&onStack)))
-	return &s.slots[uint8(address>>11*0x9E3779B97F4A7C15>>56)]
+	return &s.slots[address>>11*hashStep>>(64-10)]
 }
 
-// move gives slot the next stripe.
-func (s *stripes) move(slot *atomic.Uint32) {
-	slot.Store(s.next.Add(1) % s.n)
+// move gives slot the next stripe and returns it.
+func (s *stripes) move(slot *stripeSlot) uint32 {
+	stripe := s.next.Add(1) % s.n
+	slot.Store(stripe + 1)
+	return stripe
+}
+
+// of returns the slot's stripe.
+func (s *stripes) of(slot *stripeSlot) uint32 {
+	if stripe := slot.Load(); stripe != 0 {
+		return stripe - 1
+	}
+	return s.move(slot)
 }
