@@ -2,16 +2,375 @@ package hawkeye
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
 
+	"github.com/go-batteries/hawkeye/internal/alert"
+	"github.com/go-batteries/hawkeye/internal/evaluate"
+	"github.com/go-batteries/hawkeye/internal/feed"
+	"github.com/go-batteries/hawkeye/internal/ledger"
+	"github.com/go-batteries/hawkeye/internal/notify"
 	"github.com/go-batteries/hawkeye/internal/publish"
+	"github.com/go-batteries/hawkeye/internal/window"
+	"github.com/go-batteries/hawkeye/store"
 )
 
-// agent evaluates monitors.
-type agent struct{ h *Hawkeye }
+const (
+	// minLease is the least time for which the head of the ledger must stay
+	// unchanged before somebody else evaluates.
+	minLease = 3 * time.Second
+	// commitTimeout bounds one attempt to store a decision.
+	commitTimeout = 5 * time.Second
+	// sweepEvery is how often what is old is deleted from the ledger.
+	sweepEvery = time.Minute
+)
 
-func newAgent(h *Hawkeye) *agent                  { return &agent{h: h} }
-func (a *agent) flushed(publish.Flushed)          {}
-func (a *agent) wroteLate([]publish.Late)         {}
-func (a *agent) follow(ctx context.Context) error { <-ctx.Done(); return nil }
-func (a *agent) run(ctx context.Context) error    { <-ctx.Done(); return nil }
-func (a *agent) finish(context.Context) error     { return nil }
+// errLost says that somebody else evaluates by now, or that the store was
+// rolled back: what is in memory is not what is stored.
+var errLost = errors.New("the ledger has moved on without this evaluator")
+
+// errFinished ends the evaluation at a shutdown.
+var errFinished = errors.New("evaluated up to the last tick")
+
+// agent decides when a threshold is breached. One agent of a fleet evaluates:
+// the one that wrote the ledger's head last. The others wait until the head
+// stands still. That is for efficiency only: a decision is stored only if the
+// head is the one that it was made from.
+type agent struct {
+	h      *Hawkeye
+	logger *slog.Logger
+	mirror *ledger.Mirror
+	book   *ledger.Book
+	plan   *evaluate.Plan
+	routes *notify.Config
+	feed   *feed.Feed
+	lease  time.Duration
+	watch  <-chan struct{}
+
+	head  store.ID // the commit of the head that memory is of; for run alone
+	swept time.Time
+
+	mu        sync.Mutex          // guards evaluator
+	evaluator *evaluate.Evaluator // nil while somebody else evaluates
+
+	finishing chan struct{} // closed by finish
+	finished  chan struct{} // closed when run has evaluated lastTick
+	lastTick  int64         // set before finishing is closed
+	doneOnce  sync.Once
+	askOnce   sync.Once
+}
+
+func newAgent(h *Hawkeye, book *ledger.Book, routes *notify.Config, clock *publish.Clock) *agent {
+	traits := h.store.Traits()
+	plan := evaluate.NewPlan(h.set, traits.Tick)
+	return &agent{
+		h: h, logger: h.logger, mirror: h.mirror, book: book, plan: plan, routes: routes,
+		feed: feed.New(feed.Config{
+			Store: h.store, Clock: clock, Queries: plan.Queries, Logger: h.logger,
+		}),
+		lease:     max(minLease, 10*traits.Tick),
+		watch:     h.mirror.Watch(),
+		finishing: make(chan struct{}),
+		finished:  make(chan struct{}),
+	}
+}
+
+// run evaluates whenever it is this process's turn.
+func (a *agent) run(ctx context.Context) error {
+	defer a.doneOnce.Do(func() { close(a.finished) })
+	for {
+		if err := a.await(ctx); err != nil {
+			return nil //nolint:nilerr // shut down while waiting
+		}
+		err := a.evaluate(ctx)
+		a.mu.Lock()
+		a.evaluator = nil
+		a.mu.Unlock()
+		switch {
+		case errors.Is(err, errFinished):
+			a.doneOnce.Do(func() { close(a.finished) })
+			<-ctx.Done()
+			return nil
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, errLost):
+			a.logger.LogAttrs(ctx, slog.LevelInfo, "evaluation goes on from what is stored", slog.Any("reason", err))
+		default:
+			a.logger.LogAttrs(ctx, slog.LevelWarn, "evaluation interrupted", slog.Any("error", err))
+			pause(ctx, time.Second)
+		}
+	}
+}
+
+// await returns when it is this process's turn: nobody else's head is fresh.
+func (a *agent) await(ctx context.Context) error {
+	var seen store.ID
+	since := time.Now()
+	for {
+		if a.mirror.Open() {
+			head, commit, ok, err := a.mirror.Head()
+			if err != nil {
+				return err
+			}
+			if commit != seen {
+				seen, since = commit, time.Now()
+			}
+			if !ok || a.free(head) || time.Since(since) >= a.lease {
+				return nil
+			}
+		}
+		timer := time.NewTimer(a.lease - time.Since(since))
+		select {
+		case <-a.watch:
+		case <-timer.C:
+		case <-a.finishing:
+			timer.Stop()
+			return errFinished
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		}
+		timer.Stop()
+		if !a.mirror.Open() {
+			pause(ctx, 10*time.Millisecond)
+		}
+	}
+}
+
+// free says that the head is nobody else's who might still be there.
+func (a *agent) free(head ledger.Head) bool {
+	return head.Writer.IsZero() || head.Writer == a.h.publisher.Writer() || !a.h.store.Traits().Shared
+}
+
+// evaluate loads what is stored and steps from the watermark on, until it
+// fails or somebody else decides.
+func (a *agent) evaluate(ctx context.Context) error {
+	ev, err := a.load(ctx)
+	if err != nil {
+		return err
+	}
+	pending := ev.Removed(a.h.clock().Now())
+	for {
+		tick, err := a.feed.Next(ctx)
+		if err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			a.logger.LogAttrs(ctx, slog.LevelDebug, "read ticks", slog.Any("error", err))
+			continue
+		}
+		a.mu.Lock()
+		changes := append(pending, ev.Step(a.feed.Engine(), a.step(tick))...)
+		a.mu.Unlock()
+		pending = nil
+		last := a.isLast(tick.N)
+		if err := a.commit(ctx, tick, changes, last); err != nil {
+			return err
+		}
+		if last {
+			return errFinished
+		}
+	}
+}
+
+func (a *agent) step(t feed.Tick) evaluate.Tick {
+	unknown := t.Skipped
+	if t.Status == feed.Unknown {
+		unknown++
+	}
+	return evaluate.Tick{N: t.N, End: t.End, Unknown: time.Duration(unknown) * a.h.store.Traits().Tick, Late: t.Late}
+}
+
+// load makes an evaluator of what the ledger holds, its windows filled up to
+// the watermark.
+func (a *agent) load(ctx context.Context) (*evaluate.Evaluator, error) {
+	if err := a.mirror.Sync(ctx); err != nil {
+		return nil, fmt.Errorf("follow the ledger: %w", err)
+	}
+	head, commit, ok, err := a.mirror.Head()
+	if err != nil {
+		return nil, err
+	}
+	watermark := head.Tick
+	if !ok {
+		watermark = a.h.clock().NowTick() - 1
+	}
+	a.head = commit
+	states := make(map[string]alert.State)
+	for key, r := range a.book.Alerts() {
+		states[key] = r.State
+	}
+	if err := a.feed.SeekTo(ctx, watermark); err != nil {
+		return nil, fmt.Errorf("load windows: %w", err)
+	}
+	ev := evaluate.New(evaluate.Config{
+		Plan: a.plan, Handles: a.handles(), States: states,
+		NewID: func() string { return store.NewID().String() },
+		Told:  func(key string) []alert.Told { return notify.Unended(a.view(), key) },
+	})
+	a.mu.Lock()
+	a.evaluator = ev
+	a.mu.Unlock()
+	return ev, nil
+}
+
+// commit stores a decision: states, what is to be told, and the watermark, all
+// or nothing. If only the notifier wrote meanwhile, what is to be told is
+// worked out again; if the head is another one, the decision is void.
+func (a *agent) commit(ctx context.Context, tick feed.Tick, changes []evaluate.Change, release bool) error {
+	for {
+		tx, err := a.tx(tick, changes, release)
+		if err != nil {
+			return err
+		}
+		attempt, cancel := context.WithTimeout(ctx, commitTimeout)
+		err = a.mirror.Commit(attempt, tx)
+		cancel()
+		if err == nil {
+			a.head = tx.ID()
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if !errors.Is(err, store.ErrConflict) {
+			a.logger.LogAttrs(ctx, slog.LevelWarn, "store a decision, trying again", slog.Any("error", err))
+			pause(ctx, 100*time.Millisecond)
+			if err := a.mirror.Sync(ctx); err != nil {
+				continue
+			}
+		}
+		_, commit, _, err := a.mirror.Head()
+		switch {
+		case err != nil:
+			return err
+		case commit == tx.ID(): // its reply was lost
+			a.head = commit
+			return nil
+		case commit != a.head:
+			return errLost
+		}
+	}
+}
+
+// tx writes down a decision.
+func (a *agent) tx(tick feed.Tick, changes []evaluate.Change, release bool) (*ledger.Tx, error) {
+	tx := a.mirror.Begin()
+	tx.RequireAt(ledger.HeadKey, a.head)
+	now := a.h.clock().Now()
+	var plan notify.Plan
+	var view *notify.View
+	for i := range changes {
+		c := &changes[i]
+		if view == nil {
+			view = a.view()
+		}
+		record := ledger.AlertRecord{State: c.Alert.State}
+		if c.Alert.Rule != nil {
+			record.Monitor = c.Alert.Rule.Alert.Key
+			record.Snapshot = c.Alert.Snapshot(a.h.cfg.service, a.h.cfg.environment)
+		} else if before, ok := a.book.Alert(c.Alert.Key); ok { // its monitor was removed
+			record.Monitor, record.Snapshot = before.Monitor, before.Snapshot
+		}
+		if err := tx.PutJSON(ledger.AlertKey(c.Alert.Key), record); err != nil {
+			return nil, err
+		}
+		na := notify.NewAlert(c.Alert.Key, record.Monitor, &record.State)
+		na.Snapshot = record.Snapshot
+		plan.Add(notify.OnEvents(view, &na, c.Events, now))
+	}
+	if err := tx.PutPlan(&plan, now); err != nil {
+		return nil, err
+	}
+	if time.Since(a.swept) > sweepEvery && len(changes) == 0 {
+		a.swept = time.Now()
+		a.book.Sweep(tx, now)
+	}
+	head := ledger.Head{Tick: tick.N, Writer: a.h.publisher.Writer(), Config: a.h.set.Hash}
+	if release {
+		head.Writer = store.ID{}
+	}
+	return tx, tx.PutJSON(ledger.HeadKey, head)
+}
+
+func (a *agent) view() *notify.View {
+	v := a.book.View()
+	v.Config = a.routes
+	return v
+}
+
+// finish evaluates what Final has published, and gives up the head, so that
+// somebody else goes on at once.
+func (a *agent) finish(ctx context.Context) error {
+	a.askOnce.Do(func() {
+		a.lastTick = a.h.publisher.Stats().PublishedTick
+		close(a.finishing)
+	})
+	a.feed.Wake(a.lastTick)
+	select {
+	case <-a.finished:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("evaluate what was counted last: %w", context.Cause(ctx))
+	}
+}
+
+func (a *agent) isLast(tick int64) bool {
+	select {
+	case <-a.finishing:
+		return tick >= a.lastTick
+	default:
+		return false
+	}
+}
+
+// handles are those of the plan's queries, in their order.
+func (a *agent) handles() []window.Handle {
+	handles := make([]window.Handle, len(a.plan.Queries))
+	for i := range handles {
+		handles[i] = a.feed.Handle(i)
+	}
+	return handles
+}
+
+// evaluates says whether this process decides at present.
+func (a *agent) evaluates() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.evaluator != nil
+}
+
+// lag is how far the fleet's watermark is behind its time; 0 if nobody has
+// evaluated yet.
+func (a *agent) lag() time.Duration {
+	head, _, ok, err := a.mirror.Head()
+	if !ok || err != nil {
+		return 0
+	}
+	return a.h.clock().Now().Sub(a.h.clock().End(head.Tick))
+}
+
+// overlay puts what this process has just measured over what is stored.
+func (a *agent) overlay(byKey map[string]Alert) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.evaluator == nil {
+		return
+	}
+	for _, e := range a.evaluator.Alerts() {
+		s := e.State
+		known := e.Value.Status == window.OK
+		state := s.Shown().String()
+		if s.Phase == alert.Inactive && e.Value.Status == window.Unseen {
+			state = stateUnseen
+		}
+		byKey[e.Key] = Alert{
+			Monitor: e.Rule.Monitor.Name, Key: e.Key, Tags: e.TagMap(),
+			State: state, Level: s.Level, Incident: s.Incident,
+			Value: e.Value.V, Known: known, Complete: e.Value.Complete(), Since: s.Since,
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package hawkeye
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -64,7 +65,44 @@ type Trigger struct {
 
 // load reads the files and checks them together with the monitors from code.
 func (c *config) load() (*monitor.Set, error) {
-	return &monitor.Set{}, nil
+	opts := monitor.Options{}
+	for i := range c.monitors {
+		m, receivers := c.monitors[i].internal(i)
+		opts.Monitors = append(opts.Monitors, m)
+		opts.Receivers = append(opts.Receivers, receivers...)
+	}
+	set, err := opts.Load(c.files...)
+	if err != nil {
+		return nil, fmt.Errorf("%w:\n%w", ErrInvalidConfig, err)
+	}
+	return set, nil
+}
+
+// internal returns the monitor as package monitor has it, and a receiver for
+// each trigger that names its recipients.
+func (m *Monitor) internal(i int) (monitor.Monitor, []monitor.Receiver) {
+	out := monitor.Monitor{
+		Name: m.Name, Description: m.Description, Metric: m.Metric, Kind: monitor.Kind(m.Type),
+		Where: m.Where, By: m.By, Aggregate: monitor.Aggregate(m.Aggregate), Window: m.Window,
+		Op: monitor.Op(m.Op), KeepFiringFor: m.KeepFiringFor, Labels: m.Labels,
+		Pos: monitor.Position{File: fmt.Sprintf("WithMonitors[%d]", i)},
+	}
+	var receivers []monitor.Receiver
+	for j := range m.Triggers {
+		t := &m.Triggers[j]
+		at := monitor.Position{File: fmt.Sprintf("WithMonitors[%d].Triggers[%d]", i, j)}
+		trigger := monitor.Trigger{
+			Level: t.Level, Threshold: t.Threshold, Clear: t.Clear, For: t.For, Repeat: t.Repeat,
+			Subject: t.Subject, Text: t.Text, Pos: at,
+		}
+		if len(t.To) > 0 {
+			r := monitor.Receiver{Name: at.File, Kind: "email", Email: monitor.Email{To: t.To}, Pos: at}
+			receivers = append(receivers, r)
+			trigger.Notify = []string{r.Name}
+		}
+		out.Triggers = append(out.Triggers, trigger)
+	}
+	return out, receivers
 }
 
 // firstOf returns the first of values that isn't zero.

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-batteries/hawkeye/internal/evaluate"
+	"github.com/go-batteries/hawkeye/internal/httpcount"
 	"github.com/go-batteries/hawkeye/internal/ledger"
 	"github.com/go-batteries/hawkeye/internal/monitor"
 	"github.com/go-batteries/hawkeye/internal/publish"
@@ -27,11 +29,14 @@ type Hawkeye struct {
 	logger *slog.Logger
 	set    *monitor.Set
 	reg    *series.Registry
+	meter  *httpcount.Meter // over reg
 	store  store.Store
 	mirror *ledger.Mirror
 	sup    supervisor
 
+	book      *ledger.Book
 	publisher *publish.Publisher
+	follower  *follower
 	server    *server
 	agent     *agent
 	notifier  *notifier
@@ -82,6 +87,7 @@ func New(opts ...Option) (*Hawkeye, error) {
 	h := &Hawkeye{cfg: cfg, logger: cfg.logger, set: set, store: cfg.store}
 	h.sup = supervisor{logger: cfg.logger, restarts: make(map[string]int)}
 	h.reg = series.New(series.Limits{MaxSeries: cfg.limits.MaxSeries, MaxTags: cfg.limits.MaxTags})
+	h.meter = httpcount.New(h.reg)
 	h.assemble()
 	return h, nil
 }
@@ -110,16 +116,21 @@ func (c *config) complete(set *monitor.Set) error {
 
 // assemble makes the components. Data goes from the first to the last.
 func (h *Hawkeye) assemble() {
+	clock := publish.NewClock(h.store.Traits().Tick)
+	routes := evaluate.Routes(h.set)
 	h.mirror = ledger.New(ledger.Config{Store: h.store, Logger: h.logger})
-	h.notifier = newNotifier(h)
-	h.agent = newAgent(h)
+	h.book = ledger.NewBook(h.mirror, h.logger)
+	h.follower = newFollower(h)
+	h.agent = newAgent(h, h.book, routes, clock)
+	h.notifier = newNotifier(h, h.book, routes)
 	h.publisher = publish.New(publish.Config{
 		Store:    h.store,
 		Registry: h.reg,
+		Clock:    clock,
 		Logger:   h.logger,
 		Notes:    h.notifier.notes,
-		OnFlush:  h.agent.flushed,
-		OnLate:   h.agent.wroteLate,
+		OnFlush:  h.follower.flushed,
+		OnLate:   h.follower.wroteLate,
 	})
 	h.server = newServer(h)
 }
@@ -165,7 +176,7 @@ func (h *Hawkeye) enter(from, to state) error {
 }
 
 func (h *Hawkeye) start(ctx context.Context) (err error) {
-	if err := h.server.listen(ctx); err != nil {
+	if err := h.server.listen(); err != nil {
 		return err
 	}
 	if m, ok := h.store.(store.Maintainer); ok {
@@ -175,12 +186,12 @@ func (h *Hawkeye) start(ctx context.Context) (err error) {
 	if err := h.awaitStore(ctx); err != nil {
 		return errors.Join(err, h.unwind())
 	}
-	h.parts.follow = h.sup.start("follower", h.agent.follow)
+	h.parts.follow = h.sup.start("follower", untilDone(h.follower.run))
 	if !h.cfg.noNotifier {
-		h.parts.notify = h.sup.start("notifier", h.notifier.run)
+		h.parts.notify = h.sup.start("notifier", untilDone(h.notifier.run))
 	}
 	if !h.cfg.noAgent {
-		h.parts.agent = h.sup.start("agent", h.agent.run)
+		h.parts.agent = h.sup.start("agent", untilDone(h.agent.run))
 	}
 	h.parts.server = h.sup.start("server", h.server.run)
 	h.announce(ctx)
@@ -209,7 +220,7 @@ func (h *Hawkeye) awaitStore(ctx context.Context) error {
 func (h *Hawkeye) unwind() error {
 	ctx, cancel := context.WithTimeout(context.Background(), h.cfg.shutdownTimeout) // the start's ctx may be over
 	defer cancel()
-	err := errors.Join(h.parts.publish.stop(ctx), h.server.close(ctx), h.parts.maintain.stop(ctx))
+	err := errors.Join(h.parts.publish.stop(ctx), h.server.close(), h.parts.maintain.stop(ctx))
 	h.parts = parts{}
 	return err
 }
@@ -293,7 +304,7 @@ func (h *Hawkeye) stop(ctx context.Context) error {
 
 	errs := []error{
 		h.parts.server.stop(last),
-		h.server.close(last),
+		h.server.close(),
 		h.publisher.Final(ctx),
 		h.parts.publish.stop(last),
 	}
@@ -305,6 +316,7 @@ func (h *Hawkeye) stop(ctx context.Context) error {
 		errs = append(errs, h.notifier.drain(ctx))
 	}
 	errs = append(errs, h.parts.notify.stop(last), h.parts.follow.stop(last))
+	close(h.notifier.gone)
 	if s, ok := h.store.(store.Syncer); ok {
 		errs = append(errs, s.Sync(last))
 	}
@@ -324,3 +336,6 @@ func untilDone(run func(context.Context) error) func(context.Context) error {
 		return nil
 	}
 }
+
+// clock is the fleet's time.
+func (h *Hawkeye) clock() *publish.Clock { return h.publisher.Clock() }

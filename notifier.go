@@ -1,11 +1,406 @@
 package hawkeye
 
-import "context"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
 
-// notifier sends.
-type notifier struct{ h *Hawkeye }
+	"github.com/go-batteries/hawkeye/internal/ledger"
+	"github.com/go-batteries/hawkeye/internal/message"
+	"github.com/go-batteries/hawkeye/internal/notify"
+	"github.com/go-batteries/hawkeye/store"
+)
 
-func newNotifier(h *Hawkeye) *notifier            { return &notifier{h: h} }
-func (n *notifier) notes() [][]byte               { return nil }
-func (n *notifier) run(ctx context.Context) error { <-ctx.Done(); return nil }
-func (n *notifier) drain(context.Context) error   { return nil }
+const (
+	// maxSends is how many messages a receiver is sent at a time.
+	maxSends = 4
+	// defaultMaxAbandoned is how many Sends that ignore their ctx may be
+	// outstanding for a receiver.
+	defaultMaxAbandoned = 3
+	// claimMargin is how much longer a claim stands than a Send may take.
+	claimMargin = 30 * time.Second
+	// lateGrace is how long after its deadline a Send is waited for.
+	lateGrace = time.Second
+)
+
+// notifier tells people. What is to be told stands in the outbox; a claim on
+// it is committed before it is sent, the outcome after.
+type notifier struct {
+	h        *Hawkeye
+	logger   *slog.Logger
+	mirror   *ledger.Mirror
+	book     *ledger.Book
+	config   *notify.Config
+	renderer *message.Renderer
+	senders  map[string]sender
+	watch    <-chan struct{}
+	results  chan sendResult
+	idle     chan chan struct{} // drain asks to be told when nothing is left
+
+	claims map[string]seenClaim // claims of others, as first seen; for run alone
+	busy   map[string]*sending  // by message id; for run alone
+
+	gone chan struct{} // closed when run won't be called again
+
+	mu        sync.Mutex // guards abandoned, and the flag in sending
+	abandoned map[string]int
+}
+
+// seenClaim is a claim since when it was seen unchanged, on our own clock.
+type seenClaim struct {
+	commit store.ID
+	since  time.Time
+}
+
+// sending is a Send under way.
+type sending struct {
+	message  notify.Message
+	deadline time.Time
+	cancel   context.CancelFunc
+
+	abandoned bool // guarded by notifier.mu
+}
+
+// sendResult is how one ended. err may be nil.
+type sendResult struct {
+	id  string
+	err error
+}
+
+func newNotifier(h *Hawkeye, book *ledger.Book, routes *notify.Config) *notifier {
+	routes.Retry.Claim = h.cfg.sendTimeout + claimMargin
+	return &notifier{
+		h: h, logger: h.logger, mirror: h.mirror, book: book, config: routes,
+		renderer:  message.New(h.set, h.cfg.service, h.cfg.environment),
+		senders:   newSenders(h),
+		watch:     h.mirror.Watch(),
+		results:   make(chan sendResult, 64),
+		idle:      make(chan chan struct{}, 1),
+		claims:    make(map[string]seenClaim),
+		busy:      make(map[string]*sending),
+		gone:      make(chan struct{}),
+		abandoned: make(map[string]int),
+	}
+}
+
+// notes are what the next bucket carries for the notifier: nothing, as long as
+// the store can't be rolled back.
+func (n *notifier) notes() [][]byte { return nil }
+
+// run decides whenever the ledger changed, a Send ended, or time has come.
+func (n *notifier) run(ctx context.Context) error {
+	defer n.abandonAll()
+	var waiting []chan struct{}
+	for {
+		next := n.decide(ctx)
+		if len(waiting) > 0 && n.drained() {
+			for _, w := range waiting {
+				close(w)
+			}
+			waiting = nil
+		}
+		timer := time.NewTimer(next)
+		select {
+		case <-n.watch:
+		case r := <-n.results:
+			n.settle(ctx, r)
+		case w := <-n.idle:
+			waiting = append(waiting, w)
+		case <-timer.C:
+			n.giveUp(ctx)
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		}
+		timer.Stop()
+	}
+}
+
+// decide claims and sends what is due. It returns when to look again at the
+// latest.
+func (n *notifier) decide(ctx context.Context) time.Duration {
+	for n.mirror.Open() && ctx.Err() == nil {
+		now := n.h.clock().Now()
+		plan := notify.Decide(n.view(), now)
+		err := n.commit(ctx, &plan, now)
+		switch {
+		case errors.Is(err, store.ErrConflict):
+			continue // somebody else wrote: decide again
+		case err != nil:
+			n.logger.LogAttrs(ctx, slog.LevelWarn, "claim messages", slog.Any("error", err))
+			return time.Second
+		}
+		for _, m := range plan.Send {
+			n.send(m)
+		}
+		if plan.Empty() {
+			return n.until(plan.Next, now)
+		}
+	}
+	return time.Second
+}
+
+// until is how long to wait for the next wake-up, a deadline of a Send, or
+// the lapse of somebody's claim.
+func (n *notifier) until(next, now time.Time) time.Duration {
+	wait := time.Minute
+	if !next.IsZero() {
+		wait = min(wait, next.Sub(now))
+	}
+	for _, s := range n.busy {
+		wait = min(wait, time.Until(s.deadline))
+	}
+	if len(n.claims) > 0 {
+		wait = min(wait, time.Second)
+	}
+	return max(wait, time.Millisecond)
+}
+
+func (n *notifier) commit(ctx context.Context, plan *notify.Plan, now time.Time) error {
+	if plan.Empty() {
+		return nil
+	}
+	tx := n.mirror.Begin()
+	if err := tx.PutPlan(plan, now); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
+	defer cancel()
+	return n.mirror.Commit(ctx, tx)
+}
+
+func (n *notifier) view() *notify.View {
+	v := n.book.View()
+	v.Config = n.config
+	v.Self = n.h.publisher.Writer().String()
+	v.Lapsed = n.lapsed
+	v.Capacity = n.capacity
+	n.observe(v.Rows)
+	return v
+}
+
+// observe notes since when claims of others stand unchanged.
+func (n *notifier) observe(rows []*notify.Row) {
+	seen := make(map[string]seenClaim)
+	for _, row := range rows {
+		if row.Claim == nil {
+			continue
+		}
+		_, commit, _ := n.book.Row(row.ID)
+		c, ok := n.claims[row.ID]
+		if !ok || c.commit != commit {
+			c = seenClaim{commit: commit, since: time.Now()}
+		}
+		seen[row.ID] = c
+	}
+	n.claims = seen
+}
+
+// lapsed says whether a claim may be taken over.
+func (n *notifier) lapsed(row *notify.Row) bool {
+	if row.Claim.Writer == n.h.publisher.Writer().String() {
+		return n.busy[row.Claim.Message] == nil // ours, of before a panic
+	}
+	if !n.h.store.Traits().Shared {
+		return true // of the process before this one
+	}
+	c, ok := n.claims[row.ID]
+	return ok && time.Since(c.since) >= row.Claim.Length
+}
+
+func (n *notifier) capacity(receiver string) int {
+	n.mu.Lock()
+	abandoned := n.abandoned[receiver]
+	n.mu.Unlock()
+	if abandoned >= firstOf(n.h.cfg.limits.MaxAbandonedSends, defaultMaxAbandoned) {
+		return 0
+	}
+	free := maxSends
+	for _, s := range n.busy {
+		if s.message.Receiver == receiver {
+			free--
+		}
+	}
+	return max(free, 0)
+}
+
+// send hands a message to its receiver. The goroutine may outlive its
+// deadline, if the receiver ignores it, and then even the notifier.
+func (n *notifier) send(m notify.Message) {
+	ctx, cancel := context.WithTimeout(context.Background(), n.h.cfg.sendTimeout) // ended by giveUp, or with the notifier
+	s := &sending{message: m, deadline: time.Now().Add(n.h.cfg.sendTimeout + lateGrace), cancel: cancel}
+	n.busy[m.ID] = s
+	text := n.renderer.Render(&m, n.h.clock().Now())
+	if text.Problem != "" {
+		n.logger.LogAttrs(ctx, slog.LevelError, "a template failed, the default text goes out",
+			slog.String("receiver", m.Receiver), slog.String("error", text.Problem))
+	}
+	to := n.senders[m.Receiver]
+	go func() {
+		defer cancel()
+		err := guardedSend(ctx, to, &m, text)
+		if n.returned(s) {
+			return // nobody waits for it any more
+		}
+		select {
+		case n.results <- sendResult{id: m.ID, err: err}:
+		case <-n.gone:
+		}
+	}()
+}
+
+// returned takes note that a Send ended, and says whether it was abandoned.
+func (n *notifier) returned(s *sending) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if s.abandoned {
+		n.abandoned[s.message.Receiver]--
+	}
+	return s.abandoned
+}
+
+// guardedSend turns a panic of the receiver into an error.
+func guardedSend(ctx context.Context, to sender, m *notify.Message, text message.Text) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the receiver panicked: %v", p)
+		}
+	}()
+	if to == nil {
+		return Permanent(fmt.Errorf("there is no receiver called %q in this process's configuration", m.Receiver))
+	}
+	return to.send(ctx, m, text)
+}
+
+// settle writes down how a Send ended.
+func (n *notifier) settle(ctx context.Context, r sendResult) {
+	s := n.busy[r.id]
+	if s == nil {
+		return // it was given up
+	}
+	delete(n.busy, r.id)
+	n.write(ctx, &s.message, result(r.err))
+}
+
+// giveUp abandons the Sends that ignore their deadline.
+func (n *notifier) giveUp(ctx context.Context) {
+	for id, s := range n.busy {
+		if time.Now().Before(s.deadline) {
+			continue
+		}
+		s.cancel()
+		delete(n.busy, id)
+		n.mu.Lock()
+		s.abandoned = true
+		n.abandoned[s.message.Receiver]++
+		n.mu.Unlock()
+		n.logger.LogAttrs(ctx, slog.LevelError, "a receiver ignores its deadline, going on without it",
+			slog.String("receiver", s.message.Receiver))
+		n.write(ctx, &s.message, notify.Result{Kind: notify.Unknown, Error: "no answer within " + n.h.cfg.sendTimeout.String()})
+	}
+}
+
+// write commits an outcome. If it can't be stored, the claim lapses and the
+// message is sent once more, saying so.
+func (n *notifier) write(ctx context.Context, m *notify.Message, res notify.Result) {
+	if res.Error != "" {
+		n.logger.LogAttrs(ctx, slog.LevelWarn, "a message was not delivered",
+			slog.String("receiver", m.Receiver), slog.String("error", res.Error), slog.Bool("permanent", res.Kind == notify.Permanent))
+	}
+	random := rand.Float64()
+	for ctx.Err() == nil {
+		now := n.h.clock().Now()
+		plan := notify.Settle(n.view(), m, res, now, random)
+		err := n.commit(ctx, &plan, now)
+		if err == nil {
+			return
+		}
+		if !errors.Is(err, store.ErrConflict) {
+			n.logger.LogAttrs(ctx, slog.LevelWarn, "store the outcome of a message, trying again", slog.Any("error", err))
+			pause(ctx, 100*time.Millisecond)
+		}
+	}
+}
+
+// drained says whether nothing is left that a little patience would send.
+func (n *notifier) drained() bool {
+	if len(n.busy) > 0 {
+		return false
+	}
+	for _, row := range n.book.Rows() {
+		if row.Held == "" {
+			return false
+		}
+	}
+	return true
+}
+
+// drain waits until the outbox holds nothing but what isn't due.
+func (n *notifier) drain(ctx context.Context) error {
+	done := make(chan struct{})
+	select {
+	case n.idle <- done:
+	case <-ctx.Done():
+		return fmt.Errorf("send what is to be sent: %w", context.Cause(ctx))
+	}
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("send what is to be sent: %w", context.Cause(ctx))
+	}
+}
+
+func (n *notifier) abandonAll() {
+	for _, s := range n.busy {
+		s.cancel()
+	}
+}
+
+// result classifies what a MailingService returned.
+func result(err error) notify.Result {
+	var some *RecipientsError
+	var permanent interface{ Permanent() bool }
+	switch {
+	case err == nil:
+		return notify.Result{Kind: notify.Delivered}
+	case errors.As(err, &some) && len(some.Failed) > 0:
+		res := notify.Result{Kind: notify.Delivered, Error: err.Error()}
+		for rcpt, rerr := range some.Failed {
+			f := notify.RecipientFailure{Address: rcpt, Error: fmt.Sprint(rerr)}
+			f.Permanent = errors.As(rerr, &permanent) && permanent.Permanent()
+			res.Failed = append(res.Failed, f)
+		}
+		return res
+	case errors.As(err, &permanent) && permanent.Permanent():
+		return notify.Result{Kind: notify.Permanent, Error: err.Error()}
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return notify.Result{Kind: notify.Unknown, Error: err.Error()}
+	default:
+		return notify.Result{Kind: notify.Temporary, Error: err.Error()}
+	}
+}
+
+// stuck returns the receivers that get nothing more because too many Sends
+// ignore their deadline, with how many messages wait for them.
+func (n *notifier) stuck() map[string]int {
+	most := firstOf(n.h.cfg.limits.MaxAbandonedSends, defaultMaxAbandoned)
+	n.mu.Lock()
+	stuck := make(map[string]int)
+	for receiver, abandoned := range n.abandoned {
+		if abandoned >= most {
+			stuck[receiver] = 0
+		}
+	}
+	n.mu.Unlock()
+	for _, row := range n.book.Rows() {
+		if _, ok := stuck[row.Receiver]; ok {
+			stuck[row.Receiver]++
+		}
+	}
+	return stuck
+}

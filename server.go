@@ -1,12 +1,114 @@
 package hawkeye
 
-import "context"
+import (
+	"context"
+	"errors"
+	"fmt"
 
-// server serves the socket.
-type server struct{ h *Hawkeye }
+	"github.com/go-batteries/hawkeye/internal/intake"
+	"github.com/go-batteries/hawkeye/internal/sockfile"
+)
 
-func newServer(h *Hawkeye) *server              { return &server{h: h} }
-func (s *server) listen(context.Context) error  { return nil }
-func (s *server) run(ctx context.Context) error { <-ctx.Done(); return nil }
-func (s *server) close(context.Context) error   { return nil }
-func (s *server) path() string                  { return "" }
+// DefaultSocket returns the path of the stream socket of a service that was
+// given none by [WithSocket], which is where its clients look for it:
+// hawkeye/<service>.sock in $RUNTIME_DIRECTORY or $XDG_RUNTIME_DIR, else
+// <service>.sock in a directory of the user's own in the temporary one.
+func DefaultSocket(service string) string { return sockfile.Default(service) }
+
+// server is the metric server: what other processes send on the sockets goes
+// into the same cells as what this process counts itself.
+type server struct {
+	h      *Hawkeye
+	config intake.Config
+	off    bool
+
+	intake *intake.Server // bound by listen, served by run
+	taken  bool           // run has had it: another run binds anew
+}
+
+func newServer(h *Hawkeye) *server {
+	c := &h.cfg
+	s := &server{h: h, off: c.noServer || (c.noSocket && c.datagram == "")}
+	s.config = intake.Config{
+		Registry:   h.reg,
+		Socket:     c.socket,
+		Datagram:   c.datagram,
+		Mode:       c.socketMode,
+		AnyPeer:    c.anyPeer,
+		GaugeDelta: c.gaugeDelta,
+		Logger:     h.logger,
+		Limits: intake.Limits{
+			MaxLine:       c.limits.MaxLineBytes,
+			MaxFrame:      c.limits.MaxFrameBytes,
+			MaxConns:      c.limits.MaxConnections,
+			FinishTimeout: c.limits.FrameTimeout,
+		},
+	}
+	for _, uid := range c.peers {
+		s.config.PeerUIDs = append(s.config.PeerUIDs, uint32(uid))
+	}
+	if c.socket == "" && !c.noSocket {
+		s.config.Socket = DefaultSocket(c.service)
+		s.config.PrivateDir = true
+		s.config.RetryInUse = true
+	}
+	return s
+}
+
+// path is where the stream socket is, or "" if there is none.
+func (s *server) path() string {
+	if s.off {
+		return ""
+	}
+	return s.config.Socket
+}
+
+// listen binds all sockets or none.
+func (s *server) listen() error {
+	if s.off {
+		return nil
+	}
+	in, err := intake.New(s.config)
+	if err != nil {
+		return fmt.Errorf("make the metric server: %w", err)
+	}
+	if err := in.Listen(); err != nil {
+		if errors.Is(err, sockfile.ErrInUse) {
+			return fmt.Errorf("%w: %w", ErrSocketInUse, err)
+		}
+		return fmt.Errorf("bind the metric server: %w", err)
+	}
+	s.intake, s.taken = in, false
+	return nil
+}
+
+// run serves until ctx ends, and takes what clients had sent by then.
+func (s *server) run(ctx context.Context) error {
+	if s.off {
+		<-ctx.Done()
+		return nil
+	}
+	if s.taken {
+		if err := s.listen(); err != nil {
+			return err
+		}
+	}
+	s.taken = true
+	return s.intake.Run(ctx)
+}
+
+// close gives back what listen bound, if run never had it.
+func (s *server) close() error {
+	if s.intake == nil || s.taken {
+		return nil
+	}
+	return s.intake.Close()
+}
+
+// stats is what was taken in.
+func (s *server) stats() intake.Stats {
+	if s.intake == nil {
+		return intake.Stats{}
+	}
+	return s.intake.Stats()
+}

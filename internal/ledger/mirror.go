@@ -106,6 +106,16 @@ func (m *Mirror) Len(class string) int {
 	return len(m.classes[class])
 }
 
+func (m *Mirror) size() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := 0
+	for _, records := range m.classes {
+		n += len(records)
+	}
+	return n
+}
+
 // Watch returns a channel that gets a value after the copy changed. Changes
 // that come while one is waiting are one.
 func (m *Mirror) Watch() <-chan struct{} {

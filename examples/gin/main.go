@@ -1,0 +1,123 @@
+// Gin is a gin service that is watched by hawkeye: its middleware counts the
+// responses, examples/gin/monitors.yaml says when that is too many, and mails
+// go to the log.
+//
+//	go run ./examples/gin
+//	ab -n 10 -c 1 http://localhost:8080/400
+package main
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"flag"
+	"log"
+	"log/slog"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/go-batteries/hawkeye"
+	"github.com/go-batteries/hawkeye/hawkeyegin"
+)
+
+//go:embed monitors.yaml
+var monitors []byte
+
+func main() {
+	addr := flag.String("addr", "localhost:8080", "where to listen")
+	config := flag.String("config", "", "a monitors.yaml; default: the one of this example")
+	socket := flag.String("socket", "", "path of the metric server's socket; default: hawkeye's own")
+	without := flag.Bool("without", false, "run without hawkeye, to compare")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, *addr, *config, *socket, *without); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(ctx context.Context, addr, config, socket string, without bool) error {
+	gin.SetMode(gin.ReleaseMode)
+	var h *hawkeye.Hawkeye // nil works, and does nothing
+	if !without {
+		var err error
+		if h, err = watch(config, socket); err != nil {
+			return err
+		}
+	}
+	if err := h.Start(ctx); err != nil {
+		return err
+	}
+	srv := &http.Server{Addr: addr, Handler: router(h), ReadHeaderTimeout: 5 * time.Second}
+	failed := make(chan error, 1)
+	go func() { failed <- srv.ListenAndServe() }()
+	slog.Info("listening", "addr", addr)
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	stop, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	return errors.Join(err, srv.Shutdown(stop), h.Shutdown(stop))
+}
+
+// watch makes the handle. Without WithMailer mails go to the log.
+func watch(config, socket string) (*hawkeye.Hawkeye, error) {
+	opts := []hawkeye.Option{hawkeye.WithService("gin-example", "development")}
+	if socket != "" {
+		opts = append(opts, hawkeye.WithSocket(socket))
+	}
+	if config == "" {
+		dir, err := os.MkdirTemp("", "hawkeye-example")
+		if err != nil {
+			return nil, err
+		}
+		defer os.RemoveAll(dir)
+		config = filepath.Join(dir, "monitors.yaml")
+		if err := os.WriteFile(config, monitors, 0o600); err != nil {
+			return nil, err
+		}
+	}
+	return hawkeye.New(append(opts, hawkeye.WithConfigFile(config))...)
+}
+
+func router(h *hawkeye.Hawkeye) http.Handler {
+	r := gin.New()
+	r.Use(gin.Recovery(), hawkeyegin.Middleware(h))
+	r.GET("/", func(c *gin.Context) { c.String(http.StatusOK, "ok\n") })
+	r.GET("/400", func(c *gin.Context) { c.String(http.StatusBadRequest, "bad request\n") })
+	r.GET("/500", func(c *gin.Context) { c.String(http.StatusInternalServerError, "error\n") })
+	r.GET("/orders/:id", func(c *gin.Context) {
+		began := time.Now()
+		h.Incr("orders.read", hawkeye.T("region", "eu"))
+		c.String(http.StatusOK, "order %s\n", c.Param("id"))
+		h.Timing("orders.read.time", time.Since(began))
+	})
+	// What hawkeye knows, for a look: /hawkeye/query?metric=http.requests
+	r.GET("/hawkeye/query", func(c *gin.Context) { query(c, h) })
+	r.GET("/hawkeye/alerts", func(c *gin.Context) { c.JSON(http.StatusOK, h.Alerts(c)) })
+	r.GET("/hawkeye/health", func(c *gin.Context) { c.JSON(http.StatusOK, h.Health(c)) })
+	return r
+}
+
+func query(c *gin.Context, h *hawkeye.Hawkeye) {
+	seconds, err := strconv.Atoi(c.DefaultQuery("seconds", "60"))
+	if err != nil {
+		c.String(http.StatusBadRequest, "seconds: %v\n", err)
+		return
+	}
+	res, err := h.Query(c, c.Query("metric"), time.Duration(seconds)*time.Second, c.QueryArray("where")...)
+	if err != nil {
+		c.String(http.StatusBadRequest, "%v\n", err)
+		return
+	}
+	c.JSON(http.StatusOK, gin.H{"value": res.Value, "kind": res.Kind, "complete": res.Complete})
+}

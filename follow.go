@@ -1,0 +1,138 @@
+package hawkeye
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/go-batteries/hawkeye/internal/ledger"
+	"github.com/go-batteries/hawkeye/internal/publish"
+	"github.com/go-batteries/hawkeye/store"
+)
+
+// follower keeps the copy of the ledger up to date. Each flush brings word of
+// where the ledger stands; only if it has moved is it read.
+type follower struct {
+	h      *Hawkeye
+	logger *slog.Logger
+	mirror *ledger.Mirror
+	poke   chan struct{} // capacity 1
+
+	mu   sync.Mutex // guards at and late
+	at   store.Cursor
+	late []publish.Late
+	told map[string]bool // late records that were handed to the feed; for run alone
+}
+
+func newFollower(h *Hawkeye) *follower {
+	return &follower{h: h, logger: h.logger, mirror: h.mirror, poke: make(chan struct{}, 1), told: make(map[string]bool)}
+}
+
+// flushed takes the outcome of a flush. It doesn't block.
+func (f *follower) flushed(fl publish.Flushed) {
+	if fl.Err != nil {
+		return
+	}
+	f.h.agent.feed.Wake(fl.Tick)
+	f.mu.Lock()
+	f.at = fl.Reply.Ledger
+	f.mu.Unlock()
+	f.wake()
+}
+
+// wroteLate takes buckets of ours that came long after their tick, so that
+// the evaluator is told to look there again. It doesn't block.
+func (f *follower) wroteLate(late []publish.Late) {
+	f.mu.Lock()
+	f.late = append(f.late, late...)
+	f.mu.Unlock()
+	f.wake()
+}
+
+func (f *follower) wake() {
+	select {
+	case f.poke <- struct{}{}:
+	default:
+	}
+}
+
+func (f *follower) run(ctx context.Context) error {
+	var failing bool
+	for {
+		select {
+		case <-f.poke:
+		case <-ctx.Done():
+			return nil
+		}
+		err := f.round(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil && !failing {
+			f.logger.LogAttrs(ctx, slog.LevelWarn, "follow the ledger", slog.Any("error", err))
+		}
+		failing = err != nil
+	}
+}
+
+func (f *follower) round(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
+	defer cancel()
+	f.mu.Lock()
+	at, late := f.at, f.late
+	f.late = nil
+	f.mu.Unlock()
+	err := f.mirror.SyncTo(ctx, at)
+	if err == nil && len(late) > 0 {
+		err = f.report(ctx, late)
+	}
+	if err != nil && len(late) > 0 {
+		f.mu.Lock()
+		f.late = append(late, f.late...)
+		f.mu.Unlock()
+	}
+	if head, _, ok, herr := f.mirror.Head(); herr == nil && ok {
+		f.h.clock().Told(head.Tick)
+	}
+	f.handLate()
+	return err
+}
+
+// report adds late buckets to the ledger's list.
+func (f *follower) report(ctx context.Context, late []publish.Late) error {
+	tx := f.mirror.Begin()
+	for _, l := range late {
+		tx.Put(fmt.Sprintf("%s/%d/%s", ledger.ClassLate, l.Tick, l.Writer), []byte("{}"))
+	}
+	return f.mirror.Commit(ctx, tx)
+}
+
+// handLate tells the feed of late buckets, each once.
+func (f *follower) handLate() {
+	seen := make(map[string]bool, len(f.told))
+	for r := range f.mirror.All(ledger.ClassLate) {
+		seen[r.Key] = true
+		if f.told[r.Key] {
+			continue
+		}
+		var tick int64
+		var text string
+		if _, err := fmt.Sscanf(r.Key, ledger.ClassLate+"/%d/%s", &tick, &text); err != nil {
+			continue
+		}
+		if writer, err := store.ParseID(text); err == nil {
+			f.h.agent.feed.Late(tick, writer)
+		}
+	}
+	f.told = seen
+}
+
+// pause waits for d or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,213 @@
+package ledger
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-batteries/hawkeye/internal/alert"
+	"github.com/go-batteries/hawkeye/internal/notify"
+	"github.com/go-batteries/hawkeye/store"
+)
+
+// The classes of records besides the head. A key is the class, a slash and
+// the record's own name.
+const (
+	ClassAlert   = "a" // an alert's state: AlertRecord
+	ClassRow     = "o" // the outbox: notify.Row
+	ClassDead    = "d" // dead letters: notify.Row
+	ClassSent    = "s" // ids that were sent: SentRecord
+	ClassThread  = "t" // what a receiver knows of an alert: notify.Thread
+	ClassGroup   = "g" // when a group was told: notify.GroupState
+	ClassSilence = "q" // notify.Silence
+	ClassAck     = "k" // notify.Ack
+	ClassHistory = "h" // notify.Entry
+	ClassLate    = "late"
+)
+
+// AlertRecord is an alert as the ledger keeps it.
+type AlertRecord struct {
+	Monitor  string          `json:"monitor"`
+	State    alert.State     `json:"state"`
+	Snapshot notify.Snapshot `json:"snapshot"`
+}
+
+// SentRecord says when a message was known to be delivered.
+type SentRecord struct {
+	At time.Time `json:"at"`
+}
+
+// Book reads the ledger's records as what they are. It remembers what it
+// decoded as long as the record stays the same, so decoded values are shared
+// and must not be changed. It is safe for concurrent use.
+type Book struct {
+	mirror *Mirror
+	logger *slog.Logger
+
+	mu      sync.Mutex // guards decoded and bad
+	decoded map[string]decoded
+	bad     map[string]store.ID
+}
+
+type decoded struct {
+	commit store.ID
+	value  any
+}
+
+// NewBook returns a Book of what m copies.
+func NewBook(m *Mirror, logger *slog.Logger) *Book {
+	return &Book{mirror: m, logger: logger, decoded: make(map[string]decoded), bad: make(map[string]store.ID)}
+}
+
+// Rows returns the live rows of the outbox.
+func (b *Book) Rows() []*notify.Row { return all[notify.Row](b, ClassRow) }
+
+// Dead returns the dead letters, oldest first.
+func (b *Book) Dead() []*notify.Row {
+	rows := all[notify.Row](b, ClassDead)
+	slices.SortFunc(rows, func(x, y *notify.Row) int { return x.Settled.Compare(y.Settled) })
+	return rows
+}
+
+// Alert returns the record of one alert.
+func (b *Book) Alert(key string) (*AlertRecord, bool) {
+	r, ok := b.mirror.Get(ClassAlert + "/" + key)
+	if !ok {
+		return nil, false
+	}
+	return read[AlertRecord](b, r)
+}
+
+// Alerts returns the records of all alerts that have one, by key.
+func (b *Book) Alerts() map[string]*AlertRecord {
+	alerts := make(map[string]*AlertRecord)
+	for r := range b.mirror.All(ClassAlert) {
+		if a, ok := read[AlertRecord](b, r); ok {
+			alerts[strings.TrimPrefix(r.Key, ClassAlert+"/")] = a
+		}
+	}
+	return alerts
+}
+
+// History returns the entries, oldest first.
+func (b *Book) History() []*notify.Entry {
+	records := slices.Collect(b.mirror.All(ClassHistory))
+	slices.SortFunc(records, func(x, y store.Record) int { return strings.Compare(x.Key, y.Key) })
+	entries := make([]*notify.Entry, 0, len(records))
+	for _, r := range records {
+		if e, ok := read[notify.Entry](b, r); ok {
+			entries = append(entries, e)
+		}
+	}
+	return entries
+}
+
+// View returns what package notify decides from. The caller adds what only
+// its replica knows.
+func (b *Book) View() *notify.View {
+	v := &notify.View{
+		Rows:     b.Rows(),
+		Alerts:   make(map[string]*notify.Alert),
+		Threads:  make(map[notify.ThreadKey]*notify.Thread),
+		Groups:   make(map[notify.GroupKey]*notify.GroupState),
+		Silences: all[notify.Silence](b, ClassSilence),
+		Acks:     make(map[string]*notify.Ack),
+		Sent: func(id string) bool {
+			_, ok := b.mirror.Get(ClassSent + "/" + id)
+			return ok
+		},
+	}
+	for key, a := range b.Alerts() {
+		if a.State.Phase.Told() || a.State.Flapping() {
+			na := notify.NewAlert(key, a.Monitor, &a.State)
+			na.Snapshot = a.Snapshot
+			v.Alerts[key] = &na
+		}
+	}
+	for _, t := range all[notify.Thread](b, ClassThread) {
+		v.Threads[t.Key()] = t
+	}
+	for _, g := range all[notify.GroupState](b, ClassGroup) {
+		v.Groups[g.Key()] = g
+	}
+	for _, a := range all[notify.Ack](b, ClassAck) {
+		v.Acks[a.Incident] = a
+	}
+	b.forget()
+	return v
+}
+
+// Row returns a live row with the commit that wrote it.
+func (b *Book) Row(id string) (*notify.Row, store.ID, bool) {
+	r, ok := b.mirror.Get(RowKey(id))
+	if !ok {
+		return nil, store.ID{}, false
+	}
+	row, ok := read[notify.Row](b, r)
+	return row, r.Commit, ok
+}
+
+// forget drops decoded values whose record is gone, once they are many.
+func (b *Book) forget() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.decoded) < 1024 || len(b.decoded) < 2*b.mirror.size() {
+		return
+	}
+	for key := range b.decoded {
+		if _, ok := b.mirror.Get(key); !ok {
+			delete(b.decoded, key)
+		}
+	}
+}
+
+func all[T any](b *Book, class string) []*T {
+	var values []*T
+	for r := range b.mirror.All(class) {
+		if v, ok := read[T](b, r); ok {
+			values = append(values, v)
+		}
+	}
+	return values
+}
+
+// read decodes a record, once. One that can't be decoded (of a newer version,
+// or damaged) is skipped and warned about once.
+func read[T any](b *Book, r store.Record) (*T, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if d, ok := b.decoded[r.Key]; ok && d.commit == r.Commit {
+		v, ok := d.value.(*T)
+		return v, ok
+	}
+	v := new(T)
+	if err := json.Unmarshal(r.Value, v); err != nil {
+		if b.bad[r.Key] != r.Commit {
+			b.bad[r.Key] = r.Commit
+			b.logger.Warn("skipping a ledger record that can't be read", slog.String("key", r.Key), slog.Any("error", err))
+		}
+		return nil, false
+	}
+	b.decoded[r.Key] = decoded{commit: r.Commit, value: v}
+	return v, true
+}
+
+// RowKey is the key of an outbox row.
+func RowKey(id string) string { return ClassRow + "/" + id }
+
+// AlertKey is the key of an alert's record.
+func AlertKey(key string) string { return ClassAlert + "/" + key }
+
+// ThreadKey is the key of a thread.
+func ThreadKey(k notify.ThreadKey) string {
+	return fmt.Sprintf("%s/%d/%s/%s", ClassThread, len(k.Alert), k.Alert, k.Receiver)
+}
+
+// GroupKey is the key of a group's state.
+func GroupKey(k notify.GroupKey) string {
+	return fmt.Sprintf("%s/%d/%s/%s", ClassGroup, len(k.Receiver), k.Receiver, k.Values)
+}

@@ -1,0 +1,262 @@
+package message
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-batteries/hawkeye/internal/msgtmpl"
+	"github.com/go-batteries/hawkeye/internal/notify"
+)
+
+// render runs a template; of one that fails it notes the mistake and returns
+// nothing, so that the default text takes its place.
+func render(t *msgtmpl.Template, data map[string]any, problem *string) string {
+	if t == nil {
+		return ""
+	}
+	text, err := t.Render(data)
+	if err != nil {
+		*problem = err.Error()
+		return ""
+	}
+	return strings.TrimSpace(text)
+}
+
+// fields are what templates may use; see [msgtmpl.Version1] and
+// [msgtmpl.Version2].
+func fields(m *notify.Message, row *notify.Row, p part, now time.Time) map[string]any {
+	data := alertFields(row, now)
+	data["service"], data["environment"] = p.service, p.where
+	data["receiver"], data["now"] = m.Receiver, now
+	data["maybe_dup"] = m.MaybeRepeat
+	alerts := make([]map[string]any, len(m.Rows))
+	var firing, resolved int
+	for i, r := range m.Rows {
+		alerts[i] = alertFields(r, now)
+		if r.Ends() {
+			resolved++
+		} else {
+			firing++
+		}
+	}
+	data["alerts"], data["firing"], data["resolved"] = alerts, firing, resolved
+	return data
+}
+
+func alertFields(row *notify.Row, now time.Time) map[string]any {
+	s := &row.Snapshot
+	value, threshold := float64(s.Value), float64(s.Threshold)
+	data := map[string]any{
+		"threshold":   threshold,
+		"interval":    s.Window.Seconds(),
+		"metric":      s.Metric,
+		"monitor":     s.Name,
+		"description": s.Description,
+		"state":       state(row),
+		"level":       s.Level,
+		"reason":      s.Reason,
+		"incomplete":  s.Incomplete,
+		"op":          s.Op,
+		"window":      s.Window,
+		"occurrences": max(row.Breaches, 1),
+		"tags":        s.Tags,
+		"labels":      s.Labels,
+		"unit":        s.Unit,
+		"runbook":     s.Runbook,
+		"dashboard":   s.Dashboard,
+		"incident":    row.Incident,
+	}
+	if s.HasValue {
+		data["count"], data["value"], data["exceeded_by"] = value, value, value-threshold
+	}
+	if !s.Since.IsZero() {
+		end := now
+		data["started"] = s.Since
+		if row.Ends() {
+			end = s.At
+			data["ended"] = s.At
+		}
+		data["duration"] = max(end.Sub(s.Since), 0)
+	}
+	return data
+}
+
+func state(row *notify.Row) string {
+	switch {
+	case row.Ends():
+		return "resolved"
+	case row.Kind == notify.Missing:
+		return "nodata"
+	default:
+		return "firing"
+	}
+}
+
+func defaultSubject(p *part) string {
+	row, s := p.row, &p.row.Snapshot
+	if p.legacy {
+		return s.Metric + " error limit exceeded in " + p.service
+	}
+	in := " in " + p.service
+	if p.where != "" {
+		in += " (" + p.where + ")"
+	}
+	name := s.Name + tags(s.Tags)
+	switch row.Kind {
+	case notify.Resolved:
+		if row.Both {
+			return "[fired and ended] " + name + in
+		}
+		return "[ended] " + name + in
+	case notify.Missing:
+		return "[no data] " + name + in
+	case notify.Flapping:
+		return "[flapping] " + name + in
+	case notify.Stable:
+		return "[stable] " + name + in
+	case notify.Undelivers:
+		return "[undelivered] a message to " + row.Undelivered.Receiver + in
+	case notify.Blind:
+		return "[store away] hawkeye can't see the fleet" + in
+	case notify.BlindOver:
+		return "[store back] hawkeye sees the fleet again" + in
+	}
+	return "[" + firstText(s.Level, "firing") + "] " + name + in
+}
+
+func defaultText(p *part, data map[string]any) string {
+	row, s := p.row, &p.row.Snapshot
+	var b strings.Builder
+	switch row.Kind {
+	case notify.Undelivers:
+		u := row.Undelivered
+		fmt.Fprintf(&b, "A message (%s) to %s could not be delivered: %s\n", u.Kind, u.Receiver, u.Error)
+	case notify.Blind:
+		b.WriteString("The store does not answer. This replica evaluates what it counts itself until it is back.\n")
+	case notify.BlindOver:
+		b.WriteString("The store answers again.\n")
+	}
+	if s.Name == "" {
+		return b.String()
+	}
+	b.WriteString(s.Name + tags(s.Tags) + ": " + verdict(row, data) + "\n")
+	if s.Description != "" {
+		b.WriteString(s.Description + "\n")
+	}
+	for _, line := range [][2]string{{"Runbook", s.Runbook}, {"Dashboard", s.Dashboard}} {
+		if line[1] != "" {
+			b.WriteString(line[0] + ": " + line[1] + "\n")
+		}
+	}
+	return b.String()
+}
+
+// verdict says in a sentence what the row is about.
+func verdict(row *notify.Row, data map[string]any) string {
+	s := &row.Snapshot
+	measured := "no value"
+	if s.HasValue {
+		measured = fmt.Sprintf("%s is %s", s.Metric, msgtmpl.Format(data["value"]))
+		if s.Window > 0 {
+			measured += " over " + msgtmpl.Format(s.Window)
+		}
+	}
+	limit := fmt.Sprintf("the limit is %s %s", firstText(s.Op, ">="), msgtmpl.Format(float64(s.Threshold)))
+	lasted := ""
+	if d, ok := data["duration"].(time.Duration); ok {
+		lasted = msgtmpl.Format(d.Round(time.Second))
+	}
+	switch row.Kind {
+	case notify.Resolved:
+		if row.Both {
+			return fmt.Sprintf("it fired and ended again, after %s (%s; %s).", lasted, measured, limit)
+		}
+		return fmt.Sprintf("it ended after %s (%s; %s).", lasted, measured, limit)
+	case notify.Missing:
+		return "there is no data for it."
+	case notify.Flapping:
+		return "it changes too often; you are told again when it is stable."
+	case notify.Stable:
+		return fmt.Sprintf("it is stable again (%s).", measured)
+	case notify.Repeat:
+		return fmt.Sprintf("still: %s; %s; for %s now.", measured, limit, lasted)
+	}
+	return fmt.Sprintf("%s; %s.", measured, limit)
+}
+
+// notes are what is added to a text that the monitor brought itself.
+func (p *part) notes() []string {
+	var notes []string
+	row := p.row
+	if row.Breaches > 1 {
+		notes = append(notes, fmt.Sprintf("\n%d breaches since the last message.", row.Breaches))
+	}
+	if p.over {
+		notes = append(notes, "\nIt is over by now.")
+	}
+	if row.Escalated {
+		notes = append(notes, "\nYou are told because nobody has acknowledged it.")
+	}
+	if row.Snapshot.Incomplete && row.Opens() && row.Kind != notify.Undelivers {
+		notes = append(notes, "\nThe value is incomplete: not all samples could be read. It may be higher.")
+	}
+	if p.problem != "" {
+		notes = append(notes, "\nThis is the default text, because the monitor's own template failed: "+oneLine(p.problem))
+	}
+	return notes
+}
+
+func groupSubject(m *notify.Message, parts []part) string {
+	var firing, ended int
+	for _, row := range m.Rows {
+		if row.Ends() {
+			ended++
+		} else {
+			firing++
+		}
+	}
+	var counts []string
+	if firing > 0 {
+		counts = append(counts, fmt.Sprintf("%d firing", firing))
+	}
+	if ended > 0 {
+		counts = append(counts, fmt.Sprintf("%d ended", ended))
+	}
+	subject := "[" + strings.Join(counts, ", ") + "]"
+	for _, name := range slices.Sorted(maps.Keys(m.GroupBy)) {
+		subject += " " + name + "=" + m.GroupBy[name]
+	}
+	return subject + " in " + parts[0].service
+}
+
+func groupHead(b *strings.Builder, m *notify.Message, parts []part) {
+	for i := range parts {
+		b.WriteString("- " + oneLine(parts[i].subject) + "\n")
+	}
+	b.WriteString("\n")
+}
+
+func standing(b *strings.Builder, alerts []*notify.Alert) {
+	if len(alerts) == 0 {
+		return
+	}
+	b.WriteString("\nStill firing in this group:\n")
+	for _, a := range alerts {
+		b.WriteString("- " + a.Snapshot.Name + tags(a.Snapshot.Tags) + "\n")
+	}
+}
+
+// tags writes {k=v, ...}, nothing if there are none.
+func tags(m map[string]string) string {
+	if len(m) == 0 {
+		return ""
+	}
+	parts := make([]string, 0, len(m))
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		parts = append(parts, k+"="+m[k])
+	}
+	return " {" + strings.Join(parts, ", ") + "}"
+}

@@ -1,0 +1,263 @@
+package hawkeye
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/go-batteries/hawkeye/internal/alert"
+	"github.com/go-batteries/hawkeye/internal/feed"
+	"github.com/go-batteries/hawkeye/internal/matcher"
+	"github.com/go-batteries/hawkeye/internal/window"
+)
+
+// Result is what [Hawkeye.Query] found, of all series of a metric together.
+type Result struct {
+	// Value is the sum of a counter, the fleet's sum of a gauge's latest
+	// values, the 99th percentile of a histogram, the number of distinct
+	// values of a set. 0 if nothing was found.
+	Value float64
+	// Kind is counter, gauge, histogram or set; empty if nothing was found.
+	Kind string
+	// Count and Sum are those of a histogram's values; of a counter both are
+	// the sum, of a gauge Count is how many series were live.
+	Count, Sum float64
+	// Complete says that every tick of the window is known in full.
+	Complete bool
+
+	quantile func(q float64) float64
+}
+
+// Quantile returns the q-quantile (0 to 1) of a histogram's values, off by at
+// most 1.6 %. It is NaN for other kinds.
+func (r Result) Quantile(q float64) float64 {
+	if r.quantile == nil {
+		return math.NaN()
+	}
+	return r.quantile(q)
+}
+
+// Query returns what was recorded for a metric in the window up to now, over
+// the whole fleet, whatever the tags, unless matchers (as in
+// `route=~"/api/.*"`) say otherwise. What this process recorded before the
+// call is in it: Query waits until the open tick has ended and is stored,
+// which takes up to a tick.
+//
+// The window is as fine as the Store's ticks; what is older than its fine
+// retention is there only for metrics that a monitor watches for that long,
+// and else makes the answer incomplete. It returns an error for a mistake in
+// the arguments, if the Store can't be read, and ctx's error; before Start and
+// after Shutdown it reads what is stored.
+func (h *Hawkeye) Query(ctx context.Context, metric string, length time.Duration, matchers ...string) (Result, error) {
+	if h == nil {
+		return Result{}, nil
+	}
+	q := window.Query{Selector: window.Selector{Metric: metric}, Window: length}
+	var errs []error
+	if metric == "" {
+		errs = append(errs, errors.New("want the name of a metric"))
+	}
+	if length <= 0 {
+		errs = append(errs, fmt.Errorf("want a positive window, got %v", length))
+	}
+	for _, text := range matchers {
+		m, err := matcher.Parse(text)
+		errs = append(errs, err)
+		q.Selector.Where = append(q.Selector.Where, m)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return Result{}, fmt.Errorf("query %q: %w", metric, err)
+	}
+	tick := h.clock().NowTick() - 1
+	if h.running() {
+		flushed, err := h.publisher.Flush(ctx)
+		if err != nil {
+			return Result{}, fmt.Errorf("query %q: %w", metric, err)
+		}
+		tick = flushed
+	}
+	a, err := feed.Query(ctx, h.store, h.clock(), q, tick)
+	if err != nil {
+		return Result{}, fmt.Errorf("query %q: %w", metric, err)
+	}
+	r := Result{Value: a.Value, Count: a.Count, Sum: a.Sum, Complete: a.Complete, quantile: a.Quantile}
+	if a.Status == window.OK || a.Status == window.Missing {
+		r.Kind = a.Kind.String()
+	}
+	return r, nil
+}
+
+// Stats is what one instance has done and holds. Counts are since New.
+type Stats struct {
+	Series         int    // series in this process
+	Overflowed     uint64 // look-ups of a series for which there was no room
+	RejectedValues uint64 // samples that were NaN or infinite
+	Saturated      uint64 // samples cut to what a counter can hold
+	AfterShutdown  uint64 // increments and observations recorded after Shutdown, and dropped
+
+	Connections int               // open on the stream socket
+	Lines       uint64            // statsd lines recorded
+	Refused     map[string]uint64 // lines refused, by reason
+	Calls       uint64            // JSON-RPC calls
+	FailedCalls uint64            // those that were answered by an error
+
+	Backlog        int   // closed ticks that wait for the Store
+	DroppedTicks   int64 // closed ticks that found no room while the Store was away
+	DroppedSamples int64 // series with samples in them
+	Republished    int64 // buckets that the Store had lost
+	FailedFlushes  int64
+
+	EvaluatedTick time.Time // end of the newest tick that this process evaluated
+	PartialTicks  int64     // evaluated without the bucket of a live replica
+	UnknownTicks  int64     // of which nobody knows anything
+	LateBuckets   int64     // that came after their tick was evaluated
+
+	Outbox      int // messages on their way
+	DeadLetters int // messages that failed for good
+
+	Restarts map[string]int // components that failed and were started again
+}
+
+// Stats returns what happened so far. It does no I/O.
+func (h *Hawkeye) Stats() Stats {
+	if h == nil {
+		return Stats{}
+	}
+	reg, in, pub, fed := h.reg.Stats(), h.server.stats(), h.publisher.Stats(), h.agent.feed.Stats()
+	s := Stats{
+		Series: reg.Series, Overflowed: reg.Overflowed, RejectedValues: reg.RejectedValues, Saturated: reg.Saturated,
+		Connections: in.Conns, Lines: in.Lines, Refused: in.Refused, Calls: in.Calls, FailedCalls: in.FailedCalls,
+		Backlog: pub.Backlog, DroppedTicks: pub.DroppedTicks, DroppedSamples: pub.DroppedSeries,
+		Republished: pub.Republished, FailedFlushes: pub.FailedFlushes,
+		PartialTicks: fed.Partial, UnknownTicks: fed.Unknown, LateBuckets: fed.LateBuckets,
+		Outbox: len(h.book.Rows()), DeadLetters: len(h.book.Dead()),
+		Restarts: h.sup.restarted(),
+	}
+	if fed.Watermark > 0 {
+		s.EvaluatedTick = h.clock().End(fed.Watermark)
+	}
+	if h.isShut() {
+		s.AfterShutdown = h.reg.Pending()
+	}
+	return s
+}
+
+// Health says whether an instance does its work.
+type Health struct {
+	// OK is whether there are no problems.
+	OK bool
+	// Problems are sentences for people.
+	Problems []string
+	// Evaluates says that this process evaluates for its fleet.
+	Evaluates bool
+	// Store is the kind of Store, "memory" or "redis".
+	Store string
+}
+
+// Health looks for what is wrong: not running, a store that is away, samples
+// that were dropped, an evaluation that lags, messages that failed. It does
+// no I/O.
+func (h *Hawkeye) Health(context.Context) Health {
+	if h == nil {
+		return Health{OK: true}
+	}
+	out := Health{Store: h.store.Traits().Name, Evaluates: h.agent.evaluates()}
+	bad := func(format string, args ...any) { out.Problems = append(out.Problems, fmt.Sprintf(format, args...)) }
+	if !h.running() {
+		bad("not running")
+	}
+	pub := h.publisher.Stats()
+	if pub.LastError != nil {
+		bad("the store is away: %v", pub.LastError)
+	}
+	if pub.DroppedTicks > 0 {
+		bad("%d ticks were dropped while the store was away", pub.DroppedTicks)
+	}
+	if lag := h.agent.lag(); lag > 10*h.store.Traits().Tick+2*time.Second {
+		bad("evaluation is %v behind", lag.Round(time.Second))
+	}
+	for receiver, n := range h.notifier.stuck() {
+		bad("%d messages to %s are held up by a receiver that ignores its deadline", n, receiver)
+	}
+	if n := len(h.book.Dead()); n > 0 {
+		bad("%d messages could not be delivered", n)
+	}
+	for name, n := range h.sup.restarted() {
+		bad("the %s failed %d times and was started again", name, n)
+	}
+	slices.Sort(out.Problems)
+	out.OK = len(out.Problems) == 0
+	return out
+}
+
+// Alert is how an alert stands.
+type Alert struct {
+	// Monitor is its monitor's name, Key the identity of its state, which
+	// for version-1 monitors tells the triggers apart.
+	Monitor, Key string
+	Tags         map[string]string
+	// State is inactive, pending, firing, recovering, nodata, error or
+	// unseen (the metric was never seen).
+	State string
+	// Level is the name of the level that fires, if one does.
+	Level string
+	// Incident tells one outage from the next; empty while inactive.
+	Incident string
+	// Value is the latest that was measured, by this process if it
+	// evaluates, else when the alert last changed. Known says whether there
+	// is one, Complete whether nothing was missing.
+	Value           float64
+	Known, Complete bool
+	// Since is when the incident began.
+	Since time.Time
+}
+
+// Alerts returns all alerts in the order of their keys, as this process knows
+// them. It does no I/O.
+func (h *Hawkeye) Alerts(context.Context) []Alert {
+	if h == nil {
+		return nil
+	}
+	byKey := make(map[string]Alert)
+	for _, r := range h.agent.plan.Rules {
+		if len(r.Monitor.By) == 0 {
+			byKey[r.Alert.Key] = Alert{Monitor: r.Monitor.Name, Key: r.Alert.Key, State: stateUnseen}
+		}
+	}
+	for key, r := range h.book.Alerts() {
+		byKey[key] = Alert{
+			Monitor: r.Snapshot.Name, Key: key, Tags: maps.Clone(r.Snapshot.Tags),
+			State: shown(&r.State, r.Snapshot.HasValue), Level: r.State.Level, Incident: r.State.Incident,
+			Value: float64(r.Snapshot.Value), Known: r.Snapshot.HasValue, Complete: !r.Snapshot.Incomplete,
+			Since: r.State.Since,
+		}
+	}
+	h.agent.overlay(byKey)
+	return slices.SortedFunc(maps.Values(byKey), func(a, b Alert) int { return cmp.Compare(a.Key, b.Key) })
+}
+
+const stateUnseen = "unseen"
+
+func shown(s *alert.State, seen bool) string {
+	if s.Phase == alert.Inactive && s.Trouble == alert.ReasonUnseen && !seen {
+		return stateUnseen
+	}
+	return s.Shown().String()
+}
+
+func (h *Hawkeye) running() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.state == stateRunning
+}
+
+func (h *Hawkeye) isShut() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.state == stateShut
+}

@@ -1,0 +1,55 @@
+package hawkeye
+
+import (
+	"context"
+
+	"github.com/go-batteries/hawkeye/internal/message"
+	"github.com/go-batteries/hawkeye/internal/monitor"
+	"github.com/go-batteries/hawkeye/internal/notify"
+)
+
+// sender hands a message to one receiver of the configuration. It honours
+// ctx, and returns what a [MailingService] returns.
+type sender interface {
+	send(ctx context.Context, m *notify.Message, text message.Text) error
+}
+
+// newSenders makes the senders of all receivers, by name. This is the place
+// where a kind of receiver becomes something that sends.
+func newSenders(h *Hawkeye) map[string]sender {
+	mailer := h.cfg.mailer
+	if mailer == nil {
+		mailer = logMailer{h.logger}
+	}
+	senders := make(map[string]sender, len(h.set.Receivers))
+	for i := range h.set.Receivers {
+		r := &h.set.Receivers[i]
+		senders[r.Name] = mailSender{mailer: mailer, from: h.cfg.sender, email: r.Email}
+	}
+	return senders
+}
+
+// mailSender sends by the host's MailingService.
+type mailSender struct {
+	mailer MailingService
+	from   string
+	email  monitor.Email
+}
+
+func (s mailSender) send(ctx context.Context, m *notify.Message, text message.Text) error {
+	cfg := MailerConfig{
+		Subject:    text.Subject,
+		Body:       text.Body,
+		Recipients: s.email.To,
+		Sender:     s.from,
+		CC:         s.email.Cc,
+		Bcc:        s.email.Bcc,
+		MessageID:  text.MessageID,
+		References: []string{text.Thread},
+		Headers:    map[string]string{"X-Hawkeye-Incident": m.Rows[0].Incident, "Auto-Submitted": "auto-generated"},
+	}
+	if len(m.Recipients) > 0 { // the others have it already
+		cfg.Recipients, cfg.CC, cfg.Bcc = m.Recipients, nil, nil
+	}
+	return s.mailer.Send(ctx, cfg)
+}
