@@ -114,20 +114,24 @@ func (d *draft) fires(r *Row) bool {
 	return a.Incident == r.Incident || d.runEvery(r.Monitor) > 0
 }
 
-// runEveryOver says whether run_every allows the row.
+// runEveryOver says whether run_every allows the row: nothing before it is on
+// its way, and the last message was long enough ago.
 func (d *draft) runEveryOver(r *Row) bool {
 	every := d.runEvery(r.Monitor)
 	if every == 0 || r.Attempts > 0 || r.Alert == "" {
 		return true
 	}
+	for _, other := range d.live(r.Alert) {
+		if other.Receiver == r.Receiver && other.ID != r.ID && byAge(other, r) < 0 {
+			d.hold(r, "run_every: the message before it is on its way", false)
+			return false
+		}
+	}
 	t := d.thread(r.Alert, r.Receiver)
-	if t == nil || t.ToldAt.IsZero() {
+	if t == nil || t.ToldAt.IsZero() || !d.now.Before(t.ToldAt.Add(every)) {
 		return true
 	}
 	at := t.ToldAt.Add(every)
-	if !d.now.Before(at) {
-		return true
-	}
 	d.wake(at)
 	d.hold(r, "run_every: not before "+stamp(at), false)
 	return false

@@ -1,11 +1,10 @@
 package notify
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
-
-	"maps"
 )
 
 // repeats queues what time alone makes due of the alerts that fire: repeats,
@@ -19,7 +18,8 @@ func (d *draft) repeats() {
 		}
 		quiet := d.quiet(a)
 		for _, t := range d.x.threads[key] {
-			if t.Incident == a.Incident && !t.Over && !d.outstanding(a, t.Receiver, routing) {
+			known := d.v.Config.Receivers[t.Receiver] != nil
+			if known && t.Incident == a.Incident && !t.Over && !d.outstanding(a, t.Receiver, routing) {
 				d.repeat(a, routing, t, quiet)
 			}
 		}
