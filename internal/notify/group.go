@@ -103,7 +103,7 @@ func (d *draft) groupDue(b *bundle) bool {
 		switch {
 		case r.Attempts > 0:
 			at = r.NextAttempt
-		case r.Kind != Repeat && r.Opens():
+		case r.waits():
 			at = at.Add(b.cfg.Group.Wait)
 		}
 		if due.IsZero() || at.Before(due) {
@@ -122,6 +122,10 @@ func (d *draft) groupDue(b *bundle) bool {
 	d.holdAll(b.rows, "grouped: not before "+stamp(due))
 	return false
 }
+
+// waits says whether a row waits for more: the first of its incident does,
+// what follows doesn't.
+func (r *Row) waits() bool { return r.Seq == 1 && r.Opens() }
 
 func (d *draft) holdAll(rows []*Row, reason string) {
 	for _, r := range rows {

@@ -132,7 +132,7 @@ func (d *draft) nothingLeft(rows []*Row, told bool, rank int) string {
 		return "its firing was not told"
 	case last.Ends() && !told && first.Muted:
 		return "came and went while " + first.Held
-	case last.Ends() && !told && first.Opens() && d.beforeWait(first, last):
+	case last.Ends() && !told && first.waits() && d.beforeWait(first, last):
 		return "over before the group's wait was"
 	case !last.Ends() && told && last.Rank == rank && onlyLevels(rows):
 		return "back at the level that was told"
