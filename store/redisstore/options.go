@@ -100,6 +100,9 @@ func (c *config) validate(client redis.UniversalClient) error {
 	if isNil(client) {
 		bad("New: client is nil")
 	}
+	if _, ring := client.(*redis.Ring); ring {
+		bad("New: client is a *redis.Ring, which can't fail over")
+	}
 	if c.prefix == "" || len(c.prefix) > 100 || strings.ContainsFunc(c.prefix, unfitForPrefix) {
 		bad("WithPrefix(%q): want 1 to 100 printable ASCII characters without space and {}*?[]\\", c.prefix)
 	}

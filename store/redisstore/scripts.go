@@ -35,21 +35,22 @@ var (
 )
 
 var (
-	commitScript  = newScript(commitSource)
-	changesScript = newScript(changesSource)
-	stageScript   = newScript(stageSource)
-	restoreScript = newScript(restoreSource)
+	commitScript  = newScript(commitSource, "allow-oom")
+	changesScript = newScript(changesSource, "no-writes")
+	stageScript   = newScript(stageSource, "allow-oom")
+	restoreScript = newScript(restoreSource, "allow-oom")
 )
 
-// script is one that may run while memory is full. Servers before Redis 7
-// don't know how to be asked for that; they get the plain one.
-type script struct{ allowOOM, plain *redis.Script }
+// script is one that may run while memory is full, or, if it doesn't write,
+// while the disk is. Servers before Redis 7 don't know how to be told; they
+// get the plain one.
+type script struct{ flagged, plain *redis.Script }
 
-func newScript(source string) script {
+func newScript(source, flag string) script {
 	text := uncomment(source)
 	return script{
-		allowOOM: redis.NewScript("#!lua flags=allow-oom\n" + text),
-		plain:    redis.NewScript(text),
+		flagged: redis.NewScript("#!lua flags=" + flag + "\n" + text),
+		plain:   redis.NewScript(text),
 	}
 }
 
@@ -89,7 +90,7 @@ func (s *Store) run(ctx context.Context, op string, sc script, keys []string, ar
 
 func (s *Store) eval(ctx context.Context, sc script, keys []string, args []any) (any, error) {
 	if !s.plain.Load() {
-		reply, err := sc.allowOOM.Run(ctx, s.client, keys, args...).Result()
+		reply, err := sc.flagged.Run(ctx, s.client, keys, args...).Result()
 		if err == nil || !strings.Contains(err.Error(), "compiling script") {
 			return reply, err
 		}

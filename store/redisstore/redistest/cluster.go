@@ -132,9 +132,5 @@ func formed(ctx context.Context, client *redis.Client) error {
 	if n := strings.Count(nodes, "slave"); n != 3 {
 		return fmt.Errorf("%d replicas are known", n)
 	}
-	replication, err := client.Info(ctx, "replication").Result()
-	if err == nil && strings.Contains(replication, "master_link_status:down") {
-		return errors.New("replica is not in step")
-	}
-	return err
+	return inStep(client)
 }

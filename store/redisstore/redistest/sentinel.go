@@ -36,6 +36,10 @@ func StartSentinel(t testing.TB, c Config, downAfter time.Duration) *Sentinel {
 	for range 2 {
 		s.Replicas = append(s.Replicas, Start(t, replica))
 	}
+	for _, r := range s.Replicas {
+		client := r.Client()
+		eventually(t, "follow master", func() error { return inStep(client) })
+	}
 	for range 3 {
 		s.Sentinels = append(s.Sentinels, s.watch(c, downAfter))
 	}
@@ -59,6 +63,15 @@ func (s *Sentinel) watch(c Config, downAfter time.Duration) *Server {
 		}
 		return []string{path, "--sentinel"}
 	})
+}
+
+// inStep checks that a replica, if it is one, has its master's data.
+func inStep(client *redis.Client) error {
+	info, err := client.Info(context.Background(), "replication").Result()
+	if err == nil && strings.Contains(info, "master_link_status:down") {
+		return errors.New("replica is not in step")
+	}
+	return err
 }
 
 // watching checks that a Sentinel knows the other two and both replicas.

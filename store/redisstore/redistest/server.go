@@ -102,7 +102,8 @@ func start(t testing.TB, c Config, more func(port int, dir string) []string) *Se
 
 func (s *Server) settings() []string {
 	c := s.config
-	args := []string{"--bind", "127.0.0.1", "--dir", c.Dir, "--save", "", "--daemonize", "no"}
+	args := []string{"--bind", "127.0.0.1", "--dir", c.Dir, "--save", "", "--daemonize", "no",
+		"--repl-diskless-sync-delay", "0"}
 	port := strconv.Itoa(s.port)
 	if c.TLS != nil {
 		args = append(args, "--port", "0", "--tls-port", port, "--tls-auth-clients", "no",
