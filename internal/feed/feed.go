@@ -6,26 +6,39 @@ package feed
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/go-batteries/hawkeye/internal/publish"
-	"github.com/go-batteries/hawkeye/internal/series"
 	"github.com/go-batteries/hawkeye/internal/window"
 	"github.com/go-batteries/hawkeye/store"
 )
 
-// Config of a Feed. Store, Clock and Queries are what it needs.
+// How long a tick is waited for by default: one and a half ticks, within
+// these bounds.
+const (
+	MinWait = 100 * time.Millisecond
+	MaxWait = 1500 * time.Millisecond
+)
+
+// lateMargin is how far behind the present what comes late is still evaluated
+// exactly.
+const lateMargin = time.Minute
+
+// Config of a Feed. Store and Clock are required.
 type Config struct {
 	Store store.Store
+	// Clock must be measured before the feed is used.
 	Clock *publish.Clock
 	// Queries are what the windows are for.
 	Queries []window.Query
 	// Wait is how long after its end a tick is waited for; default one and
-	// a half ticks, at least 100 ms and at most 1.5 s.
+	// a half ticks, at least [MinWait] and at most [MaxWait].
 	Wait time.Duration
 	// NoFolds keeps the feed from writing coarse tiers.
 	NoFolds bool
-	Logger  *slog.Logger
+	// Logger gets warnings; nil means [slog.Default].
+	Logger *slog.Logger
 }
 
 // Status says what is known of a tick.
@@ -34,9 +47,12 @@ type Status uint8
 // The statuses of a tick.
 const (
 	Complete Status = iota // every live writer's bucket is there
-	Partial                // at least one is missing
+	Partial                // at least one is missing or can't be read
 	Unknown                // nobody knows anything of it
 )
+
+// String returns "complete", "partial" or "unknown".
+func (s Status) String() string { return [...]string{"complete", "partial", "unknown"}[s%3] }
 
 // Tick is one step of the evaluation.
 type Tick struct {
@@ -52,7 +68,7 @@ type Tick struct {
 	Late []int64
 }
 
-// Stats is what a Feed has seen.
+// Stats is what a Feed has seen since it was made.
 type Stats struct {
 	Watermark   int64
 	Complete    int64
@@ -60,57 +76,124 @@ type Stats struct {
 	Unknown     int64
 	LateBuckets int64
 	BadBuckets  int64 // that couldn't be decoded
-	Folds       int64
-	Waiting     []store.ID // live writers whose bucket of the next tick is missing
+	Folds       int64 // that were written
+	FoldsQueued int
+	Writers     []store.ID // live at the watermark
+	Missing     []store.ID // of them, those without a bucket there
 }
 
-// Feed steps through ticks. It is used by one goroutine, but for Wake, Late,
-// Stats.
-type Feed struct{}
+// Feed steps through ticks. It is used by one goroutine, but for Wake, Late
+// and Stats, which are safe for concurrent use.
+type Feed struct {
+	cfg       Config
+	log       *slog.Logger
+	traits    store.Traits
+	retention int64 // in ticks
+	margin    int64 // in ticks
+	woken     chan struct{}
+
+	engine  *window.Engine
+	handles []window.Handle
+	next    int64           // the tick that Next waits for
+	skipped int64           // ticks before next that were passed over
+	ticks   map[int64]*tick // within the retention, what of them was read
+	poll    poll
+	failed  bool  // the last call of Next
+	healing int64 // where the look for missing buckets of old ticks goes on
+	lateMin int64 // the oldest tick that got a bucket late since the last one was handed out
+	ids     []uint64
+	folds   foldQueue
+
+	mu    sync.Mutex // guards what follows
+	late  map[int64]struct{}
+	wake  int64 // the newest tick this process has published
+	stats Stats
+}
 
 // New returns a feed that stands nowhere: call SeekTo first.
-func New(cfg Config) *Feed { return &Feed{} }
-
-// Engine returns the windows, which are as of the tick that Next returned.
-func (f *Feed) Engine() *window.Engine { return nil }
-
-// Handle returns the handle of Config.Queries[i].
-func (f *Feed) Handle(i int) window.Handle { return 0 }
-
-// SeekTo empties the windows and fills them with everything up to and with
-// the watermark. The next tick is watermark + 1.
-func (f *Feed) SeekTo(ctx context.Context, watermark int64) error { return nil }
-
-// Next waits for the next tick and takes it. After an error the feed stands
-// where it stood, and the next call waits a little before it tries again.
-func (f *Feed) Next(ctx context.Context) (Tick, error) { return Tick{}, nil }
-
-// Wake says that this process has published a tick. It never blocks.
-func (f *Feed) Wake(tick int64) {}
-
-// Late says that the ledger names a bucket of tick as late. It never blocks.
-func (f *Feed) Late(tick int64, writer store.ID) {}
-
-// Stats returns what happened so far.
-func (f *Feed) Stats() Stats { return Stats{} }
-
-// Answer is what [Query] found, of all series of the metric together.
-type Answer struct {
-	// Value is the default of the kind: sum of a counter, the fleet's sum of
-	// a gauge's latest values, p99 of a histogram, distinct values of a set.
-	Value  float64
-	Kind   series.Kind
-	Count  float64
-	Sum    float64
-	Status window.Status
-	// Complete says that every tick of the window is known in full.
-	Complete bool
-	// Quantile of a histogram; NaN for other kinds.
-	Quantile func(q float64) float64
+func New(cfg Config) *Feed {
+	f := &Feed{
+		cfg:    cfg,
+		log:    cfg.Logger,
+		traits: cfg.Store.Traits(),
+		woken:  make(chan struct{}, 1),
+		late:   make(map[int64]struct{}),
+	}
+	if f.log == nil {
+		f.log = slog.Default()
+	}
+	f.log = f.log.With(slog.String("component", "feed"))
+	width := f.traits.Tick
+	if f.cfg.Wait <= 0 {
+		f.cfg.Wait = min(max(width*3/2, MinWait), MaxWait)
+	}
+	f.retention = max(int64(f.traits.Retention/width), window.LiveTicks)
+	f.margin = window.LiveTicks + 5
+	if f.traits.Shared {
+		f.margin = min(max(int64(lateMargin/width), f.margin), f.retention)
+	}
+	f.reset()
+	return f
 }
 
-// Query reads a metric's window that ends with tick straight from the Store.
-// It waits for buckets of live writers as a Feed does.
-func Query(ctx context.Context, s store.Store, clock *publish.Clock, q window.Query, tick int64) (Answer, error) {
-	return Answer{}, nil
+// reset makes the windows anew.
+func (f *Feed) reset() {
+	f.engine = window.New(f.traits.Tick, f.traits.Retention, f.margin)
+	f.handles = f.handles[:0]
+	for _, q := range f.cfg.Queries {
+		f.handles = append(f.handles, f.engine.Register(q))
+	}
+	f.ticks = make(map[int64]*tick)
+	f.lateMin = none
+	f.poll = poll{}
+}
+
+// Engine returns the windows, which are as of the tick that Next returned.
+// SeekTo replaces it.
+func (f *Feed) Engine() *window.Engine { return f.engine }
+
+// Handle returns the handle of Config.Queries[i].
+func (f *Feed) Handle(i int) window.Handle { return f.handles[i] }
+
+// Watermark returns the tick that was handed out last.
+func (f *Feed) Watermark() int64 { return f.next - 1 }
+
+// Wake says that this process has published a tick. It never blocks.
+func (f *Feed) Wake(tick int64) {
+	f.mu.Lock()
+	f.wake = max(f.wake, tick)
+	f.mu.Unlock()
+	select {
+	case f.woken <- struct{}{}:
+	default:
+	}
+}
+
+// Late says that the ledger names a bucket of tick as late: Next looks at it
+// again. It never blocks.
+func (f *Feed) Late(tick int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.late[tick] = struct{}{}
+}
+
+// Stats returns what happened so far.
+func (f *Feed) Stats() Stats {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.stats
+}
+
+// call runs a call of the Store, whose panic is an error like any other.
+func call[T any](f func() (T, error)) (v T, err error) {
+	defer publish.Recovered(&err)
+	return f()
+}
+
+func (f *Feed) read(ctx context.Context, q []store.TickQuery) ([]store.TickBuckets, error) {
+	return call(func() ([]store.TickBuckets, error) { return f.cfg.Store.Read(ctx, q) })
+}
+
+func (f *Feed) names(ctx context.Context, ids []uint64) (map[uint64]string, error) {
+	return call(func() (map[uint64]string, error) { return f.cfg.Store.Names(ctx, ids) })
 }

@@ -241,16 +241,17 @@ func (p *Publisher) finish(ctx context.Context) error {
 
 // publish calls the Store, whose panic is an error like any other.
 func (p *Publisher) publish(ctx context.Context, pub store.Publication) (reply store.PublishReply, err error) {
-	defer recovered(&err)
+	defer Recovered(&err)
 	return p.cfg.Store.Publish(ctx, pub)
 }
 
 func (p *Publisher) now(ctx context.Context) (now time.Time, err error) {
-	defer recovered(&err)
+	defer Recovered(&err)
 	return p.cfg.Store.Now(ctx)
 }
 
-func recovered(err *error) {
+// Recovered, deferred, turns a panic of the Store into an error.
+func Recovered(err *error) {
 	if v := recover(); v != nil {
 		*err = fmt.Errorf("the store panicked: %v", v)
 	}

@@ -15,6 +15,7 @@ type Engine struct {
 	retention time.Duration
 	margin    int64
 	now       int64
+	evaluated int64
 
 	handles []*query // nil where one was released
 	free    []Handle
@@ -27,6 +28,7 @@ type Engine struct {
 
 	wheel      wheel
 	gaps       gaps
+	tierGaps   [store.Tier1h + 1]gaps // in folds, before the fine ticks begin
 	changed    []*Group
 	late       []*Group
 	scratch    []*interest // of the bucket that is taken
@@ -70,6 +72,7 @@ func New(width, retention time.Duration, margin int64) *Engine {
 		folder:    newFolder(width, retention),
 		margin:    margin,
 		now:       math.MinInt64,
+		evaluated: math.MinInt64,
 		queries:   make(map[string]*query),
 		tracks:    make(map[string]*track),
 		metrics:   make(map[string]*metric),
@@ -107,7 +110,11 @@ func (e *Engine) Advance(to int64) {
 			}
 		}
 	}
-	e.gaps.expire(to - e.longest())
+	oldest := to - e.longest()
+	e.gaps.expire(oldest)
+	for i := range e.tierGaps {
+		e.tierGaps[i].expire(oldest)
+	}
 }
 
 // recordGauges notes what gauges came to at the tick that is over.
@@ -192,11 +199,11 @@ func (e *Engine) TakeInto(tiers uint8, tick int64, writer store.ID, b *bucket.Bu
 }
 
 // lookUp fills scratch with what each id of b stands for, in the order of
-// eachID. It returns false if one isn't known.
+// EachID. It returns false if one isn't known.
 func (e *Engine) lookUp(b *bucket.Bucket) bool {
 	e.scratch = e.scratch[:0]
 	known := true
-	eachID(b, func(id uint64) {
+	EachID(b, func(id uint64) {
 		in := e.series[id]
 		known = known && in != nil
 		e.scratch = append(e.scratch, in)
@@ -217,7 +224,7 @@ func (e *Engine) accept(g *Group, kind series.Kind, tiers uint8, tick int64) (ce
 		return 0, false
 	}
 	e.mark(g)
-	if tick < e.now && !g.late {
+	if tick <= e.evaluated && !g.late {
 		g.late = true
 		e.late = append(e.late, g)
 	}
@@ -265,8 +272,12 @@ func (e *Engine) Changed(refs []Ref) []Ref {
 	return refs
 }
 
-// ChangedLate appends the groups that got samples older than Now since the
-// last call, each once for each of its queries.
+// Evaluated says that the values of a tick, and of those before, were used:
+// what is taken for them from now on is late.
+func (e *Engine) Evaluated(tick int64) { e.evaluated = max(e.evaluated, tick) }
+
+// ChangedLate appends the groups that got samples late since the last call,
+// each once for each of its queries.
 func (e *Engine) ChangedLate(refs []Ref) []Ref {
 	for _, g := range e.late {
 		g.late = false

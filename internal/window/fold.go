@@ -289,7 +289,7 @@ func (f *folder) addFold(tier store.Tier, first, cell int64, id store.ID, b *buc
 var none = interest{}
 
 func interests(known map[uint64]*interest, b *bucket.Bucket) (found []*interest) {
-	eachID(b, func(id uint64) {
+	EachID(b, func(id uint64) {
 		in := known[id]
 		if in == nil {
 			in = &none
@@ -324,9 +324,9 @@ func (f *folder) close(k foldKey) Fold {
 	return Fold{Tier: k.tier, Cell: k.cell, Writer: store.NewID(), Bucket: b, Keep: f.keep[k.tier]}
 }
 
-// eachID calls f for each id of b, in the order of counters, gauges,
+// EachID calls f for each id of b, in the order of counters, gauges,
 // histograms, sets, folded gauges.
-func eachID(b *bucket.Bucket, f func(id uint64)) {
+func EachID(b *bucket.Bucket, f func(id uint64)) {
 	for i := range b.Counters {
 		f(b.Counters[i].ID)
 	}

@@ -1,6 +1,10 @@
 package window
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/go-batteries/hawkeye/store"
+)
 
 // gaps are the ticks of which not everything is known, ascending.
 type gaps struct{ list []gap }
@@ -86,4 +90,19 @@ func (e *Engine) MarkUnknown(from, to int64) {
 	if from <= to {
 		e.gaps.mark(from, to, true, true)
 	}
+}
+
+// MarkUnknownIn is like MarkUnknown for the windows of one tier: it has no
+// folds there.
+func (e *Engine) MarkUnknownIn(tier store.Tier, from, to int64) {
+	if from <= to {
+		e.tierGaps[tier].mark(from, to, true, true)
+	}
+}
+
+// countGaps fills in how much of a window isn't known, as of a tick.
+func (e *Engine) countGaps(g *grid, tick int64, v *Value) {
+	from, to := g.oldest(tick), tick-g.delay
+	e.gaps.count(from, to, v)
+	e.tierGaps[g.tier].count(from, to, v)
 }

@@ -96,7 +96,7 @@ func (e *Engine) Value(h Handle, g *Group) Value {
 		}
 	}
 	v.Kind = kind
-	e.gaps.count(q.track.grid.oldest(e.now), e.now-q.track.grid.delay, &v)
+	e.countGaps(&q.track.grid, e.now, &v)
 	return v
 }
 
@@ -125,7 +125,7 @@ func (e *Engine) ValueAt(h Handle, g *Group, tick int64) (Value, bool) {
 		}
 	}
 	v.Kind = kind
-	e.gaps.count(grid.oldest(tick), tick-grid.delay, &v)
+	e.countGaps(grid, tick, &v)
 	return v, true
 }
 

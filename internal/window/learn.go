@@ -20,7 +20,7 @@ func (e *Engine) Unknown(ids []uint64, b *bucket.Bucket) []uint64 {
 		return ids
 	}
 	i := 0
-	eachID(b, func(id uint64) {
+	EachID(b, func(id uint64) {
 		if e.scratch[i] == nil {
 			ids = append(ids, id)
 		}
@@ -89,4 +89,12 @@ func (e *Engine) Kinds(name string) []series.Kind {
 		}
 	}
 	return kinds
+}
+
+// Text returns the text of an id that was learned, empty if it wasn't.
+func (e *Engine) Text(id uint64) string {
+	if in := e.series[id]; in != nil {
+		return in.text
+	}
+	return ""
 }

@@ -1,0 +1,294 @@
+package feed
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/go-batteries/hawkeye/internal/window"
+	"github.com/go-batteries/hawkeye/store"
+)
+
+const (
+	// aheadTicks is how many ticks are read at once when there is a backlog.
+	aheadTicks = 128
+	// healTicks is how many old ticks that lack something are looked at
+	// again in each round.
+	healTicks = 16
+	// maxRetry is the longest pause after a read error.
+	maxRetry = 250 * time.Millisecond
+)
+
+// poll is when the next tick was and will be read.
+type poll struct {
+	tick  int64 // that it is about
+	again time.Time
+	pause time.Duration
+	woken bool
+}
+
+// Next waits for the next tick and takes it: when it is complete, or when its
+// waiting time is over. After an error, which is always that of a read or of
+// ctx, the feed stands where it stood, and the next call waits a little
+// before it tries again.
+func (f *Feed) Next(ctx context.Context) (Tick, error) {
+	f.engine.Evaluated(f.next - 1)
+	if f.failed {
+		if err := f.pause(ctx, min(f.traits.Tick, maxRetry)); err != nil {
+			return Tick{}, err
+		}
+	}
+	f.failed = true
+	t, err := f.step(ctx)
+	f.failed = err != nil && ctx.Err() == nil
+	return t, err
+}
+
+func (f *Feed) step(ctx context.Context) (Tick, error) {
+	if f.next < f.oldest() {
+		if err := f.SeekTo(ctx, f.next-1-f.skipped); err != nil {
+			return Tick{}, err
+		}
+	}
+	f.publishFolds(ctx)
+	for {
+		t, ok, err := f.decide(ctx)
+		if ok || err != nil {
+			return t, err
+		}
+		wait := f.due()
+		if wait <= 0 {
+			if err := f.round(ctx); err != nil {
+				return Tick{}, err
+			}
+			continue
+		}
+		if err := f.pause(ctx, wait); err != nil {
+			return Tick{}, err
+		}
+	}
+}
+
+// oldest is the oldest tick that the Store still has for sure.
+func (f *Feed) oldest() int64 { return f.cfg.Clock.NowTick() - f.retention + 1 }
+
+// pause waits for d, or shorter if this process publishes the tick.
+func (f *Feed) pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-f.woken:
+		f.poll.woken = true
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return nil
+}
+
+// due returns how long it is until the next tick is to be read.
+func (f *Feed) due() time.Duration {
+	p := &f.poll
+	clock := f.cfg.Clock
+	if p.tick != f.next {
+		*p = poll{tick: f.next, again: clock.End(f.next), pause: max(f.traits.Tick/50, time.Millisecond)}
+		f.mu.Lock()
+		p.woken = f.wake >= f.next
+		waked := f.wake > 0
+		f.mu.Unlock()
+		// A shared Store gets a moment for the others' buckets to arrive; in
+		// memory, Wake says when ours is there.
+		switch {
+		case f.traits.Shared:
+			p.again = p.again.Add(p.pause)
+		case waked:
+			p.again = p.again.Add(f.cfg.Wait / 4)
+		}
+	}
+	if p.woken && !f.traits.Shared {
+		p.woken = false
+		f.mu.Lock()
+		published := f.wake >= f.next
+		f.mu.Unlock()
+		if published {
+			return 0
+		}
+	}
+	return clock.Until(p.again)
+}
+
+// round reads the next tick, those behind it if they have ended, and again
+// the last ones, in which something may be late.
+func (f *Feed) round(ctx context.Context) error {
+	clock := f.cfg.Clock
+	now := clock.Now()
+	q := f.rechecks()
+	last := max(min(clock.TickOf(now)-1, f.next+aheadTicks), f.next)
+	for n := f.next; n <= last; n++ {
+		known := 0
+		if t := f.ticks[n]; t != nil {
+			known = len(t.has)
+		}
+		q = append(q, store.TickQuery{Tick: n, Known: known})
+	}
+	answers, err := f.read(ctx, q)
+	if err != nil {
+		return fmt.Errorf("read %d ticks: %w", len(q), err)
+	}
+	for i := range answers {
+		n := answers[i].Tick
+		t := f.tick(n)
+		fresh := f.add(t, &answers[i])
+		t.settled = t.settled || !now.Before(clock.End(n).Add(f.cfg.Wait))
+		if n < f.next && (fresh > 0 || len(t.pending) > 0) {
+			if err := f.takeLate(ctx, n, t, fresh); err != nil {
+				return err
+			}
+		}
+	}
+	f.postpone(now)
+	return nil
+}
+
+// postpone sets when the tick is read again, if it isn't complete yet: with
+// growing pauses, and at the end of its waiting time.
+func (f *Feed) postpone(now time.Time) {
+	p := &f.poll
+	p.tick = f.next
+	p.again = now.Add(max(p.pause, time.Millisecond))
+	p.pause = min(2*p.pause, f.traits.Tick/4)
+	if end := f.cfg.Clock.End(f.next).Add(f.cfg.Wait); now.Before(end) && p.again.After(end) {
+		p.again = end
+	}
+}
+
+// rechecks returns the questions about ticks that were handed out already:
+// the last ten, those that the ledger names, and some of those that lack
+// something.
+func (f *Feed) rechecks() (q []store.TickQuery) {
+	ask := func(n int64) {
+		known := 0
+		if t := f.ticks[n]; t != nil {
+			known = len(t.has)
+		}
+		q = append(q, store.TickQuery{Tick: n, Known: known})
+	}
+	recent := f.next - window.LiveTicks
+	for n := recent; n < f.next; n++ {
+		ask(n)
+	}
+	f.mu.Lock()
+	late := make([]int64, 0, len(f.late))
+	for n := range f.late {
+		if n < f.next {
+			late = append(late, n)
+			delete(f.late, n)
+		}
+	}
+	f.mu.Unlock()
+	oldest := f.oldest()
+	for _, n := range late {
+		if n < recent && n >= oldest {
+			ask(n)
+		}
+	}
+	if !f.traits.Shared {
+		return q
+	}
+	f.healing = max(f.healing, oldest)
+	for asked := 0; asked < healTicks && f.healing < recent; f.healing++ {
+		if t := f.ticks[f.healing]; t != nil && t.status != Complete {
+			ask(f.healing)
+			asked++
+		}
+	}
+	if f.healing >= recent {
+		f.healing = 0
+	}
+	return q
+}
+
+// takeLate adds buckets to a tick that was handed out already.
+func (f *Feed) takeLate(ctx context.Context, n int64, t *tick, fresh int) error {
+	before := len(t.pending)
+	if err := f.apply(ctx, n, t); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	f.stats.LateBuckets += int64(fresh)
+	f.mu.Unlock()
+	if len(t.pending) < before {
+		f.lateMin = min(f.lateMin, n)
+	}
+	_, missing := f.missing(n, t)
+	if s := t.judge(len(missing)); s < t.status && f.next-n < 50 {
+		t.status = s
+		f.mark(n, s)
+	}
+	return nil
+}
+
+// decide takes the next tick if it can be said what it is.
+func (f *Feed) decide(ctx context.Context) (Tick, bool, error) {
+	n := f.next
+	t := f.ticks[n]
+	if t == nil {
+		return Tick{}, false, nil
+	}
+	now, end := f.cfg.Clock.Now(), f.cfg.Clock.End(n)
+	over := t.settled && !now.Before(end.Add(f.cfg.Wait))
+	live, missing := f.missing(n, t)
+	present := len(missing) == 0 && len(t.has) > 0
+	// A tick that hasn't ended can be complete only as the last one of the
+	// only writer.
+	if !over && (!present || f.traits.Shared && now.Before(end)) {
+		return Tick{}, false, nil
+	}
+	if !t.begun {
+		f.engine.Advance(n)
+		t.begun = true
+	}
+	if err := f.apply(ctx, n, t); err != nil {
+		return Tick{}, false, err
+	}
+	status := t.judge(len(missing))
+	if status != Complete && !over && (t.bad == 0 || len(t.pending) > 0) {
+		return Tick{}, false, nil
+	}
+	t.status = status
+	f.mark(n, status)
+	out := Tick{N: n, End: end, Status: status, Skipped: f.skipped, Late: f.lateTicks()}
+	f.advance(out, live, missing)
+	return out, true, nil
+}
+
+// lateTicks returns the ticks whose windows changed by what came late, as far
+// back as they can be evaluated.
+func (f *Feed) lateTicks() (late []int64) {
+	for n := max(f.lateMin, f.next-f.margin); n < f.next; n++ {
+		late = append(late, n)
+	}
+	f.lateMin = none
+	return late
+}
+
+func (f *Feed) advance(t Tick, live, missing []store.ID) {
+	f.next++
+	f.skipped = 0
+	delete(f.ticks, f.next-f.retention-1)
+	f.folds.add(f.engine.Folds(), f.cfg.NoFolds)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.stats.Watermark = t.N
+	f.stats.Writers, f.stats.Missing = slices.Clip(live), slices.Clip(missing)
+	f.stats.FoldsQueued = len(f.folds.queue)
+	switch t.Status {
+	case Complete:
+		f.stats.Complete++
+	case Partial:
+		f.stats.Partial++
+	default:
+		f.stats.Unknown++
+	}
+}

@@ -1,0 +1,48 @@
+package feed
+
+import (
+	"context"
+	"math"
+
+	"github.com/go-batteries/hawkeye/internal/publish"
+	"github.com/go-batteries/hawkeye/internal/series"
+	"github.com/go-batteries/hawkeye/internal/window"
+	"github.com/go-batteries/hawkeye/store"
+)
+
+// Answer is what [Query] found, of all series that were selected together.
+type Answer struct {
+	window.Value
+	// Kinds are those in which the metric exists, if Status is Ambiguous.
+	Kinds []series.Kind
+	// Quantile returns one of a histogram, NaN of another kind.
+	Quantile func(q float64) float64
+}
+
+// Query reads the window that ends with tick straight from the Store. q has
+// no By. It waits for the buckets of live writers as a Feed does, so a tick
+// that has just ended takes as long as Next does. It writes nothing.
+func Query(ctx context.Context, s store.Store, clock *publish.Clock, q window.Query, tick int64) (Answer, error) {
+	q.Selector.By = nil
+	f := New(Config{Store: s, Clock: clock, Queries: []window.Query{q}, NoFolds: true})
+	if err := f.SeekTo(ctx, tick-1); err != nil {
+		return Answer{}, err
+	}
+	for f.Watermark() < tick {
+		if _, err := f.Next(ctx); err != nil {
+			return Answer{}, err
+		}
+	}
+	g := f.engine.Group(f.Handle(0), "")
+	a := Answer{
+		Value:    f.engine.Value(f.Handle(0), g),
+		Quantile: func(float64) float64 { return math.NaN() },
+	}
+	if a.Status == window.Ambiguous {
+		a.Kinds = f.engine.Kinds(q.Selector.Metric)
+	}
+	if a.Kind == series.KindHistogram && a.Status != window.Unseen {
+		a.Quantile = func(p float64) float64 { return f.engine.Quantile(g, p) }
+	}
+	return a, nil
+}

@@ -1,0 +1,155 @@
+package feed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"slices"
+
+	"github.com/go-batteries/hawkeye/internal/bucket"
+	"github.com/go-batteries/hawkeye/internal/window"
+	"github.com/go-batteries/hawkeye/store"
+)
+
+// none is a tick that doesn't come.
+const none = int64(math.MaxInt64)
+
+// tick is what was read of a tick.
+type tick struct {
+	has     map[store.ID]struct{} // the writers whose bucket was read
+	pending []read                // of them, those that aren't in the windows yet
+	bad     int                   // of them, those that can't be decoded
+	settled bool                  // it was read after its waiting time was over
+	begun   bool                  // the windows stand at it, or beyond
+	status  Status                // when it was handed out, or better since
+}
+
+// read is a bucket that was read.
+type read struct {
+	writer store.ID
+	bucket *bucket.Bucket
+	tiers  uint8 // whose windows want it; the others have it in a fold
+}
+
+func (f *Feed) tick(n int64) *tick {
+	t := f.ticks[n]
+	if t == nil {
+		t = &tick{has: make(map[store.ID]struct{})}
+		f.ticks[n] = t
+	}
+	return t
+}
+
+// add takes in an answer of the Store and returns how many buckets of it are
+// new.
+func (f *Feed) add(t *tick, answer *store.TickBuckets) (fresh int) {
+	for i := range answer.Buckets {
+		b := &answer.Buckets[i]
+		if _, known := t.has[b.Writer]; known {
+			continue
+		}
+		t.has[b.Writer] = struct{}{}
+		fresh++
+		decoded := &bucket.Bucket{}
+		if err := bucket.Decode(b.Data, decoded); err != nil {
+			t.bad++
+			f.reject(b, err)
+			continue
+		}
+		t.pending = append(t.pending, read{b.Writer, decoded, window.AllTiers})
+	}
+	return fresh
+}
+
+func (f *Feed) reject(b *store.Bucket, err error) {
+	f.mu.Lock()
+	f.stats.BadBuckets++
+	first := f.stats.BadBuckets == 1
+	f.mu.Unlock()
+	level := slog.LevelDebug
+	if first || errors.Is(err, bucket.ErrVersion) && f.stats.BadBuckets%1000 == 0 {
+		level = slog.LevelWarn
+	}
+	f.log.LogAttrs(context.Background(), level, "a bucket can't be read",
+		slog.Int64("tick", b.Tick), slog.String("writer", b.Writer.String()), slog.Any("error", err))
+}
+
+// apply adds what is pending to the windows, asking for names that it needs.
+// What still has none stays pending.
+func (f *Feed) apply(ctx context.Context, n int64, t *tick) error {
+	if f.takeAll(n, t); len(t.pending) == 0 {
+		return nil
+	}
+	f.ids = f.ids[:0]
+	for i := range t.pending {
+		f.ids = f.engine.Unknown(f.ids, t.pending[i].bucket)
+	}
+	if err := f.learn(ctx, f.ids); err != nil {
+		return err
+	}
+	f.takeAll(n, t)
+	return nil
+}
+
+func (f *Feed) takeAll(n int64, t *tick) {
+	t.pending = slices.DeleteFunc(t.pending, func(r read) bool {
+		return f.engine.TakeInto(r.tiers, n, r.writer, r.bucket)
+	})
+	if len(t.pending) == 0 {
+		t.pending = nil
+	}
+}
+
+// learn asks for the names of ids.
+func (f *Feed) learn(ctx context.Context, ids []uint64) error {
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	if len(ids) == 0 {
+		return nil
+	}
+	names, err := f.names(ctx, ids)
+	if err != nil {
+		return fmt.Errorf("read names of %d series: %w", len(ids), err)
+	}
+	for id, text := range names {
+		f.engine.Learn(id, text)
+	}
+	return nil
+}
+
+// missing returns the live writers whose bucket of a tick isn't there.
+func (f *Feed) missing(n int64, t *tick) (live, missing []store.ID) {
+	live = f.engine.Live(n)
+	for _, w := range live {
+		if _, there := t.has[w]; !there {
+			missing = append(missing, w)
+		}
+	}
+	return live, missing
+}
+
+// judge returns what is known of a tick that is in the windows.
+func (t *tick) judge(missing int) Status {
+	switch {
+	case len(t.has) == 0:
+		return Unknown
+	case missing > 0 || t.bad > 0 || len(t.pending) > 0:
+		return Partial
+	default:
+		return Complete
+	}
+}
+
+// mark tells the windows what is known of a tick.
+func (f *Feed) mark(n int64, s Status) {
+	switch s {
+	case Complete:
+		f.engine.MarkComplete(n)
+	case Partial:
+		f.engine.MarkPartial(n)
+	default:
+		f.engine.MarkUnknown(n, n)
+	}
+}
