@@ -51,6 +51,7 @@ type agent struct {
 	watch  <-chan struct{}
 
 	head  store.ID // the commit of the head that memory is of; for run alone
+	born  int64    // see ledger.Head; for run alone
 	swept time.Time
 
 	mu        sync.Mutex          // guards evaluator
@@ -194,20 +195,20 @@ func (a *agent) load(ctx context.Context) (*evaluate.Evaluator, error) {
 	if err != nil {
 		return nil, err
 	}
-	watermark := head.Tick
 	if !ok {
-		watermark = a.h.clock().NowTick() - 1
+		head.Tick = a.h.clock().NowTick() - 1
+		head.Born = head.Tick
 	}
-	a.head = commit
+	a.head, a.born = commit, head.Born
 	states := make(map[string]alert.State)
 	for key, r := range a.book.Alerts() {
 		states[key] = r.State
 	}
-	if err := a.feed.SeekTo(ctx, watermark); err != nil {
+	if err := a.feed.SeekTo(ctx, head.Tick); err != nil {
 		return nil, fmt.Errorf("load windows: %w", err)
 	}
 	ev := evaluate.New(evaluate.Config{
-		Plan: a.plan, Handles: a.handles(), States: states,
+		Plan: a.plan, Handles: a.handles(), States: states, Born: head.Born,
 		NewID: func() string { return store.NewID().String() },
 		Told:  func(key string) []alert.Told { return notify.Unended(a.view(), key) },
 	})
@@ -289,7 +290,7 @@ func (a *agent) tx(tick feed.Tick, changes []evaluate.Change, release bool) (*le
 		a.swept = time.Now()
 		a.book.Sweep(tx, now)
 	}
-	head := ledger.Head{Tick: tick.N, Writer: a.h.publisher.Writer(), Config: a.h.set.Hash}
+	head := ledger.Head{Tick: tick.N, Writer: a.h.publisher.Writer(), Born: a.born, Config: a.h.set.Hash}
 	if release {
 		head.Writer = store.ID{}
 	}

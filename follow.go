@@ -118,12 +118,8 @@ func (f *follower) handLate() {
 			continue
 		}
 		var tick int64
-		var text string
-		if _, err := fmt.Sscanf(r.Key, ledger.ClassLate+"/%d/%s", &tick, &text); err != nil {
-			continue
-		}
-		if writer, err := store.ParseID(text); err == nil {
-			f.h.agent.feed.Late(tick, writer)
+		if _, err := fmt.Sscanf(r.Key, ledger.ClassLate+"/%d/", &tick); err == nil {
+			f.h.agent.feed.Late(tick)
 		}
 	}
 	f.told = seen

@@ -85,8 +85,14 @@ func (h *Hawkeye) Query(ctx context.Context, metric string, length time.Duration
 	if err != nil {
 		return Result{}, fmt.Errorf("query %q: %w", metric, err)
 	}
-	r := Result{Value: a.Value, Count: a.Count, Sum: a.Sum, Complete: a.Complete, quantile: a.Quantile}
-	if a.Status == window.OK || a.Status == window.Missing {
+	if a.Status == window.Ambiguous {
+		return Result{}, fmt.Errorf("query %q: the name exists in several kinds: %v", metric, a.Kinds)
+	}
+	if head, _, ok, err := h.mirror.Head(); ok && err == nil && a.LastUnknown <= head.Born {
+		a.Unknown = 0
+	}
+	r := Result{Value: a.V, Count: a.Count, Sum: a.Sum, Complete: a.Complete(), quantile: a.Quantile}
+	if a.Status != window.Unseen {
 		r.Kind = a.Kind.String()
 	}
 	return r, nil

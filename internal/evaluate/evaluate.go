@@ -57,6 +57,7 @@ type Evaluator struct {
 	handles []window.Handle
 	newID   func() string
 	told    func(key string) []alert.Told
+	born    int64
 
 	users  map[window.Handle][]*Rule // whom a handle's change concerns
 	alerts map[string]*Alert
@@ -81,6 +82,8 @@ type Config struct {
 	States map[string]alert.State
 	// NewID draws an incident's id.
 	NewID func() string
+	// Born is the last tick before there was anything to know.
+	Born int64
 	// Told returns the incidents of an alert that somebody was told of and
 	// that have no end yet. May be nil.
 	Told func(key string) []alert.Told
@@ -89,7 +92,7 @@ type Config struct {
 // New returns an evaluator. Its first step judges every alert.
 func New(cfg Config) *Evaluator {
 	e := &Evaluator{
-		plan: cfg.Plan, handles: cfg.Handles, newID: cfg.NewID, told: cfg.Told,
+		plan: cfg.Plan, handles: cfg.Handles, newID: cfg.NewID, told: cfg.Told, born: cfg.Born,
 		users:  make(map[window.Handle][]*Rule),
 		alerts: make(map[string]*Alert),
 		byRef:  make(map[ruleGroup]*Alert),
@@ -276,7 +279,7 @@ func (e *Evaluator) late(w Windows, t Tick, changes map[*Alert]*Change) {
 // input asks the windows and says what the answer is worth.
 func (e *Evaluator) input(w Windows, a *Alert, t Tick) alert.Input {
 	r := a.Rule
-	v := w.Value(e.handles[r.value], a.group)
+	v := e.value(w, r.value, a.group)
 	a.Value = v
 	in := alert.Input{Value: v.V, Unknown: t.Unknown, LowerBound: v.Partial > 0 && v.Monotone}
 	in.Incomplete = (v.Partial > 0 && !v.Monotone) || e.unknown(v, t, r)
@@ -300,6 +303,15 @@ func (e *Evaluator) input(w Windows, a *Alert, t Tick) alert.Input {
 	return in
 }
 
+// value asks the windows. Ticks before anybody counted aren't unknown.
+func (e *Evaluator) value(w Windows, query int, g *window.Group) window.Value {
+	v := w.Value(e.handles[query], g)
+	if v.LastUnknown <= e.born {
+		v.Unknown = 0
+	}
+	return v
+}
+
 // unknown says whether ticks of which nobody knows anything still keep an
 // alert from ending.
 func (e *Evaluator) unknown(v window.Value, t Tick, r *Rule) bool {
@@ -310,7 +322,7 @@ func (e *Evaluator) unknown(v window.Value, t Tick, r *Rule) bool {
 // ratio divides. 0/0, and a divisor under min_total, is no value; a part
 // that is incomplete makes no lower bound of a ratio.
 func (e *Evaluator) ratio(w Windows, a *Alert, in *alert.Input) {
-	d := w.Value(e.handles[a.Rule.divisor], e.sameGroup(w, a.Rule.divisor, a.group))
+	d := e.value(w, a.Rule.divisor, e.sameGroup(w, a.Rule.divisor, a.group))
 	in.Incomplete = in.Incomplete || in.LowerBound || !d.Complete()
 	in.LowerBound = false
 	switch {
@@ -329,7 +341,7 @@ func (e *Evaluator) ratio(w Windows, a *Alert, in *alert.Input) {
 
 // relative makes the value the change against the window in the past.
 func (e *Evaluator) relative(w Windows, a *Alert, in *alert.Input) {
-	then := w.Value(e.handles[a.Rule.past], e.sameGroup(w, a.Rule.past, a.group))
+	then := e.value(w, a.Rule.past, e.sameGroup(w, a.Rule.past, a.group))
 	in.LowerBound = false
 	if then.Status != window.OK || then.V == 0 || !then.Complete() {
 		in.Status = alert.StatusMissing

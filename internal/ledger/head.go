@@ -18,6 +18,9 @@ type Head struct {
 	Tick int64 `json:"tick"`
 	// Writer evaluates. Zero if it has given up its place.
 	Writer store.ID `json:"writer"`
+	// Born is the tick before the first that was ever evaluated. Nobody is
+	// missed who didn't count before that.
+	Born int64 `json:"born"`
 	// Config is the hash of the configuration that was evaluated.
 	Config string `json:"config,omitempty"`
 }
