@@ -23,26 +23,32 @@ func (r *Registry) Collect(b *bucket.Bucket, keyframe bool) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.collects++
 	b.Counters = r.collectCounters(b.Counters)
 	b.Gauges = r.collectGauges(b.Gauges, keyframe)
 	b.Histograms = r.collectHistograms(b.Histograms)
 	b.Sets = r.collectSets(b.Sets)
+	r.collects.Add(1) // last: bigSamples relies on it
 }
 
 func (r *Registry) collectCounters(dst []bucket.Counter) []bucket.Counter {
-	ids := r.columns[KindCounter].ids
+	col := &r.columns[KindCounter]
+	now := r.collects.Load() + 1
 	for page, cells := range r.pages {
 		first := page * pageSeries
-		for i := range min(len(ids)-first, pageSeries) {
-			sum, last := cells.sums(i)
-			if sum == last {
+		n := min(len(col.ids)-first, pageSeries)
+		ids, owners, active := col.ids[first:][:n], col.owners[first:][:n], col.active[first:][:n]
+		last := r.counted[first:][:n]
+		for i := range ids {
+			sum := cells.sum(i)
+			if sum == last[i] {
 				continue
 			}
-			cells.setLast(i, sum)
-			slot := first + i
-			dst = append(dst, bucket.Counter{ID: ids[slot], Delta: sum - last})
-			r.touch(KindCounter, slot)
+			dst = append(dst, bucket.Counter{ID: ids[i], Delta: sum - last[i]})
+			last[i] = sum
+			active[i] = now
+			if owners[i] == nil {
+				r.revive(KindCounter, uint32(first+i))
+			}
 		}
 	}
 	return dst
@@ -51,7 +57,7 @@ func (r *Registry) collectCounters(dst []bucket.Counter) []bucket.Counter {
 // touch notes that a slot's series grew.
 func (r *Registry) touch(kind Kind, slot int) {
 	col := &r.columns[kind]
-	col.active[slot] = r.collects
+	col.active[slot] = r.collects.Load() + 1
 	if col.owners[slot] == nil {
 		r.revive(kind, uint32(slot))
 	}
@@ -128,11 +134,10 @@ func (r *Registry) Pending() (n uint64) {
 func (r *Registry) pending(kind Kind, slot uint32) uint64 {
 	switch kind {
 	case KindCounter:
-		sum, last := r.pages[slot/pageSeries].sums(int(slot % pageSeries))
-		if sum == last {
+		grown := r.pages[slot/pageSeries].sum(int(slot%pageSeries)) - r.counted[slot]
+		if grown == 0 {
 			return 0
 		}
-		grown := sum - last
 		return max(uint64(max(grown, -grown))/bucket.Unit, 1)
 	case KindGauge:
 		if g := r.gauges[slot]; g.bits.Load() != g.last {

@@ -16,7 +16,7 @@ import "weak"
 type column struct {
 	ids    []uint64
 	owners []*series
-	active []uint32 // Registry.collects when it last grew
+	active []uint32 // Registry.collects after it last grew or appeared
 	ghosts map[uint32]ghost
 	free   []uint32
 }

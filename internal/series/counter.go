@@ -3,6 +3,7 @@ package series
 import (
 	"math"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"unsafe"
 
@@ -69,40 +70,48 @@ func (c *Counter) add(units int64) {
 }
 
 const (
-	// maxGrowth is by how many units a counter may grow between two Collects:
-	// half of what an int64 holds, 4.6e12 in whole numbers.
-	maxGrowth = 1 << 62
+	// maxGrowth is by how many units big samples may change a counter between
+	// two Collects: 2.3e12 in whole numbers. Those that come while Collect
+	// runs may count for both sides of it, so this is half of what could be.
+	maxGrowth = 1 << 61
 	// smallUnits is what is added without a look at maxGrowth: the other half
-	// of the int64 holds 67 million such samples between two Collects.
+	// of an int64 has room for 67 million such samples between two Collects.
 	smallUnits = 1 << 36
 )
 
-// addBig adds units as far as they don't make the counter grow by more than
-// maxGrowth since the last Collect, and counts it if they would have.
-func (c *Counter) addBig(units int64) {
-	r := c.reg
-	r.big.Lock()
-	defer r.big.Unlock()
-	grown := -stripeCell(c.cell, r.stripes.n).Load() // what Collect saw
-	for stripe := range r.stripes.n {
-		grown += stripeCell(c.cell, stripe).Load()
-	}
-	room := maxGrowth - grown
-	if units < 0 {
-		room = -maxGrowth - grown
-	}
-	if units > 0 && units > room || units < 0 && units < room {
-		r.saturated.Add(1)
-		units = room
-	}
-	stripeCell(c.cell, 0).Add(units)
-	runtime.KeepAlive(c)
+// bigSamples bounds what samples of smallUnits or more add to a counter
+// between two Collects, so that the difference of its sums can't wrap around.
+type bigSamples struct {
+	mu       sync.Mutex // guards the rest
+	collects uint32     // the Registry.collects that grown is for
+	grown    map[cellPointer]int64
 }
 
-// A page holds the cells of pageSeries counters: for each stripe, and at the
-// end for what Collect saw last, an array of one cell a counter. Neighbours on
-// a cache line are thus cells of the same stripe. Pages are never freed or
-// moved.
+// admit returns how many of units may be added.
+func (b *bigSamples) admit(cell cellPointer, collects uint32, units int64) int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.collects != collects {
+		b.collects = collects
+		clear(b.grown)
+	}
+	grown := b.grown[cell]
+	units = min(max(units, -maxGrowth-grown), maxGrowth-grown)
+	b.grown[cell] = grown + units
+	return units
+}
+
+func (c *Counter) addBig(units int64) {
+	admitted := c.reg.big.admit(c.cell, c.reg.collects.Load(), units)
+	if admitted != units {
+		c.reg.saturated.Add(1)
+	}
+	c.add(admitted)
+}
+
+// A page holds the cells of pageSeries counters: for each stripe an
+// array of one cell a counter. Neighbours on a cache line are thus cells of the
+// same stripe. Pages are never freed or moved.
 type counterPage []atomic.Int64
 
 const (
@@ -113,24 +122,19 @@ const (
 type cellPointer = unsafe.Pointer
 
 func newCounterPage(stripes uint32) counterPage {
-	return make(counterPage, (stripes+1)*pageSeries)
+	return make(counterPage, stripes*pageSeries)
 }
 
 // cell returns the first stripe's cell of the i-th counter.
 func (p counterPage) cell(i uint32) cellPointer { return unsafe.Pointer(&p[i]) }
 
-// sums returns what was ever added to the i-th counter, modulo 2^64, and what
-// that was at the last Collect.
-func (p counterPage) sums(i int) (sum, last int64) {
-	end := len(p) - pageSeries
-	for ; i < end; i += pageSeries {
+// sum returns what was ever added to the i-th counter, modulo 2^64.
+func (p counterPage) sum(i int) (sum int64) {
+	for ; i < len(p); i += pageSeries {
 		sum += p[i].Load()
 	}
-	return sum, p[i].Load()
+	return sum
 }
-
-// setLast notes what Collect saw of the i-th counter.
-func (p counterPage) setLast(i int, sum int64) { p[len(p)-pageSeries+i].Store(sum) }
 
 // stripeCell returns the cell of a stripe, given that of the first one.
 func stripeCell(first cellPointer, stripe uint32) *atomic.Int64 {

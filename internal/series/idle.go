@@ -20,7 +20,10 @@ func (r *Registry) DropIdle(idle int) (dropped int) {
 		freed = r.freeGhosts(kind) || freed
 		dropped += r.dropIdle(kind, idle)
 	}
-	if dropped > 0 || freed {
+	if freed {
+		r.index.rebuild(&r.columns)
+	}
+	if dropped > 0 {
 		r.cleanTable()
 	}
 	return dropped
@@ -29,7 +32,7 @@ func (r *Registry) DropIdle(idle int) (dropped int) {
 func (r *Registry) dropIdle(kind Kind, idle int) (dropped int) {
 	col := &r.columns[kind]
 	for slot, s := range col.owners {
-		if s == nil || int(r.collects-col.active[slot]) < idle || !r.quiet(kind, uint32(slot)) {
+		if s == nil || int(r.collects.Load()-col.active[slot]) < idle || !r.quiet(kind, uint32(slot)) {
 			continue
 		}
 		col.owners[slot] = nil
@@ -66,7 +69,6 @@ func (r *Registry) freeGhosts(kind Kind) (freed bool) {
 			continue
 		}
 		delete(col.ghosts, slot)
-		delete(r.index, col.ids[slot])
 		col.free = append(col.free, slot)
 		freed = true
 	}
@@ -85,7 +87,7 @@ func (r *Registry) revive(kind Kind, slot uint32) *series {
 	}
 	delete(col.ghosts, slot)
 	col.owners[slot] = s
-	col.active[slot] = r.collects
+	col.active[slot] = r.collects.Load()
 	r.count(s, 1)
 	r.logName(newSlotRef(kind, slot))
 	r.insert(&s.spelling)

@@ -47,7 +47,7 @@ func (r *Registry) NamesOf(ids []uint64) (names []store.Name) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, id := range ids {
-		if ref, ok := r.index[id]; ok {
+		if ref, ok := r.index.find(&r.columns, id); ok {
 			names = r.appendName(names, ref)
 		}
 	}
@@ -64,28 +64,25 @@ func (r *Registry) Salt(id uint64) (newID uint64, ok bool) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	ref, ok := r.index[id]
+	ref, ok := r.index.find(&r.columns, id)
 	if !ok {
 		return 0, false
 	}
 	col := &r.columns[ref.kind()]
 	canonical := canonicalText(col.text(ref.slot()))
-	delete(r.index, id)
 	r.salts[canonical]++
-	newID = r.newID(ref.kind(), ref.slot(), canonical)
+	newID = r.freeID(canonical)
 	col.ids[ref.slot()] = newID
+	r.index.rebuild(&r.columns)
+	r.logName(ref)
 	return newID, true
 }
 
-// newID finds an id for a slot's series that no other series has, and puts it
-// into the index and the log of names.
-func (r *Registry) newID(kind Kind, slot uint32, canonical string) uint64 {
-	ref := newSlotRef(kind, slot)
+// freeID finds an id that no other series of this registry has.
+func (r *Registry) freeID(canonical string) uint64 {
 	for {
 		id := seriesID(canonical, r.salts[canonical])
-		if _, taken := r.index[id]; !taken {
-			r.index[id] = ref
-			r.logName(ref)
+		if _, taken := r.index.find(&r.columns, id); !taken {
 			return id
 		}
 		r.salts[canonical]++
@@ -103,7 +100,7 @@ func (r *Registry) appendName(names []store.Name, ref slotRef) []store.Name {
 
 func (r *Registry) logName(ref slotRef) {
 	r.names.refs = append(r.names.refs, ref)
-	if len(r.names.refs) > 2*len(r.index)+minTableSlots { // nobody asks
+	if len(r.names.refs) > 2*r.index.used+minTableSlots { // nobody asks
 		r.names.base = r.names.next()
 		r.names.refs = nil
 	}

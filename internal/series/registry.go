@@ -67,23 +67,22 @@ type Registry struct {
 	saturated      atomic.Uint64
 	setOverflow    atomic.Uint64
 
-	// big serializes samples that could make a counter's growth within a
-	// tick overflow; see Counter.addBig.
-	big sync.Mutex
+	big      bigSamples
+	collects atomic.Uint32 // number of Collects so far; written under mu
 
 	// mu guards everything below. The hot path needs it only for a spelling
 	// that the table doesn't have.
-	mu       sync.Mutex
-	columns  [kinds]column
-	pages    []counterPage
-	gauges   []*gauge
-	hists    []*histogram
-	sets     []*set
-	collects uint32             // number of Collects so far
-	index    map[uint64]slotRef // by id: every slot that is not free
-	names    nameLog
-	salts    map[string]uint32 // by canonical text: how often it was salted
-	scratch  scratch
+	mu      sync.Mutex
+	columns [kinds]column
+	pages   []counterPage
+	counted []int64 // by counter's slot: the sum that Collect saw
+	gauges  []*gauge
+	hists   []*histogram
+	sets    []*set
+	index   idIndex // every slot that is not free
+	names   nameLog
+	salts   map[string]uint32 // by canonical text: how often it was salted
+	scratch scratch
 
 	live          int // series, without overflow series
 	overflowing   int // overflow series
@@ -102,7 +101,7 @@ func New(l Limits) *Registry {
 	for kind := range r.columns {
 		r.columns[kind].init()
 	}
-	r.index = make(map[uint64]slotRef)
+	r.big.grown = make(map[cellPointer]int64)
 	r.salts = make(map[string]uint32)
 	r.names.base = 1 // so that cursor 0 means all
 	return r

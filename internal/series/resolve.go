@@ -174,7 +174,7 @@ func (r *Registry) lookupOrRevive(kind Kind, name string, tags []Tag) *series {
 		return nil
 	}
 	canonical := Canonical(kind, name, tags)
-	ref, ok := r.index[seriesID(canonical, r.salts[canonical])]
+	ref, ok := r.index.find(&r.columns, seriesID(canonical, r.salts[canonical]))
 	if !ok || ref.kind() != kind || col.ghosts[ref.slot()].text != string(text) {
 		return nil
 	}
@@ -198,8 +198,10 @@ func (r *Registry) create(kind Kind, name string, tags []Tag) *series {
 	}
 	s.series = s
 	col.owners[slot] = s
-	col.active[slot] = r.collects
-	col.ids[slot] = r.newID(kind, slot, Canonical(kind, name, tags))
+	col.active[slot] = r.collects.Load()
+	col.ids[slot] = r.freeID(Canonical(kind, name, tags))
+	r.index.add(&r.columns, newSlotRef(kind, slot))
+	r.logName(newSlotRef(kind, slot))
 	r.insert(&s.spelling)
 	return s
 }
@@ -208,6 +210,7 @@ func (r *Registry) create(kind Kind, name string, tags []Tag) *series {
 func (r *Registry) addCell(kind Kind) {
 	switch kind {
 	case KindCounter:
+		r.counted = append(r.counted, 0)
 		if len(r.columns[kind].ids) > len(r.pages)*pageSeries {
 			r.pages = append(r.pages, newCounterPage(r.stripes.n))
 		}
