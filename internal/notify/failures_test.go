@@ -112,7 +112,7 @@ func testJ06(t *testing.T, _ yaml.Node) {
 		t.Errorf("%d dead letters, want 1", len(w.dead))
 	}
 	w.run(100)
-	w.want("1s f: undelivered a", "11s r: firing a", "11s f: repeat a", "15s f: resolved a", "15s r: resolved a")
+	w.want("1s f: undelivered a", "11s f: repeat a", "11s r: firing a", "15s f: resolved a", "15s r: resolved a")
 }
 
 func testJ07(t *testing.T, _ yaml.Node) {

@@ -48,6 +48,7 @@ type world struct {
 	// after the receiver accepted, before it settled.
 	takes     func(receiver string) time.Duration
 	dies      func(m *Message) bool
+	watch     func(m *Message) // sees what is sent
 	attempts  []time.Duration
 	delivered []delivery
 	pending   []action
@@ -246,7 +247,7 @@ func (w *world) turn() {
 				w.now.Sub(epoch), len(plan.Rows), len(plan.Threads), plan.History)
 		}
 		w.apply(plan)
-		for j := range plan.Send {
+		for j, writer := 0, w.self; j < len(plan.Send) && writer == w.self; j++ {
 			w.send(plan.Send[j])
 		}
 	}
@@ -255,6 +256,9 @@ func (w *world) turn() {
 func (w *world) send(m Message) {
 	at := w.now.Sub(epoch)
 	w.attempts = append(w.attempts, at)
+	if w.watch != nil {
+		w.watch(&m)
+	}
 	res := Result{}
 	if w.answer != nil {
 		res = w.answer(m.Receiver, at, &m)
@@ -280,8 +284,8 @@ func (w *world) send(m Message) {
 	}
 	writer := w.self
 	w.pending = append(w.pending, action{w.now.Add(w.takes(m.Receiver)), func() {
-		arrive()
-		if writer == w.self {
+		if writer == w.self { // else it died in mid-send; dies is for after it
+			arrive()
 			settle()
 		}
 	}})
