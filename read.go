@@ -88,12 +88,15 @@ func (h *Hawkeye) Query(ctx context.Context, metric string, length time.Duration
 	if a.Status == window.Ambiguous {
 		return Result{}, fmt.Errorf("query %q: the name exists in several kinds: %v", metric, a.Kinds)
 	}
-	if head, _, ok, err := h.mirror.Head(); ok && err == nil && a.LastUnknown <= head.Born {
-		a.Unknown = 0
+	if a.Status == window.Unseen {
+		return Result{Complete: true}, nil
 	}
-	r := Result{Value: a.V, Count: a.Count, Sum: a.Sum, Complete: a.Complete(), quantile: a.Quantile}
-	if a.Status != window.Unseen {
-		r.Kind = a.Kind.String()
+	if head, _, ok, err := h.mirror.Head(); err == nil && (!ok || a.LastUnknown <= head.Born) {
+		a.Unknown = 0 // of before anybody counted
+	}
+	r := Result{Kind: a.Kind.String(), Value: a.V, Count: a.Count, Sum: a.Sum, Complete: a.Complete(), quantile: a.Quantile}
+	if a.Status != window.OK {
+		r.Value = 0
 	}
 	return r, nil
 }
