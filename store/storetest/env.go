@@ -16,6 +16,9 @@ import (
 // slowest sound one takes.
 const checkTimeout = time.Minute
 
+// patience is how long a clock may take to go on by some milliseconds.
+const patience = time.Second
+
 func newEnv(t testing.TB, f Fixture) *env {
 	ctx, cancel := context.WithTimeout(t.Context(), checkTimeout)
 	t.Cleanup(cancel)
@@ -40,10 +43,14 @@ func (e *env) now(s store.Store) time.Time {
 	return now
 }
 
-// wait returns when the Store's clock has gone on by d.
+// wait returns when the Store's clock has gone on by d, a few milliseconds.
 func (e *env) wait(d time.Duration) {
 	e.Helper()
+	began := time.Now()
 	for end := e.now(e.here).Add(d); e.now(e.here).Before(end); {
+		if time.Since(began) > patience {
+			e.Fatalf("Now() does not advance by %v in %v", d, patience)
+		}
 		time.Sleep(time.Millisecond)
 	}
 }

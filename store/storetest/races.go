@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"strconv"
+	"sync"
 	"sync/atomic"
 
 	"github.com/go-batteries/hawkeye/store"
@@ -54,36 +55,52 @@ func publicationCountsOnce(e *env) {
 	}
 }
 
+// bucketsNeverChange has writers disagree about one bucket, while readers
+// look: whatever is seen first is what everybody sees for ever.
 func bucketsNeverChange(e *env) {
-	const writers, readers, rounds = 4, 4, 25
-	tick := e.tick(1)
-	contested := store.NewID()
-	together(writers+readers, func(i int) {
-		s := e.handle(i)
-		first := ""
-		for n := range rounds {
-			if i < writers {
-				b := store.Bucket{Tick: tick, Writer: contested, Data: fmt.Appendf(nil, "attempt %d of writer %d", n, i)}
-				if _, err := s.Publish(e.ctx, store.Publication{Writer: contested, Buckets: []store.Bucket{b}}); err != nil {
-					e.Errorf("Publish() = %v", err)
-				}
-			}
-			answers, err := s.Read(e.ctx, []store.TickQuery{{Tick: tick}})
+	const writers, readers, rounds = 4, 3, 5
+	base := e.tick(rounds)
+	for round := range int64(rounds) {
+		contested := store.Bucket{Tick: base + round, Writer: store.NewID()}
+		var seen sync.Map
+		look := func(s store.Store) bool {
+			answers, err := s.Read(e.ctx, []store.TickQuery{{Tick: contested.Tick}})
 			if err != nil || len(answers) != 1 || answers[0].Count > 1 {
 				e.Errorf("Read() = %+v, %v, want one bucket at most", answers, err)
+				return false
+			}
+			if answers[0].Count == 1 {
+				seen.Store(joined(answers[0].Buckets), true)
+			}
+			return answers[0].Count == 1
+		}
+		var writing atomic.Int32
+		writing.Store(writers)
+		together(writers+readers, func(i int) {
+			s := e.handle(i)
+			if i >= writers {
+				for writing.Load() > 0 {
+					look(s)
+				}
 				return
 			}
-			got := joined(answers[0].Buckets)
-			if first == "" {
-				first = got
-			} else if got != first {
-				e.Errorf("a bucket that was %q is %q", first, got)
+			defer writing.Add(-1)
+			b := contested
+			b.Data = fmt.Append(nil, "by writer ", i)
+			if _, err := s.Publish(e.ctx, store.Publication{Writer: b.Writer, Buckets: []store.Bucket{b}}); err != nil {
+				e.Errorf("Publish() = %v", err)
 			}
-			if i < writers && got == "" {
+			if !look(s) {
 				e.Error("a bucket is not there after it was published")
 			}
+		})
+		look(e.there)
+		var all []any
+		seen.Range(func(data, _ any) bool { all = append(all, data); return true })
+		if len(all) != 1 {
+			e.Errorf("one bucket was seen as %q", all)
 		}
-	})
+	}
 }
 
 func oneOpens(e *env) {

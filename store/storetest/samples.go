@@ -60,12 +60,12 @@ func nowAdvances(e *env) {
 		e.Errorf("Now() = %v, want a time", first)
 	}
 	last := first
-	for time.Since(began) < time.Second && !last.After(first) {
+	for time.Since(began) < patience && !last.After(first) {
 		time.Sleep(time.Millisecond)
 		last = e.now(e.there)
 	}
 	if !last.After(first) {
-		e.Errorf("Now() = %v, and a second later %v", first, last)
+		e.Errorf("Now() = %v, and %v later %v", first, patience, last)
 	}
 	const rough = 10 * time.Second
 	if went, real := last.Sub(first), time.Since(began); (went - real).Abs() > rough {
