@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -29,7 +30,7 @@ type simIncident struct {
 	fired     time.Time
 }
 
-const simSeeds = 150
+var simSeeds = flag.Uint64("seeds", 10, "random simulations of each kind")
 
 func TestSimulation(t *testing.T) {
 	t.Parallel()
@@ -52,16 +53,78 @@ func TestSimulation(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for seed := range uint64(simSeeds) {
-				if s := simulate(t, cfg(), seed); s.check() {
+			for seed := range *simSeeds {
+				if s := simulate(t, cfg(), seed, alert.Flap{}); s.check() {
 					return
 				}
 			}
 		})
 	}
+	t.Run("flapping", func(t *testing.T) {
+		t.Parallel()
+		for seed := range *simSeeds {
+			if s := simulate(t, levels(), seed, alert.DefaultFlap); s.check() {
+				return
+			}
+		}
+	})
 }
 
-func simulate(t *testing.T, cfg *Config, seed uint64) *simulation {
+// TestSimulationOfVersion1 checks what version 1 promises: no two messages
+// within run_every, and each breach counted in one of them.
+func TestSimulationOfVersion1(t *testing.T) {
+	t.Parallel()
+	for seed := range *simSeeds {
+		cfg := oneLevel(0, &Receiver{Name: "r"}, &Receiver{Name: "q"})
+		cfg.Monitors["m"].RunEvery = 5 * time.Minute
+		s := newSimulation(t, cfg, seed, alert.Flap{})
+		s.run(s.horizon + 2*3600)
+		s.checkOnce()
+		s.checkRunEvery()
+		if len(s.rows) != 0 {
+			s.fail("%d rows are left in the outbox", len(s.rows))
+		}
+		if t.Failed() {
+			t.Logf("delivered:\n%s", block(s.lines()))
+			return
+		}
+	}
+}
+
+func (s *simulation) checkRunEvery() {
+	last := make(map[string]time.Duration)
+	counted := make(map[string]int)
+	rows := make(map[string]bool)
+	for _, d := range s.delivered {
+		for _, r := range d.m.Rows {
+			thread := r.Alert + ">" + r.Receiver
+			if before, ok := last[thread]; ok && d.at-before < 5*time.Minute && !d.m.MaybeRepeat {
+				s.fail("%s at %v, %v after the message before", r.ID, d.at, d.at-before)
+			}
+			last[thread] = d.at
+			if !rows[r.ID] {
+				counted[r.Receiver] += r.Breaches
+			}
+			rows[r.ID] = true
+		}
+	}
+	for receiver := range s.cfg.Receivers {
+		if counted[receiver] != len(s.incident) {
+			s.fail("%s was told of %d breaches, want %d", receiver, counted[receiver], len(s.incident))
+		}
+	}
+}
+
+func simulate(t *testing.T, cfg *Config, seed uint64, flap alert.Flap) *simulation {
+	s := newSimulation(t, cfg, seed, flap)
+	for range s.rng.IntN(4) {
+		s.mute()
+	}
+	s.run(s.horizon + 2*3600)
+	return s
+}
+
+func newSimulation(t *testing.T, cfg *Config, seed uint64, flap alert.Flap) *simulation {
 	s := &simulation{
 		world: newWorld(t, cfg), t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 7)), horizon: 3600,
 		outages: map[string][][2]float64{}, incident: map[string]*simIncident{},
@@ -77,13 +140,10 @@ func simulate(t *testing.T, cfg *Config, seed uint64) *simulation {
 			s.outages[receiver] = append(s.outages[receiver], [2]float64{from, from + s.rng.Float64()*600})
 		}
 	}
-	for range s.rng.IntN(4) {
-		s.mute()
-	}
 	for range s.rng.IntN(5) {
 		s.at(s.rng.Float64()*s.horizon, s.crash)
 	}
-	s.run(s.horizon + 2*3600)
+	s.rules["m"].Flap = flap
 	return s
 }
 
@@ -93,14 +153,16 @@ func (s *simulation) life(key string) {
 		value := []float64{0, 0, 5, 5, 25}[s.rng.IntN(5)]
 		s.at(at, func() { s.evaluate(key, value) })
 	}
-	s.at(s.horizon+300, func() { s.evaluate(key, 0) })
+	for i := range 10 {
+		s.at(s.horizon+float64(60*i+300), func() { s.evaluate(key, 0) })
+	}
 }
 
 func (s *simulation) evaluate(key string, value float64) {
 	before := s.states[key]
 	s.set("m", key, value)
 	after := s.states[key]
-	if after.Phase == alert.Firing && after.Incident != before.Incident {
+	if after.Phase == alert.Firing && after.Incident != before.Incident && !after.Flapping() {
 		s.incident[after.Incident] = &simIncident{
 			alert: key, fired: s.now, receivers: s.cfg.Monitors["m"].Levels[after.Rank-1].Receivers,
 		}
