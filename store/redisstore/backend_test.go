@@ -189,3 +189,14 @@ func (r *roundTrips) note(cmds ...redis.Cmder) {
 		r.names = append(r.names, strings.ToLower(cmd.Name()))
 	}
 }
+
+func mustPublish(t testing.TB, s *redisstore.Store, p store.Publication) store.PublishReply {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	reply, err := s.Publish(ctx, p)
+	if err != nil {
+		t.Fatalf("Publish() = %v", err)
+	}
+	return reply
+}

@@ -4,12 +4,10 @@ package redisstore_test
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -113,17 +111,6 @@ func fill(t testing.TB, s *redisstore.Store, writers, ticks int) {
 		}
 		mustPublish(t, s, p)
 	}
-}
-
-func mustPublish(t testing.TB, s *redisstore.Store, p store.Publication) store.PublishReply {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	reply, err := s.Publish(ctx, p)
-	if err != nil {
-		t.Fatalf("Publish() = %v", err)
-	}
-	return reply
 }
 
 // serverMicros is the processor time that the server has used.

@@ -339,10 +339,21 @@ func TestCtxIsHonoured(t *testing.T) {
 
 func TestFullMemory(t *testing.T) {
 	t.Parallel()
+	t.Run("allow-oom", func(t *testing.T) {
+		t.Parallel()
+		fullMemory(t, func(s *redisstore.Store) *redisstore.Store { return s })
+	})
+	t.Run("before Redis 7", func(t *testing.T) {
+		t.Parallel()
+		fullMemory(t, redisstore.AsBeforeRedis7)
+	})
+}
+
+func fullMemory(t *testing.T, prepare func(*redisstore.Store) *redisstore.Store) {
 	client := redistest.Start(t, redistest.Config{
 		Args: []string{"--maxmemory", "3mb", "--maxmemory-policy", "noeviction"},
 	}).Client()
-	s := redisstore.New(client, redisstore.WithLogger(quiet))
+	s := prepare(redisstore.New(client, redisstore.WithLogger(quiet)))
 	at := exercise(t, s)
 	data := bytes.Repeat([]byte{1}, 50_000)
 	var err error
@@ -437,6 +448,61 @@ func TestReadOnlyReplicaIsAnError(t *testing.T) {
 	}
 	if _, err := s.Commit(t.Context(), store.Commit{ID: store.NewID(), Epoch: at.Epoch}); !redis.IsReadOnlyError(err) {
 		t.Errorf("Commit() to a replica = %v, want READONLY", err)
+	}
+}
+
+// TestRolledBackByFailover loses a commit and a bucket that were acknowledged:
+// the replica that takes over never got them.
+func TestRolledBackByFailover(t *testing.T) {
+	t.Parallel()
+	master := redistest.Start(t, redistest.Config{})
+	proxy := redistest.NewProxy(t, master.Addr())
+	replica := redistest.Start(t, redistest.Config{
+		Args: []string{"--replicaof", strings.Replace(proxy.Addr(), ":", " ", 1)},
+	})
+	before := redisstore.New(master.Client(), redisstore.WithLogger(quiet))
+	at := exercise(t, before)
+	promoted := replica.Client()
+	after := redisstore.New(promoted, redisstore.WithLogger(quiet))
+	until(t, "the replica", func() bool {
+		now, err := after.Changes(t.Context(), at)
+		return err == nil && !now.Reset
+	})
+
+	proxy.Set(redistest.Stall)
+	lost := store.Commit{ID: store.NewID(), Epoch: at.Epoch, Put: []store.Entry{{Key: "k", Value: []byte("lost")}}}
+	lostAt, err := before.Commit(t.Context(), lost)
+	if err != nil {
+		t.Fatalf("Commit() = %v", err)
+	}
+	w := store.NewID()
+	p := store.Publication{Writer: w, Buckets: []store.Bucket{{Tick: 5, Writer: w, Data: []byte("x")}}}
+	mustPublish(t, before, p)
+	master.Kill()
+	proxy.Set(redistest.Refuse)
+	if err := promoted.Do(t.Context(), "replicaof", "no", "one").Err(); err != nil {
+		t.Fatalf("replicaof no one: %v", err)
+	}
+
+	now, err := after.Changes(t.Context(), lostAt)
+	if err != nil || !now.Reset || now.Cursor != at {
+		t.Errorf("Changes() after a lost commit = %+v, %v, want a snapshot at %+v", now, err, at)
+	}
+	next := store.Commit{ID: store.NewID(), Epoch: at.Epoch, Put: []store.Entry{{Key: "k", Value: []byte("next")}}}
+	next.Require = []store.Condition{{Key: "k", Commit: lost.ID}}
+	if _, err := after.Commit(t.Context(), next); !errors.Is(err, store.ErrConflict) {
+		t.Errorf("Commit() based on a lost one = %v, want %v", err, store.ErrConflict)
+	}
+	next.Require = nil
+	nextAt, err := after.Commit(t.Context(), next)
+	if err != nil || nextAt.Rev != lostAt.Rev {
+		t.Errorf("Commit() = %+v, %v, want the revision %d again", nextAt, err, lostAt.Rev)
+	}
+	if now, err := after.Changes(t.Context(), lostAt); err != nil || !now.Reset {
+		t.Errorf("Changes() after a lost commit whose revision is another's = %+v, %v, want a snapshot", now, err)
+	}
+	if reply := mustPublish(t, after, store.Publication{Writer: w, Check: []int64{5}}); len(reply.Missing) != 1 {
+		t.Errorf("Publish() reply has Missing %v, want the lost tick", reply.Missing)
 	}
 }
 

@@ -15,7 +15,7 @@ const (
 	logLen = 1_024
 	// maxBehind is how far a cursor may be behind before a snapshot is the
 	// cheaper answer and keeps the script short.
-	maxBehind = logLen - 1
+	maxBehind = 500
 	// stagingTTL is when an offer that was not completed goes away.
 	stagingTTL = 2 * time.Minute
 	// An offer is staged in parts of at most this size.

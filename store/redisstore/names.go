@@ -39,7 +39,7 @@ func (s *Store) queueNames(ctx context.Context, pipe redis.Pipeliner, names []st
 		}
 		n.texts = append(n.texts, pipe.HMGet(ctx, s.keys.names, fields...))
 	}
-	pipe.PExpire(ctx, s.keys.names, s.config.ledgerTTL)
+	s.queueExtend(ctx, pipe, s.keys.names, s.config.ledgerTTL-renewEvery, s.config.ledgerTTL)
 	return n
 }
 
@@ -51,6 +51,7 @@ func (s *Store) clashes(ctx context.Context, n nameCmds, names []store.Name) ([]
 	if err := s.namesError(n.tick); err != nil {
 		return nil, err
 	}
+	s.namesSeen.Store(true)
 	s.checkTick(ctx, n.tick.Val())
 	var clashes []store.Name
 	for i, cmd := range n.texts {
@@ -69,6 +70,7 @@ func (s *Store) namesError(cmd redis.Cmder) error {
 	if !isWrongType(cmd.Err()) {
 		return nil
 	}
+	s.namesSeen.Store(false)
 	s.stats.foreign.Add(1)
 	return fmt.Errorf("%w: %q (another type)", ErrForeign, s.keys.names)
 }

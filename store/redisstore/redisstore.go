@@ -39,10 +39,13 @@ type Store struct {
 
 	calls      chan struct{} // a slot for each call under way
 	plain      atomic.Bool   // the server refuses "#!lua" (before Redis 7)
-	lastReload atomic.Int64  // Unix nanoseconds, own clock
-	lastTouch  atomic.Int64  // likewise
-	warned     warnings
-	stats      stats
+	namesSeen  atomic.Bool   // the names hash is ours
+	ledgerSeen atomic.Bool   // the ledger is ours and open
+
+	lastReload, lastRenewal atomic.Int64 // Unix nanoseconds, own clock
+
+	warned warnings
+	stats  stats
 }
 
 var (

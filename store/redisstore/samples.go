@@ -17,9 +17,9 @@ const (
 	// slack is how much longer than asked a bucket key is made to live, so
 	// that only the first of a tick's writers sets the lifetime.
 	slack = 15 * time.Second
-	// touchEvery is how often a process renews the lifetimes of the keys
+	// renewEvery is how often a process renews the lifetimes of the keys
 	// that are to live as long as anybody uses them.
-	touchEvery = time.Minute
+	renewEvery = time.Minute
 	// readAtOnce bounds the ticks of a pipeline, and so how long the server
 	// is busy for one reader.
 	readAtOnce = 32
@@ -43,10 +43,7 @@ func (s *Store) Publish(ctx context.Context, p store.Publication) (store.Publish
 	for i, tick := range p.Check {
 		checks[i] = pipe.HExists(ctx, s.keys.bucket(store.TierFine, tick), string(p.Writer[:]))
 	}
-	if every(&s.lastTouch, touchEvery) {
-		pipe.PExpire(ctx, s.keys.names, s.config.ledgerTTL)
-		pipe.PExpire(ctx, s.keys.ledger, s.config.ledgerTTL)
-	}
+	s.queueRenewal(ctx, pipe)
 	status := s.queueStatus(ctx, pipe)
 	if err := s.exec(ctx, op, pipe); err != nil {
 		return reply, err
@@ -82,13 +79,28 @@ func (s *Store) queueBuckets(ctx context.Context, pipe redis.Pipeliner, p store.
 		key := s.keys.bucket(b.Tier, b.Tick)
 		// The conversions copy: the command may outlive this call.
 		puts[i] = pipe.HSetNX(ctx, key, string(b.Writer[:]), string(b.Data))
-		s.queueExtend(ctx, pipe, key, keep)
+		s.queueExtend(ctx, pipe, key, keep+time.Millisecond, keep+slack)
 	}
 	return puts
 }
 
-func (s *Store) queueExtend(ctx context.Context, pipe redis.Pipeliner, key string, keep time.Duration) *redis.Cmd {
-	return pipe.Eval(ctx, extendText, []string{key}, keep.Milliseconds()+1, (keep + slack).Milliseconds())
+// queueExtend makes a hash live for set, unless it lives for least anyhow.
+func (s *Store) queueExtend(ctx context.Context, pipe redis.Pipeliner, key string, least, set time.Duration) {
+	pipe.Eval(ctx, extendText, []string{key}, least.Milliseconds(), set.Milliseconds())
+}
+
+// queueRenewal renews, now and then, the lifetimes of the names and of the
+// ledger, if they were ours when we last looked.
+func (s *Store) queueRenewal(ctx context.Context, pipe redis.Pipeliner) {
+	if !every(&s.lastRenewal, renewEvery) {
+		return
+	}
+	if s.namesSeen.Load() {
+		s.queueExtend(ctx, pipe, s.keys.names, s.config.ledgerTTL-renewEvery, s.config.ledgerTTL)
+	}
+	if s.ledgerSeen.Load() {
+		s.queueExtend(ctx, pipe, s.keys.ledger, s.config.ledgerTTL-renewEvery, s.config.ledgerTTL)
+	}
 }
 
 // skipForeign tells of a key that isn't ours.
@@ -185,7 +197,8 @@ func (f *fetch) run(ctx context.Context, op string, q []store.TickQuery, answers
 		// A writer that died between its bucket and the lifetime left a key
 		// that would stay for ever.
 		if len(buckets) > 0 && f.ttl[n].Val() == -1 {
-			f.store.queueExtend(ctx, immortal, key, f.store.lifetime(t.Tier))
+			lifetime := f.store.lifetime(t.Tier)
+			f.store.queueExtend(ctx, immortal, key, lifetime, lifetime+slack)
 		}
 	}
 	if immortal.Len() > 0 {

@@ -45,6 +45,7 @@ func (s *Store) readStatus(ctx context.Context, cmds statusCmds) (time.Time, sto
 	if !ok {
 		s.skipped(ctx, s.keys.ledger, "no ledger of ours")
 	}
+	s.ledgerSeen.Store(!cursor.Epoch.IsZero())
 	if cursor.Epoch.IsZero() {
 		return now, store.Cursor{}, nil
 	}

@@ -21,13 +21,13 @@ local last, fields, keys = {}, {}, {}
 for rev = from + 1, to do
   local text = string.format('%016.0f', rev)
   local entry = redis.call('HGET', k, 'l:' .. text)
-  if not entry then return {'reset'} end
+  if not entry or #entry < 32 then return {'reset'} end
   local mark = text .. ' ' .. string.sub(entry, 1, 32) .. ' '
   local at = 33
   while at <= #entry do
     local colon = string.find(entry, ':', at, true)
     local len = colon and tonumber(string.sub(entry, at, colon - 1))
-    if not len then return {'reset'} end
+    if not len or colon + len > #entry then return {'reset'} end
     local key = string.sub(entry, colon + 1, colon + len)
     if not last[key] then
       keys[#keys + 1] = key
