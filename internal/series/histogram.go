@@ -91,7 +91,7 @@ func (h *Histogram) contended(slot *stripeSlot) {
 	hist := (*histogram)(h.cell)
 	if hist.wide.Load() == nil && hist.disturbed.Add(1) == widenAfter {
 		wide := make([]directory, h.reg.stripes.n)
-		hist.wide.Store(&wide)
+		hist.wide.CompareAndSwap(nil, &wide) // a slower goroutine must not replace it
 	}
 }
 
