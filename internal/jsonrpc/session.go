@@ -137,6 +137,10 @@ func (s *Session) Truncate(buf, out []byte) []byte {
 	return appendError(out, s.guess(buf), nil, errParse.because("the document is not complete"))
 }
 
+// Forget gives back the memory that the session holds for speed. It is called
+// when nothing has come for a while.
+func (s *Session) Forget() { s.scratch = nil }
+
 func (s *Session) maxDocument() int {
 	if s.MaxDocument > 0 {
 		return s.MaxDocument

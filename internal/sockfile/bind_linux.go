@@ -16,6 +16,13 @@ const maxPath = 107
 func (s *Socket) bind() error {
 	mode := s.options.Mode.Perm()
 	err := s.listen(s.path, func(fd uintptr) error {
+		if s.options.Datagram {
+			// Before it has a name: a datagram that was sent earlier would
+			// not say by whom.
+			if err := syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_PASSCRED, 1); err != nil {
+				return err
+			}
+		}
 		return syscall.Fchmod(int(fd), uint32(mode))
 	})
 	if err != nil {

@@ -29,26 +29,11 @@ func Peer(c *net.UnixConn) (uid uint32, pid int32, err error) {
 	return cred.Uid, cred.Pid, nil
 }
 
-// PassCredentials asks the system to tell with each datagram who sent it.
-func PassCredentials(c *net.UnixConn) error {
-	raw, err := c.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var inner error
-	err = raw.Control(func(fd uintptr) {
-		inner = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_PASSCRED, 1)
-	})
-	if err != nil {
-		return err
-	}
-	return inner
-}
-
 // CredentialsSpace is how many bytes of control message [Sender] needs.
 var CredentialsSpace = syscall.CmsgSpace(syscall.SizeofUcred)
 
-// Sender returns the user that sent a datagram from its control message.
+// Sender returns the user that sent a datagram, from its control message.
+// Every datagram socket of this package asks for one (SO_PASSCRED).
 func Sender(control []byte) (uid uint32, err error) {
 	messages, err := syscall.ParseSocketControlMessage(control)
 	if err != nil {

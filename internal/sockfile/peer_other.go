@@ -15,8 +15,5 @@ const CredentialsSpace = 0
 // Peer returns [ErrNoCredentials].
 func Peer(*net.UnixConn) (uid uint32, pid int32, err error) { return 0, 0, ErrNoCredentials }
 
-// PassCredentials returns [ErrNoCredentials].
-func PassCredentials(*net.UnixConn) error { return ErrNoCredentials }
-
 // Sender returns [ErrNoCredentials].
 func Sender([]byte) (uid uint32, err error) { return 0, ErrNoCredentials }
