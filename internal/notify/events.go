@@ -194,12 +194,10 @@ func (d *draft) resolved(a about, rank int) {
 
 // end queues a row after which there is no more to tell.
 func (d *draft) end(a about, t *Thread, kind RowKind, rank int) {
+	// A row before it that may have been delivered says so when it is merged
+	// or settled.
 	told := t.Told
-	for _, r := range d.chain(a.alert, a.incident, t.Receiver) {
-		told = told || r.Uncertain || r.Told
-	}
-	r := d.queue(a, t.Receiver, kind, rank)
-	r.Told = told
+	d.queue(a, t.Receiver, kind, rank).Told = told
 }
 
 func (d *draft) tellsEnds(monitor, receiver string) bool {

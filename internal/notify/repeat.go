@@ -59,8 +59,8 @@ func (d *draft) outstanding(a *Alert, receiver string, routing *Routing) bool {
 
 func (d *draft) repeat(a *Alert, routing *Routing, t *Thread, q quiet) {
 	if q.reason != "" {
-		if t.Told {
-			d.holdThread(a, t, q.reason, q.mute)
+		if t.Told && (t.Held != q.reason || !sameMute(t.Muted, q.mute)) {
+			d.holdThread(a, t, q.reason, q.mute).RepeatAt = time.Time{}
 		}
 		return
 	}
@@ -75,7 +75,9 @@ func (d *draft) repeat(a *Alert, routing *Routing, t *Thread, q quiet) {
 	}
 	if d.now.Before(at) {
 		d.wake(at)
-		d.holdThread(a, t, "repeat not due before "+stamp(at), nil)
+		if t.Muted != nil || t.Held == "" || !t.RepeatAt.Equal(at) {
+			d.holdThread(a, t, "repeat not due before "+stamp(at), nil).RepeatAt = at
+		}
 		return
 	}
 	kind := Repeat
@@ -112,17 +114,15 @@ func (d *draft) notBefore(a *Alert, receiver string, at time.Time) time.Time {
 	return at
 }
 
-// holdThread writes down once why a receiver hears nothing more for now.
-func (d *draft) holdThread(a *Alert, t *Thread, reason string, mute *Mute) {
-	if t.Held == reason && sameMute(t.Muted, mute) {
-		return
-	}
+// holdThread writes down why a receiver hears nothing more for now.
+func (d *draft) holdThread(a *Alert, t *Thread, reason string, mute *Mute) *Thread {
 	own := d.editThread(t.Alert, t.Receiver)
 	own.Held, own.Muted = reason, mute
 	d.plan.History = append(d.plan.History, Entry{
 		At: d.now, Alert: a.Key, Incident: a.Incident, Receiver: t.Receiver,
 		What: WhatNotTold, Level: a.Snapshot.Level, Reason: reason,
 	})
+	return own
 }
 
 func (d *draft) unmute(t *Thread) {

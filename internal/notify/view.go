@@ -162,6 +162,8 @@ type Thread struct {
 	// when one was delivered or failed for good.
 	ToldAt  time.Time `json:"told_at,omitzero"`
 	TriedAt time.Time `json:"tried_at,omitzero"`
+	// RepeatAt is when the next repeat is due, as far as that was written.
+	RepeatAt time.Time `json:"repeat_at,omitzero"`
 	// Muted is what keeps it from hearing more, Held the reason for that.
 	Muted *Mute  `json:"muted,omitempty"`
 	Held  string `json:"held,omitempty"`
