@@ -1,6 +1,7 @@
 package memstore
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -42,7 +43,7 @@ func encodeState(st *state) []byte {
 }
 
 // decodeState returns [errNewer] or [errCorrupt], with the reason, for what
-// it can't read. The state refers to data.
+// it can't read. The state has copies of what is in data.
 func decodeState(data []byte) (*state, error) {
 	if len(data) < headerBytes+sumBytes || string(data[:len(magic)]) != magic {
 		return nil, fmt.Errorf("%w: not a state file of hawkeye", errCorrupt)
@@ -208,9 +209,12 @@ func (r *reader) id() (id store.ID) {
 	return id
 }
 
-func (r *reader) bytes() []byte { return r.take(r.uvarint()) }
-func (r *reader) text() string  { return string(r.bytes()) }
-func (r *reader) mark() mark    { return mark{r.uvarint(), r.id()} }
+// bytes returns a copy: one long-lived value must not keep the whole file in
+// memory.
+func (r *reader) bytes() []byte { return bytes.Clone(r.take(r.uvarint())) }
+
+func (r *reader) text() string { return string(r.take(r.uvarint())) }
+func (r *reader) mark() mark   { return mark{r.uvarint(), r.id()} }
 
 // readList reads a list whose elements have at least minBytes bytes each, so
 // that a wrong length can't make it allocate more than data could hold.
@@ -264,4 +268,3 @@ func (r *reader) ledger() ledgerState {
 		}),
 	}
 }
-

@@ -8,7 +8,13 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
+)
+
+const (
+	tempMark    = ".tmp-"
+	leftoverAge = time.Minute
 )
 
 // stateFile reads and writes a Store's state.
@@ -114,6 +120,7 @@ func (f *stateFile) report(err error, failed bool) (nowFailed bool) {
 
 // read returns the state, or nil if there is none or it had to be set aside.
 func (f *stateFile) read(now time.Time) (*state, error) {
+	removeLeftovers(f.path, now)
 	data, err := os.ReadFile(f.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -153,7 +160,7 @@ func setAside(path string, now time.Time) (string, error) {
 // writeFile replaces path with a file of data, so that a crash at any moment
 // leaves the old or the new one, whole.
 func writeFile(path string, data []byte) error {
-	tmp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".tmp-*") // mode 0600
+	tmp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+tempMark+"*") // mode 0600
 	if err != nil {
 		return err
 	}
@@ -167,17 +174,34 @@ func writeFile(path string, data []byte) error {
 	if err != nil {
 		return errors.Join(err, os.Remove(tmp.Name()))
 	}
-	return syncDir(filepath.Dir(path))
+	syncDir(filepath.Dir(path))
+	return nil
 }
 
-// syncDir makes a rename last. Not every system can, and the file is whole
-// without it.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return nil
+// syncDir makes a rename last. Not every system can do it, and without it
+// the file is the old or the new one all the same.
+func syncDir(dir string) {
+	if d, err := os.Open(dir); err == nil {
+		_ = d.Sync()
+		_ = d.Close()
 	}
-	defer d.Close()
-	_ = d.Sync()
-	return nil
+}
+
+// removeLeftovers deletes what writers left that died while they wrote. A
+// younger one may be the work of a process that is just ending.
+func removeLeftovers(path string, now time.Time) {
+	dir, prefix := filepath.Dir(path), filepath.Base(path)+tempMark
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return // they do no harm
+	}
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), prefix) {
+			continue
+		}
+		info, err := e.Info()
+		if err == nil && info.Mode().IsRegular() && now.Sub(info.ModTime()) > leftoverAge {
+			_ = os.Remove(filepath.Join(dir, e.Name()))
+		}
+	}
 }

@@ -73,14 +73,13 @@ func (s *Store) snapshot(now time.Time) *state {
 // adopt fills a new Store with what a state file held, but for what expired
 // since.
 func (s *Store) adopt(st *state, now time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	if st.tick != s.cfg.tick {
+		s.file.logger.Warn("state file has fine ticks of another width, which are dropped", "width", st.tick, "tick", s.cfg.tick)
+	}
 	// A clock that went back must not prolong a life beyond what was left.
 	away := max(now.Sub(st.written), 0)
-	if st.tick != s.cfg.tick {
-		s.cfg.logger.Warn("state file has fine ticks of another width, which are dropped",
-			"component", "memstore", "path", s.cfg.stateFile, "width", st.tick, "tick", s.cfg.tick)
-	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, t := range st.ticks {
 		if t.left <= away || t.key.tier == store.TierFine && st.tick != s.cfg.tick {
 			continue

@@ -232,15 +232,21 @@ func readersSeeWholeCommits(e *env) {
 	const writers, readers, rounds = 3, 3, 40
 	epoch := e.open()
 	e.commit(e.here, pair(epoch, "start", 0))
+	var reading atomic.Int32
+	reading.Store(readers)
 	together(writers+readers, func(i int) {
+		for n := 0; i < writers && reading.Load() > 0; n++ {
+			if _, err := e.handle(i).Commit(e.ctx, pair(epoch, fmt.Sprint(i, "/", n), i+n)); err != nil {
+				e.Errorf("Commit() = %v", err)
+				return
+			}
+		}
+		if i < writers {
+			return
+		}
+		defer reading.Add(-1)
 		var f follower
 		for n := range rounds {
-			if i < writers {
-				if _, err := e.handle(i).Commit(e.ctx, pair(epoch, fmt.Sprint(i, "/", n), i+n)); err != nil {
-					e.Errorf("Commit() = %v", err)
-				}
-				continue
-			}
 			if n%5 == 0 {
 				f = follower{}
 			}
