@@ -27,6 +27,9 @@ func call[T any](ctx context.Context, s *Store, op string, f func(context.Contex
 	if s.invalid != nil {
 		return none, s.invalid
 	}
+	if err := ctx.Err(); err != nil {
+		return none, fmt.Errorf("%s: %w", op, err)
+	}
 	select {
 	case s.calls <- struct{}{}:
 	case <-ctx.Done():
