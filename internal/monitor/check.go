@@ -28,6 +28,9 @@ const (
 	minPeriod   = 24 * time.Hour
 	maxPeriod   = 90 * 24 * time.Hour
 	maxTriggers = 16
+	maxMatchers = 64
+	maxTags     = 64
+	maxNames    = 100
 	maxNameLen  = 200
 )
 
@@ -115,8 +118,11 @@ func checkMonitor(s *sink, m *Monitor, at place) {
 	if len(m.Triggers) == 0 {
 		c.fail("triggers", "the monitor needs at least one trigger", "")
 	}
-	if len(m.Triggers) > maxTriggers {
-		c.fail("triggers", "a monitor has at most "+strconv.Itoa(maxTriggers)+" triggers", "")
+	c.atMost("labels", "labels", len(m.Labels), maxTags)
+	c.atMost("mute_times", "names", len(m.MuteTimes), maxNames)
+	c.atMost("notify", "names", len(m.Notify), maxNames)
+	if !c.atMost("triggers", "triggers", len(m.Triggers), maxTriggers) {
+		return
 	}
 	levels := map[string]int{}
 	for i := range m.Triggers {
@@ -132,10 +138,15 @@ type check struct {
 }
 
 func (c check) fail(rel, message, suggestion string) {
-	c.sink.add(c.at.problem(rel, message, suggestion))
+	if !c.at.broken(rel) {
+		c.sink.add(c.at.problem(rel, message, suggestion))
+	}
 }
 
 func (c check) lint(rel, message, suggestion string) {
+	if len(c.sink.lints) > maxProblems {
+		return
+	}
 	c.sink.lint(c.at.problem(rel, message, suggestion))
 }
 
@@ -157,6 +168,9 @@ func (c check) name(rel, name string) {
 
 // matchers compiles a list of matchers.
 func (c check) matchers(rel string, texts []string) []*matcher.Matcher {
+	if !c.atMost(rel, "matchers", len(texts), maxMatchers) {
+		return nil
+	}
 	var all []*matcher.Matcher
 	for i, s := range texts {
 		item := rel + "[" + strconv.Itoa(i) + "]"
@@ -191,6 +205,9 @@ func likelyMatcher(s string) string {
 
 // tags checks a list of tags' names.
 func (c check) tags(rel string, tags []string) {
+	if !c.atMost(rel, "tags", len(tags), maxTags) {
+		return
+	}
 	seen := map[string]bool{}
 	for i, t := range tags {
 		item := rel + "[" + strconv.Itoa(i) + "]"
@@ -201,6 +218,14 @@ func (c check) tags(rel string, tags []string) {
 		}
 		seen[t] = true
 	}
+}
+
+// atMost checks the length of a list.
+func (c check) atMost(rel, what string, n, most int) bool {
+	if n > most {
+		c.fail(rel, "there are "+strconv.Itoa(n)+" "+what+" here, at most "+strconv.Itoa(most)+" are allowed", "")
+	}
+	return n <= most
 }
 
 func (c check) between(rel string, d, least, most time.Duration) {
@@ -318,9 +343,14 @@ func (c check) trigger(m *Monitor, i int, levels map[string]int) {
 	if len(t.Notify) == 0 {
 		sub.fail("notify", "nobody is told; name receivers in notify:, here or on the monitor", "")
 	}
+	sub.atMost("notify", "names", len(t.Notify), maxNames)
+	if !sub.atMost("escalate", "escalations", len(t.Escalate), maxTriggers) {
+		return
+	}
 	for j, e := range t.Escalate {
 		item := "escalate[" + strconv.Itoa(j) + "]"
 		sub.between(item+".after", e.After, time.Second, maxWindow)
+		sub.atMost(item+".notify", "names", len(e.Notify), maxNames)
 		if len(e.Notify) == 0 {
 			sub.fail(item+".notify", "the escalation tells nobody; name receivers in notify:", "")
 		}

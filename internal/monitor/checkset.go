@@ -1,8 +1,8 @@
 package monitor
 
 import (
+	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/go-batteries/hawkeye/internal/matcher"
 	"github.com/go-batteries/hawkeye/internal/nearest"
@@ -48,7 +48,9 @@ func (b *builder) check() {
 	}
 	b.unique()
 	b.references()
-	b.unreachableTags()
+	if len(b.sink.problems) == 0 {
+		b.unreachableTags()
+	}
 	if len(b.sink.problems) == 0 && len(b.set.Monitors)+len(b.set.SLOs)+len(b.set.Heartbeats) == 0 {
 		b.sink.lint(Problem{Message: "nothing is watched: there are no monitors, SLOs or heartbeats"})
 	}
@@ -112,6 +114,8 @@ func checkSLO(s *sink, o *SLO, at place) {
 	}
 	o.where = c.matchers("where", o.Where)
 	c.tags("by", o.By)
+	c.atMost("labels", "labels", len(o.Labels), maxTags)
+	c.atMost("notify", "names", max(len(o.Page), len(o.Ticket)), maxNames)
 	if len(o.Page)+len(o.Ticket) == 0 {
 		c.fail("notify", "nobody is told; name receivers, as in notify: {page: [team]}", "")
 	}
@@ -143,6 +147,8 @@ func checkHeartbeat(s *sink, h *Heartbeat, at place) {
 	c.between("grace", h.Grace, 0, maxWindow)
 	c.between("repeat", h.Repeat, minRepeat, maxWindow)
 	h.where = c.matchers("where", h.Where)
+	c.atMost("labels", "labels", len(h.Labels), maxTags)
+	c.atMost("notify", "names", len(h.Notify), maxNames)
 	if len(h.Notify) == 0 {
 		c.fail("notify", "nobody is told; name receivers in notify:", "")
 	}
@@ -215,7 +221,9 @@ func (b *builder) references() {
 	for i := range b.set.MuteTimes {
 		mutes = append(mutes, b.set.MuteTimes[i].Name)
 	}
-	known := map[string][]string{"receiver": receivers, "mute time": mutes}
+	slices.Sort(receivers)
+	slices.Sort(mutes)
+	known := names{"receiver": receivers, "mute time": mutes}
 	for i := range b.set.Monitors {
 		if m := &b.set.Monitors[i]; !m.Legacy {
 			b.monitorReferences(m, b.monitors[i], known)
@@ -243,7 +251,7 @@ func (b *builder) references() {
 	}
 }
 
-func (b *builder) monitorReferences(m *Monitor, at place, known map[string][]string) {
+func (b *builder) monitorReferences(m *Monitor, at place, known names) {
 	b.known("receiver", known, m.Notify, at, "notify")
 	b.known("mute time", known, m.MuteTimes, at, "mute_times")
 	for j := range m.Triggers {
@@ -263,25 +271,24 @@ func sameSlice(a, b []string) bool {
 	return len(a) == len(b) && len(a) > 0 && &a[0] == &b[0]
 }
 
-// known reports those of names that aren't in the list of their kind.
-func (b *builder) known(what string, known map[string][]string, names []string, at place, rel string) {
-	for i, name := range names {
+// names are what exists, by what it is, sorted.
+type names map[string][]string
+
+// known reports those of list that aren't among the names of their kind.
+func (b *builder) known(what string, known names, list []string, at place, rel string) {
+	for i, name := range list {
 		item := rel + "[" + strconv.Itoa(i) + "]"
 		if rel == "fallback" {
 			item = rel
 		}
-		found := false
-		for _, k := range known[what] {
-			found = found || k == name
-		}
-		if found {
+		if _, found := slices.BinarySearch(known[what], name); found || b.sink.full() {
 			continue
 		}
 		message := "unknown " + what + " " + quote(name)
 		if len(known[what]) == 0 {
 			message += "; there are none"
 		} else {
-			message += "; there are " + strings.Join(known[what], ", ")
+			message += "; there are " + some(known[what])
 		}
 		b.sink.add(at.problem(item, message, nearest.Of(name, known[what])))
 	}
@@ -331,7 +338,7 @@ func (b *builder) lintTags(byReceiver map[string]map[string]bool, all map[string
 		r := &b.set.Receivers[i]
 		tags := byReceiver[r.Name]
 		for j, t := range r.Group.By {
-			if tags != nil && !tags[t] {
+			if tags != nil && !tags[t] && len(b.sink.lints) <= maxProblems {
 				b.sink.lint(b.receivers[i].problem("group.by["+strconv.Itoa(j)+"]",
 					"no alert that is told here has the tag "+quote(t)+" (none of their monitors has it in by or labels)", nearest.Of(t, sortedKeys(tags))))
 			}
@@ -340,7 +347,7 @@ func (b *builder) lintTags(byReceiver map[string]map[string]bool, all map[string
 	for i := range b.set.Inhibits {
 		in := &b.set.Inhibits[i]
 		for j, t := range in.Equal {
-			if !all[t] {
+			if !all[t] && len(b.sink.lints) <= maxProblems {
 				b.sink.lint(b.inhibits[i].problem("equal["+strconv.Itoa(j)+"]",
 					"no alert has the tag "+quote(t)+" (no monitor has it in by or labels)", nearest.Of(t, sortedKeys(all))))
 			}
@@ -352,7 +359,7 @@ func (b *builder) lintTags(byReceiver map[string]map[string]bool, all map[string
 
 func (b *builder) lintMatchers(ms []*matcher.Matcher, at place, rel string, all map[string]bool) {
 	for i, m := range ms {
-		if !all[m.Name] && !m.Matches("") {
+		if !all[m.Name] && !m.Matches("") && len(b.sink.lints) <= maxProblems {
 			b.sink.lint(at.problem(rel+"["+strconv.Itoa(i)+"]", "no alert has the tag "+quote(m.Name)+", so this matches nothing", nearest.Of(m.Name, sortedKeys(all))))
 		}
 	}

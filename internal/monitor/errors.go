@@ -104,6 +104,9 @@ type sink struct {
 	seen            map[string]bool
 }
 
+// full says that further problems are not worth building.
+func (s *sink) full() bool { return len(s.problems) > maxProblems }
+
 func (s *sink) add(p Problem)  { s.keep(&s.problems, "E", p) }
 func (s *sink) lint(p Problem) { s.keep(&s.lints, "L", p) }
 
@@ -153,6 +156,29 @@ func order(list []Problem, files []string) {
 		}
 		return a.Line < b.Line || a.Line == b.Line && a.Col < b.Col
 	})
+}
+
+// some joins names for a message, not all of them if there are many.
+func some(names []string) string {
+	if len(names) > 12 {
+		return strings.Join(names[:12], ", ") + " and " + strconv.Itoa(len(names)-12) + " more"
+	}
+	return strings.Join(names, ", ")
+}
+
+// shown makes a text fit for a terminal and a log line: control characters
+// are replaced, and it is cut if it is long.
+func shown(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r < 0x20 && r != '\t' || r >= 0x7f && r < 0xa0 {
+			return utf8.RuneError
+		}
+		return r
+	}, s)
+	if runes := []rune(s); len(runes) > maxSnippet {
+		return string(runes[:maxSnippet]) + "..."
+	}
+	return s
 }
 
 // quote shows a text in a message, cut if it is long.

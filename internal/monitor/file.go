@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"gopkg.in/yaml.v3"
 )
 
 // Bounds of a file, checked before it is parsed.
@@ -20,19 +22,24 @@ type mark struct{ line, col int }
 
 // file is a source in a form that problems can point into.
 type file struct {
-	name    string
-	text    string // without byte order mark
-	lines   []string
-	secrets []string // texts that no snippet may show
+	name  string
+	text  string // without byte order mark
+	lines []string
+	sink  *sink
+	// hidden are the parts of lines that no snippet may show, by line.
+	hidden map[int][]span
 }
 
-func newFile(src Source) *file {
+// span is characters of a line, from up to but not including to, from 0.
+type span struct{ from, to int }
+
+func newFile(src Source, sink *sink) *file {
 	text := strings.TrimPrefix(string(src.Data), "\ufeff")
 	lines := strings.Split(text, "\n")
 	for i := range lines {
 		lines[i] = strings.TrimSuffix(lines[i], "\r")
 	}
-	return &file{name: src.Name, text: text, lines: lines}
+	return &file{name: src.Name, text: text, lines: lines, sink: sink, hidden: map[int][]span{}}
 }
 
 // unreadable returns why the file can't be parsed at all, nil if it can.
@@ -73,56 +80,70 @@ func (f *file) whole(message string) *Problem {
 func (f *file) at(m mark, key, message, suggestion string) *Problem {
 	m.line = min(max(m.line, 1), len(f.lines))
 	m.col = max(m.col, 1)
-	snippet, caret := f.snippet(m)
-	return &Problem{
-		File: f.name, Line: m.line, Col: m.col, Key: key,
-		Message: message, Suggestion: suggestion, Snippet: snippet, caret: caret,
+	p := Problem{
+		File: f.name, Line: m.line, Col: m.col, Key: shown(key),
+		Message: message, Suggestion: suggestion,
 	}
+	if !f.sink.full() {
+		p.Snippet, p.caret = f.snippet(m)
+	}
+	return &p
 }
 
-// maxSnippet is how many characters of a line are shown.
-const maxSnippet = 120
+const (
+	// maxSnippet is how many characters of a line are shown.
+	maxSnippet = 120
+	// maxSearched is how much of a long line is searched for secrets around
+	// the caret.
+	maxSearched = 8 << 10
+	// hidden stands for a secret.
+	hidden = "<secret>"
+)
 
 // snippet returns the line of m without secrets, cut around the column, and
 // how many of its characters stand before the caret.
 func (f *file) snippet(m mark) (string, int) {
 	line := []rune(f.lines[m.line-1])
-	before := string(line[:min(m.col-1, len(line))])
-	rest := string(line[min(m.col-1, len(line)):])
-	shown := f.redact(before + "\x00" + rest)
-	var caret int
-	if i := strings.IndexByte(shown, 0); i >= 0 {
-		caret = utf8.RuneCountInString(shown[:i])
-		shown = shown[:i] + shown[i+1:]
-	} else {
-		// The caret's mark was inside a secret, which is gone now.
-		shown = f.redact(before + rest)
-		if i := strings.Index(shown, hidden); i >= 0 {
-			caret = utf8.RuneCountInString(shown[:i])
-		}
+	caret := min(m.col-1, len(line))
+	line, caret = blank(line, caret, f.hidden[m.line])
+	if from := caret - maxSearched; from > 0 {
+		line, caret = line[from:], maxSearched
 	}
-	return cut(shown, caret)
+	line = line[:min(len(line), caret+maxSearched)]
+	marked := redact(string(line[:caret]) + "\x00" + string(line[caret:]))
+	before, after, _ := strings.Cut(marked, "\x00")
+	return cut(before+after, utf8.RuneCountInString(before))
+}
+
+// blank replaces parts of a line, and moves the caret along.
+func blank(line []rune, caret int, spans []span) ([]rune, int) {
+	for i := len(spans) - 1; i >= 0; i-- {
+		from, to := min(spans[i].from, len(line)), min(spans[i].to, len(line))
+		if caret >= to && caret > from {
+			caret += len(hidden) - (to - from)
+		} else {
+			caret = min(caret, max(from, caret-(to-from)))
+		}
+		line = append(append(append([]rune{}, line[:from]...), []rune(hidden)...), line[to:]...)
+	}
+	return line, max(caret, 0)
 }
 
 func cut(line string, caret int) (string, int) {
 	runes := []rune(line)
-	if len(runes) <= maxSnippet {
-		return line, caret
+	from, to, head, tail := 0, len(runes), "", ""
+	if len(runes) > maxSnippet {
+		from = max(0, min(caret-maxSnippet/2, len(runes)-maxSnippet))
+		to = min(len(runes), from+maxSnippet)
 	}
-	from := max(0, min(caret-maxSnippet/2, len(runes)-maxSnippet))
-	to := min(len(runes), from+maxSnippet)
-	out, head := string(runes[from:to]), ""
 	if from > 0 {
 		head = "..."
 	}
 	if to < len(runes) {
-		out += "..."
+		tail = "..."
 	}
-	return head + out, caret - from + len(head)
+	return head + shown(string(runes[from:to])) + tail, caret - from + len(head)
 }
-
-// hidden stands for a secret.
-const hidden = "<secret>"
 
 var (
 	// secretKey finds keys whose values nobody should see. A NUL, which
@@ -132,39 +153,63 @@ var (
 	userInfo = regexp.MustCompile(`(://[^/\s:@"']*:)([^/\s@"']+)(@)`)
 )
 
-// isSecretKey says whether a key's value is hidden in messages.
-func isSecretKey(key string) bool {
-	return secretKey.MatchString(key + ": x")
+// secretWords mark keys whose values nobody should see; secretKey has them
+// too.
+var secretWords = []string{
+	"secret", "token", "password", "passwd", "webhook", "apikey", "api_key", "api-key",
+	"routing_key", "routing-key", "routingkey", "authorization", "credential", "dsn",
 }
 
-// redact replaces the secrets of a line.
-func (f *file) redact(line string) string {
-	for _, s := range f.secrets {
-		if strings.Contains(strings.ReplaceAll(line, "\x00", ""), s) {
-			line = replaceMarked(line, s)
+// isSecretKey says whether a key's value is hidden in messages.
+func isSecretKey(key string) bool {
+	key = strings.ToLower(key)
+	for _, word := range secretWords {
+		if strings.Contains(key, word) {
+			return true
 		}
 	}
+	return false
+}
+
+// redact replaces what looks like a secret in a line, also where the file
+// could not be parsed. The caret's mark stays, before the secret if it was in
+// one.
+func redact(line string) string {
 	line = secretKey.ReplaceAllStringFunc(line, func(m string) string {
 		parts := secretKey.FindStringSubmatch(m)
 		value := strings.Trim(parts[2], "\x00\"' ")
-		if strings.HasPrefix(value, "${") || strings.HasPrefix(value, hidden) || strings.ContainsAny(value[:min(1, len(value))], "[{&*|>") {
+		if value == "" || strings.HasPrefix(value, "${") || strings.ContainsRune("[{&*|>!", rune(value[0])) {
 			return m
 		}
-		mark := ""
-		if strings.Contains(parts[2], "\x00") {
-			mark = "\x00"
-		}
-		return parts[1] + mark + hidden
+		return parts[1] + caretIn(parts[2]) + hidden
 	})
-	return userInfo.ReplaceAllString(line, "${1}"+hidden+"${3}")
+	return userInfo.ReplaceAllStringFunc(line, func(m string) string {
+		parts := userInfo.FindStringSubmatch(m)
+		return parts[1] + caretIn(parts[2]) + hidden + parts[3]
+	})
 }
 
-// replaceMarked replaces secret in line, in which one NUL may stand anywhere.
-// A NUL within the secret moves before it.
-func replaceMarked(line, secret string) string {
-	if strings.Contains(line, secret) {
-		return strings.ReplaceAll(line, secret, hidden)
+func caretIn(s string) string {
+	if strings.Contains(s, "\x00") {
+		return "\x00"
 	}
-	bare := strings.Replace(line, "\x00", "", 1)
-	return strings.Replace(bare, secret, "\x00"+hidden, 1)
+	return ""
+}
+
+// hide keeps a scalar out of every snippet.
+func (f *file) hide(n *yaml.Node) {
+	if n.Value == "" || strings.Contains(n.Value, "${") || n.Line < 1 {
+		return
+	}
+	end := f.within(n, len(n.Value))
+	for line := n.Line; line <= min(end.line, len(f.lines)); line++ {
+		part := span{0, utf8.RuneCountInString(f.lines[line-1])}
+		if line == n.Line {
+			part.from = n.Column - 1
+		}
+		if line == end.line && line == n.Line {
+			part.to = max(end.col-1, part.from)
+		}
+		f.hidden[line] = append(f.hidden[line], part)
+	}
 }

@@ -107,6 +107,12 @@ func (s *outliner) depth(at mark) {
 // tokens reads the rest of a line. start says that a token may begin at pos.
 func (s *outliner) tokens(n int, line string, pos, indent int) {
 	start := true
+	counted, col := 0, 0
+	here := func() mark {
+		col += utf8.RuneCountInString(line[counted:pos])
+		counted = pos
+		return mark{n, col + 1}
+	}
 	for ; pos < len(line) && s.out.tooDeep == nil; pos++ {
 		c := line[pos]
 		if s.quote != 0 {
@@ -114,18 +120,18 @@ func (s *outliner) tokens(n int, line string, pos, indent int) {
 			start = false
 			continue
 		}
-		here := mark{n, utf8.RuneCountInString(line[:pos]) + 1}
 		switch {
 		case c == '#' && (pos == 0 || line[pos-1] == ' ' || line[pos-1] == '\t'):
 			return
 		case c == ' ' || c == '\t':
 			continue
 		case start && (c == '"' || c == '\''):
-			s.quote, s.quoteAt = c, here
+			s.quote, s.quoteAt = c, here()
 			start = false
 		case start && (c == '[' || c == '{'):
-			s.flow = append(s.flow, here)
-			s.depth(here)
+			at := here()
+			s.flow = append(s.flow, at)
+			s.depth(at)
 		case len(s.flow) > 0 && (c == ']' || c == '}'):
 			s.flow = s.flow[:len(s.flow)-1]
 			start = false

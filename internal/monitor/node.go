@@ -10,9 +10,9 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// maxVisits is how many values are read from one file, so that aliases which
-// multiply end early. A file of 1 MiB without aliases stays below it.
-const maxVisits = 600_000
+// maxVisits is how many values aliases may add to those that a file has, so
+// that aliases which multiply end early.
+const maxVisits = 50_000
 
 // reader reads the tree of one file.
 type reader struct {
@@ -20,9 +20,14 @@ type reader struct {
 	version int
 	lookup  func(string) (string, bool)
 	sink    *sink
-	visits  int
+	nodesIn int                   // values in the file
+	visits  int                   // values read, less nodesIn
+	spent   bool                  // maxVisits was reached, and told
 	nodes   map[string]*yaml.Node // by path; where problems found later point to
 	keys    map[string]*yaml.Node
+	// broken are the paths at which a problem was told, so that what is
+	// missing because of it isn't told as well.
+	broken map[string]bool
 }
 
 // value is one value of the tree.
@@ -41,28 +46,46 @@ type field struct {
 // visit makes a value of a node, aliases followed.
 func (r *reader) visit(n *yaml.Node, path string) (value, bool) {
 	r.visits++
-	if r.visits == maxVisits {
-		r.sink.add(*r.file.at(mark{n.Line, n.Column}, path, "the file's aliases make too much of it", ""))
+	if r.visits >= maxVisits && !r.spent {
+		r.spent = true
+		r.problem(n, path, "the file's aliases make too much of it", "")
 	}
 	for i := 0; n.Kind == yaml.AliasNode && i < MaxNesting; i++ {
 		n = n.Alias
 	}
 	r.nodes[path] = n
-	return value{r, n, path}, r.visits < maxVisits
+	return value{r, n, path}, !r.spent
+}
+
+// problem reports a problem at a node.
+func (r *reader) problem(n *yaml.Node, path, message, suggestion string) {
+	r.broken[path] = true
+	if i := strings.LastIndexByte(path, '['); i > strings.LastIndexByte(path, '.') {
+		r.broken[path[:i]] = true
+	}
+	r.sink.add(*r.file.at(mark{n.Line, n.Column}, path, message, suggestion))
 }
 
 // fail reports a problem of the value.
 func (v value) fail(message, suggestion string) {
-	v.r.sink.add(*v.r.file.at(mark{v.n.Line, v.n.Column}, v.path, message, suggestion))
+	if v.r.broken[v.path] = true; !v.r.sink.full() {
+		v.r.problem(v.n, v.path, message, suggestion)
+	}
 }
 
 // failWithin reports a problem at a byte of the value's text.
 func (v value) failWithin(offset int, message, suggestion string) {
-	v.r.sink.add(*v.r.file.at(v.r.file.within(v.n, offset), v.path, message, suggestion))
+	v.r.broken[v.path] = true
+	if !v.r.sink.full() {
+		v.r.sink.add(*v.r.file.at(v.r.file.within(v.n, offset), v.path, message, suggestion))
+	}
 }
 
 // expected reports that the value is something else.
 func (v value) expected(what string) {
+	if v.r.broken[v.path] = true; v.r.sink.full() {
+		return
+	}
 	found := describe(v.n)
 	if v.n.Kind == yaml.ScalarNode && v.secret() {
 		found = hidden
@@ -134,12 +157,18 @@ func (v value) entries(depth int) []entry {
 func (v value) merge(n *yaml.Node, depth int) []entry {
 	m, ok := v.r.visit(n, v.path)
 	v.r.nodes[v.path] = v.n
-	if !ok || depth > MaxNesting {
+	if ok && depth > MaxNesting {
+		v.r.spent = true
+		m.fail("this mapping merges itself", "")
+	}
+	if !ok || v.r.spent {
 		return nil
 	}
 	switch m.n.Kind {
 	case yaml.MappingNode:
-		return m.entries(depth + 1)
+		merged := m.entries(depth + 1)
+		v.r.visits += len(merged)
+		return merged
 	case yaml.SequenceNode:
 		var all []entry
 		for _, c := range m.n.Content {
@@ -180,6 +209,9 @@ func (v value) mappingWith(defaults []entry, what string, fields []field) bool {
 
 func (v value) entry(e entry, what string, fields []field) {
 	path := child(v.path, e.key.Value)
+	if e.key.Kind != yaml.ScalarNode || v.path == "" && v.r.version >= 2 && strings.HasPrefix(e.key.Value, "x-") {
+		return
+	}
 	for _, f := range fields {
 		if f.name != e.key.Value {
 			continue
@@ -191,7 +223,7 @@ func (v value) entry(e entry, what string, fields []field) {
 		}
 		if c.n.Kind == yaml.ScalarNode && c.n.Tag == "!!null" {
 			if v.r.version >= 2 {
-				v.r.sink.add(*v.r.file.at(mark{e.key.Line, e.key.Column}, path, "the key has no value; give it one or remove it", ""))
+				v.r.problem(e.key, path, "the key has no value; give it one or remove it", "")
 			}
 			return
 		}
@@ -202,6 +234,9 @@ func (v value) entry(e entry, what string, fields []field) {
 }
 
 func child(path, key string) string {
+	if len(key) > 40 {
+		key = strings.ToValidUTF8(key[:40], "") + "..."
+	}
 	if path == "" {
 		return key
 	}
@@ -218,6 +253,9 @@ var meant = map[string]string{
 }
 
 func (v value) unknown(e entry, path, what string, fields []field) {
+	if v.r.sink.full() {
+		return
+	}
 	names := make([]string, 0, len(fields))
 	for _, f := range fields {
 		names = append(names, f.name)
@@ -229,8 +267,8 @@ func (v value) unknown(e entry, path, what string, fields []field) {
 		}
 	}
 	sort.Strings(names)
-	v.r.sink.add(*v.r.file.at(mark{e.key.Line, e.key.Column}, path,
-		"unknown key "+quote(e.key.Value)+" in "+what+"; its keys are "+strings.Join(names, ", "), suggestion))
+	v.r.broken[child(v.path, suggestion)] = true
+	v.r.problem(e.key, path, "unknown key "+quote(e.key.Value)+" in "+what+"; its keys are "+strings.Join(names, ", "), suggestion)
 }
 
 // list reads a list, or a single value as a list of one.

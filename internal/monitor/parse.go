@@ -108,7 +108,7 @@ func (o Options) Parse(sources ...Source) (*Set, error) {
 	if o.LookupEnv == nil {
 		o.LookupEnv = os.LookupEnv
 	}
-	b := builder{set: &Set{}, options: o, sink: &sink{}, globals: map[string]Position{}, twins: map[string][]int{}}
+	b := builder{set: &Set{}, options: o, sink: &sink{}, globals: map[string]Position{}, twins: map[string]int{}, first: map[string]Position{}}
 	var files []string
 	for _, src := range sources {
 		files = append(files, src.Name)
@@ -134,7 +134,8 @@ type builder struct {
 	set     *Set
 	options Options
 	sink    *sink
-	twins   map[string][]int    // version-1 monitors by key, ordinal 0
+	twins   map[string]int      // how many version-1 monitors have a key
+	first   map[string]Position // where a key stood first with an aggregate
 	globals map[string]Position // where service, environment and from were set
 
 	monitors, receivers, slos, heartbeats, inhibits, mutes []place
@@ -142,16 +143,17 @@ type builder struct {
 
 // file reads one file into the Set.
 func (b *builder) file(src Source) {
-	f := newFile(src)
+	f := newFile(src, b.sink)
 	root, problem := f.tree()
 	if problem != nil {
 		b.sink.add(*problem)
 		return
 	}
-	r := &reader{file: f, lookup: b.options.LookupEnv, sink: b.sink, nodes: map[string]*yaml.Node{}, keys: map[string]*yaml.Node{}}
+	r := &reader{file: f, lookup: b.options.LookupEnv, sink: b.sink, nodes: map[string]*yaml.Node{}, keys: map[string]*yaml.Node{}, broken: map[string]bool{}}
 	v, _ := r.visit(root, "")
 	r.hideSecrets(root, false)
-	r.inspect(root, "")
+	r.inspect(root, nil)
+	r.visits = -r.nodesIn
 	r.version = b.version(v)
 	b.set.Version = max(b.set.Version, r.version)
 	switch r.version {
@@ -162,43 +164,56 @@ func (b *builder) file(src Source) {
 	}
 }
 
+// crumb is a step of a path that is written out only if there is a problem.
+type crumb struct {
+	up    *crumb
+	key   string
+	index int
+}
+
+func (c *crumb) String() string {
+	if c == nil {
+		return ""
+	}
+	if c.key == "" {
+		return c.up.String() + "[" + strconv.Itoa(c.index) + "]"
+	}
+	return child(c.up.String(), c.key)
+}
+
 // inspect finds what no part of a file may have: explicit tags, a key twice,
 // keys that are no texts.
-func (r *reader) inspect(n *yaml.Node, path string) {
-	if n.Style&yaml.TaggedStyle != 0 {
-		r.sink.add(*r.file.at(mark{n.Line, n.Column}, path, "explicit tags such as "+quoteless(n.Tag)+" aren't allowed; remove it", ""))
+func (r *reader) inspect(n *yaml.Node, at *crumb) {
+	r.nodesIn++
+	if n.Style&yaml.TaggedStyle != 0 && !r.sink.full() {
+		r.problem(n, at.String(), "explicit tags such as "+quoteless(n.Tag)+" aren't allowed; remove it", "")
 	}
 	if n.Kind != yaml.MappingNode {
 		for i, c := range n.Content {
-			r.inspect(c, path+"["+strconv.Itoa(i)+"]")
+			r.inspect(c, &crumb{at, "", i})
 		}
 		return
 	}
 	first := map[string]*yaml.Node{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		k, c := n.Content[i], n.Content[i+1]
-		at := mark{k.Line, k.Column}
+		here := &crumb{at, k.Value, i}
 		if k.Kind != yaml.ScalarNode {
-			r.sink.add(*r.file.at(at, path, "a key must be a text, found "+describe(k), ""))
+			r.problem(k, at.String(), "a key must be a text, found "+describe(k), "")
 			continue
 		}
-		if old := first[k.Value]; old != nil {
-			r.sink.add(*r.file.at(at, child(path, k.Value), "the key "+quote(k.Value)+" stands here twice; the first is at line "+strconv.Itoa(old.Line), ""))
+		if old := first[k.Value]; old != nil && !r.sink.full() {
+			r.problem(k, here.String(), "the key "+quote(k.Value)+" stands here twice; the first is at line "+strconv.Itoa(old.Line), "")
 		}
 		first[k.Value] = k
-		r.inspect(c, child(path, k.Value))
+		r.inspect(c, here)
 	}
 }
 
-// hideSecrets keeps the values of secret keys out of every snippet, also where
-// they are on lines of their own.
+// hideSecrets keeps the values of secret keys out of every snippet.
 func (r *reader) hideSecrets(n *yaml.Node, secret bool) {
-	if n.Kind == yaml.ScalarNode && secret && len(n.Value) >= 4 && !strings.Contains(n.Value, "${") {
-		for _, line := range strings.Split(n.Value, "\n") {
-			if line = strings.TrimSpace(line); len(line) >= 4 {
-				r.file.secrets = append(r.file.secrets, line)
-			}
-		}
+	if n.Kind == yaml.ScalarNode && secret {
+		r.file.hide(n)
 	}
 	if n.Kind != yaml.MappingNode {
 		for _, c := range n.Content {
@@ -227,7 +242,11 @@ func (b *builder) version(v value) int {
 	case c.n.Kind == yaml.ScalarNode && (c.n.Value == "1" || c.n.Value == "2"):
 		return int(c.n.Value[0] - '0')
 	case c.n.Kind == yaml.ScalarNode && c.n.Tag != "!!null":
-		c.fail("unknown version "+quoteless(c.n.Value)+"; this hawkeye reads 1 and 2", strings.TrimSuffix(strings.TrimPrefix(c.n.Value, "v"), ".0"))
+		likely := strings.TrimSuffix(strings.TrimPrefix(c.n.Value, "v"), ".0")
+		if likely != "1" && likely != "2" {
+			likely = ""
+		}
+		c.fail("unknown version "+quoteless(c.n.Value)+"; this hawkeye reads 1 and 2", likely)
 	default:
 		c.expected("1 or 2")
 	}
@@ -242,12 +261,10 @@ func (b *builder) guessVersion(v value, has map[string]*yaml.Node) int {
 		}
 	}
 	if has["monitors"] == nil {
-		names := make([]field, 0, 3)
-		for _, name := range []string{"version", "monitors"} {
-			names = append(names, field{name, func(value) {}})
+		v.mapping("a file", append(b.globalFields(), field{"version", nothing}, field{"monitors", nothing}))
+		if !v.r.broken["monitors"] {
+			v.fail("version: and monitors: are missing", "")
 		}
-		v.mapping("the file", append(names, field{"service", func(value) {}}, field{"environment", func(value) {}}, field{"from", func(value) {}}))
-		v.fail("version: and monitors: are missing", "")
 		return 0
 	}
 	return 1
@@ -269,4 +286,5 @@ func (b *builder) global(name string, dst *string) field {
 	}}
 }
 
+// nothing reads a key that is read elsewhere.
 func nothing(value) {}

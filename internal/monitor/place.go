@@ -63,6 +63,11 @@ func (p place) node() (n *yaml.Node, own bool) {
 	}
 }
 
+// broken says that a problem with the part was told already.
+func (p place) broken(rel string) bool {
+	return p.r != nil && (p.r.spent || p.r.broken[p.sub(rel).path])
+}
+
 // problem is a problem of the part rel, or of what should hold it.
 func (p place) problem(rel, message, suggestion string) Problem {
 	at := p.sub(rel)
@@ -80,7 +85,7 @@ func (p place) problemWithin(rel string, offset int, message, suggestion string)
 		return Problem{Key: at.path, Message: "character " + strconv.Itoa(offset+1) + ": " + message, Suggestion: suggestion}
 	}
 	n, own := at.node()
-	if !own {
+	if !own || p.r.sink.full() {
 		return p.problem(rel, message, suggestion)
 	}
 	if p.r.version >= 2 {

@@ -42,7 +42,7 @@ func (b *builder) receiver(name string, v value) {
 		return
 	}
 	at := place{v.r, v.path}
-	if rec.Kind == "" && !hasUnknownKind(v, kinds) {
+	if rec.Kind == "" && !hasUnknownKind(v, kinds) && !at.broken(KindEmail) {
 		b.sink.add(at.problem("", "the receiver needs a kind: "+strings.Join(kinds, ", "), ""))
 	}
 	rec.SkipResolved = !send
@@ -67,9 +67,8 @@ func unknownKinds(v value, kinds []string) []field {
 	for _, name := range kindsNotIn(v, kinds) {
 		fields = append(fields, field{name, func(v value) {
 			v.r.hideSecrets(v.n, true)
-			key := v.r.keys[v.path]
-			v.r.sink.add(*v.r.file.at(mark{key.Line, key.Column}, v.path, "unknown receiver kind "+quote(name)+
-				"; this program has "+strings.Join(kinds, ", "), nearest.Of(name, kinds)))
+			v.r.problem(v.r.keys[v.path], v.path, "unknown receiver kind "+quote(name)+
+				"; this program has "+strings.Join(kinds, ", "), nearest.Of(name, kinds))
 		}})
 	}
 	return fields
@@ -91,7 +90,7 @@ func kindsNotIn(v value, kinds []string) []string {
 		for i := 0; n.Kind == yaml.AliasNode && i < MaxNesting; i++ {
 			n = n.Alias
 		}
-		if !known[e.key.Value] && n.Kind == mappingNode && nearest.Of(e.key.Value, receiverKeys) == "" {
+		if len(names) < 3 && !known[e.key.Value] && n.Kind == mappingNode && nearest.Of(e.key.Value, receiverKeys) == "" {
 			names = append(names, e.key.Value)
 		}
 	}

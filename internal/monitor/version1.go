@@ -44,7 +44,7 @@ func (b *builder) version1(v value) {
 			v.sequence("monitors", func(item value) { b.legacy(item) })
 		}},
 	))
-	if v.r.nodes["monitors"] == nil {
+	if v.r.keys["monitors"] == nil && !v.r.broken["monitors"] {
 		v.fail("monitors: is missing", "")
 	}
 }
@@ -111,7 +111,11 @@ func count(dst *time.Duration, one time.Duration, units string, least, most time
 			return *dst, nil
 		}
 		if n < least.Seconds()/one.Seconds() || n > most.Seconds()/one.Seconds() {
-			return 0, &unitError{expected + " from " + formatNumber(least.Seconds()/one.Seconds()) + " to " + formatNumber(most.Seconds()/one.Seconds()), ""}
+			from := " more than 0 and at most "
+			if least == one {
+				from = " from 1 to "
+			}
+			return 0, &unitError{expected + "," + from + formatNumber(most.Seconds()/one.Seconds()), ""}
 		}
 		return time.Duration(n * float64(one)), nil
 	})
@@ -137,7 +141,7 @@ func readLegacyTrigger(v value) legacyTrigger {
 }
 
 func (b *builder) legacyChecks(m *legacyMonitor) {
-	if m.metric == "" {
+	if m.metric == "" && !m.at.broken("metric") {
 		b.sink.add(m.at.problem("metric", "the monitor needs a metric, the name of what is counted", ""))
 	}
 	if m.aggregate != "" && m.kind != Histogram {
@@ -146,15 +150,15 @@ func (b *builder) legacyChecks(m *legacyMonitor) {
 	if m.aggregate == "" {
 		m.aggregate = defaultAggregate(m.kind)
 	}
-	if len(m.triggers) == 0 {
+	if len(m.triggers) == 0 && !m.at.broken("triggers") {
 		b.sink.add(m.at.problem("triggers", "the monitor needs at least one trigger", ""))
 	}
 	for i := range m.triggers {
 		t := &m.triggers[i]
-		if !t.hasThreshold {
+		if !t.hasThreshold && !t.at.broken("threshold") {
 			b.sink.add(t.at.problem("threshold", "the trigger needs a threshold", ""))
 		}
-		if len(t.email.To)+len(t.email.Cc)+len(t.email.Bcc) == 0 {
+		if len(t.email.To)+len(t.email.Cc)+len(t.email.Bcc) == 0 && !t.at.broken("to") && !t.at.broken("cc") && !t.at.broken("bcc") {
 			b.sink.add(t.at.problem("to", "the trigger has no recipients; name them in to:, as in to: [oncall@example.com]", ""))
 		}
 		checkEmail(b.sink, t.email, t.at, "")
@@ -179,6 +183,9 @@ func checkEmail(s *sink, e Email, at place, prefix string) {
 		addresses []string
 	}{{"to", e.To}, {"cc", e.Cc}, {"bcc", e.Bcc}} {
 		for i, a := range list.addresses {
+			if s.full() {
+				return
+			}
 			if problem := badAddress(a); problem != "" {
 				s.add(at.problem(prefix+list.key+"["+strconv.Itoa(i)+"]", problem, ""))
 			}
@@ -230,14 +237,14 @@ func (b *builder) expandLegacy(m *legacyMonitor) {
 // addLegacy adds a version-1 Monitor and its Receiver. Those that differ in
 // nothing but the aggregate are numbered; the very same is a mistake.
 func (b *builder) addLegacy(mon Monitor, t *legacyTrigger) {
-	twins := b.twins[mon.Key()]
-	for _, i := range twins {
-		if other := &b.set.Monitors[i]; other.Aggregate == mon.Aggregate && t.hasThreshold && mon.Metric != "" {
-			b.sink.add(t.at.problem("threshold", "the same metric, type, interval and threshold stand at "+other.Triggers[0].Pos.String()+"; put the recipients together", ""))
-		}
+	exact := mon.Key() + " " + string(mon.Aggregate)
+	if first, ok := b.first[exact]; !ok {
+		b.first[exact] = mon.Triggers[0].Pos
+	} else if t.hasThreshold && mon.Metric != "" && !b.sink.full() {
+		b.sink.add(t.at.problem("threshold", "the same metric, type, interval and threshold stand at "+first.String()+"; put the recipients together", ""))
 	}
-	b.twins[mon.Key()] = append(twins, len(b.set.Monitors))
-	mon.ordinal = len(twins)
+	b.twins[mon.Key()]++
+	mon.ordinal = b.twins[mon.Key()] - 1
 	name := mon.Key()
 	mon.Notify = []string{name}
 	mon.Triggers[0].Notify = mon.Notify
@@ -253,6 +260,9 @@ func (b *builder) addLegacy(mon Monitor, t *legacyTrigger) {
 // compileTemplate parses a template and reports its mistakes.
 func compileTemplate(s *sink, text string, fields *msgtmpl.Type, at place, rel string) *msgtmpl.Template {
 	if text == "" {
+		return nil
+	}
+	if s.full() {
 		return nil
 	}
 	t, err := msgtmpl.Parse(text, fields)

@@ -28,11 +28,6 @@ func (b *builder) version2(v value) {
 		field{"heartbeats", func(v value) { v.sequence("heartbeats", b.heartbeat) }},
 		field{"inhibit", func(v value) { v.sequence("inhibitions", b.inhibit) }},
 	)
-	for _, e := range v.entries(0) {
-		if strings.HasPrefix(e.key.Value, "x-") {
-			fields = append(fields, field{e.key.Value, nothing})
-		}
-	}
 	v.mapping("a version-2 file", fields)
 	if monitors.n != nil {
 		monitors.sequence("monitors", func(item value) { b.monitor(item, defaults) })
@@ -67,7 +62,15 @@ func (b *builder) defaults(v value) []entry {
 	if !v.mapping("defaults", kept) {
 		return nil
 	}
-	return v.entries(0)
+	var known []entry
+	for _, e := range v.entries(0) {
+		for _, f := range kept {
+			if f.name == e.key.Value {
+				known = append(known, e)
+			}
+		}
+	}
+	return known
 }
 
 // monitor reads one monitor.
@@ -186,7 +189,7 @@ func readTrigger(v value) Trigger {
 		{"text", text(&t.Text)},
 	})
 	at := place{v.r, v.path}
-	if ok && !hasThreshold {
+	if ok && !hasThreshold && !at.broken("threshold") {
 		v.r.sink.add(at.problem("threshold", "the trigger needs a threshold", ""))
 	}
 	if t.Clear != nil && hasThreshold && clearRelative != t.Relative {

@@ -8,6 +8,9 @@ import (
 	"github.com/go-batteries/hawkeye/internal/nearest"
 )
 
+// maxErrors is how many mistakes of one template are told.
+const maxErrors = 20
+
 // checker walks a parse tree with the types of its fields and collects every
 // mistake.
 type checker struct {
@@ -17,6 +20,9 @@ type checker struct {
 }
 
 func (c *checker) fail(at int, message, suggestion string) {
+	if len(c.errs) >= maxErrors {
+		return
+	}
 	c.errs = append(c.errs, Error{min(max(at, 0), len(c.text)), message, suggestion})
 }
 
@@ -116,6 +122,9 @@ func (c *checker) command(cmd *parse.CommandNode, piped, dot *Type, depth int) *
 }
 
 func (c *checker) unknownFunction(id *parse.IdentifierNode) {
+	if len(c.errs) >= maxErrors {
+		return
+	}
 	suggestion := nearest.Of(id.Ident, functionNames())
 	if _, ok := c.root.fields[id.Ident]; ok {
 		suggestion = "." + id.Ident
@@ -213,6 +222,9 @@ func (c *checker) chain(t *Type, idents []string, at int) *Type {
 }
 
 func (c *checker) unknownField(t *Type, name string, at int) {
+	if len(c.errs) >= maxErrors {
+		return
+	}
 	suggestion := nearest.Of(name, t.names())
 	if suggestion != "" {
 		suggestion = "." + suggestion

@@ -6,18 +6,28 @@ import (
 	"unicode/utf8"
 )
 
+// maxCandidates bounds the work of one word.
+const maxCandidates = 1000
+
+func abs(n int) int { return max(n, -n) }
+
 // Of returns the candidate that is nearest to word, and "" if none is near: at
 // most a third of the letters, and never more than three, may differ. A swap
-// of neighbours counts as one difference, and case counts as none. Among equals
+// of neighbours counts as one difference, and case counts as none. Of one
+// letter only the case may differ. Among equals
 // the first wins.
 func Of(word string, candidates []string) string {
 	if len(word) > 64 {
 		return ""
 	}
-	best, bestDistance := "", min(3, max(1, utf8.RuneCountInString(word)/3))+1
+	most := min(3, max(1, utf8.RuneCountInString(word)/3))
+	if utf8.RuneCountInString(word) < 2 {
+		most = 0
+	}
+	best, bestDistance := "", most+1
 	folded := strings.ToLower(word)
-	for _, c := range candidates {
-		if c == word {
+	for _, c := range candidates[:min(len(candidates), maxCandidates)] {
+		if c == word || abs(len(c)-len(word)) > 4*most {
 			continue
 		}
 		if d := distance([]rune(folded), []rune(strings.ToLower(c))); d < bestDistance {
