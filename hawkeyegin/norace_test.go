@@ -1,0 +1,5 @@
+//go:build !race
+
+package hawkeyegin
+
+const poolMisses = 0

@@ -1,0 +1,7 @@
+//go:build race
+
+package hawkeyegin
+
+// poolMisses is what a request may allocate: under the race detector a
+// sync.Pool, gin's and ours, throws things away at random.
+const poolMisses = 4
