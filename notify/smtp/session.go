@@ -1,0 +1,238 @@
+package smtp
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"net/mail"
+	"net/textproto"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-batteries/hawkeye"
+	gomail "github.com/wneessen/go-mail/smtp"
+)
+
+// quitTimeout is what politeness may cost after the mail was taken.
+const quitTimeout = time.Second
+
+// session is one connection on which one mail is sent.
+type session struct {
+	ctx     context.Context
+	stop    func() bool // ends the watch over ctx
+	config  *Config
+	conn    net.Conn
+	client  *gomail.Client
+	settled bool // the connection is in a state in which QUIT makes sense
+}
+
+// open connects, encrypts and logs in. It must be closed, but for an error.
+func (m *Mailer) open(ctx context.Context) (*session, error) {
+	s := &session{ctx: ctx, config: &m.config}
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", m.address())
+	if err != nil {
+		return nil, s.problem("connect", err)
+	}
+	s.conn = conn
+	s.stop = context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+	if err := s.greet(); err != nil {
+		s.close()
+		return nil, err
+	}
+	s.settled = true
+	return s, nil
+}
+
+func (s *session) greet() error {
+	wire := s.conn
+	if s.config.TLS == TLSImplicit {
+		wire = tls.Client(s.conn, s.config.TLSConfig)
+	}
+	client, err := gomail.NewClient(wire, s.config.Host)
+	if err != nil {
+		return s.problem("read greeting", err)
+	}
+	s.client = client
+	if err := client.Hello(s.config.LocalName); err != nil {
+		return s.problem("EHLO", err)
+	}
+	if err := s.startTLS(); err != nil {
+		return err
+	}
+	if s.config.Username == "" {
+		return nil
+	}
+	return s.logIn()
+}
+
+func (s *session) startTLS() error {
+	if s.config.TLS != TLSStartTLS && s.config.TLS != TLSOpportunistic {
+		return nil
+	}
+	if offered, _ := s.client.Extension("STARTTLS"); !offered {
+		if s.config.TLS == TLSOpportunistic {
+			return nil
+		}
+		return hawkeye.Permanent(fmt.Errorf("send mail: %s offers no STARTTLS, which smtp.Config.TLS demands", s.config.Host))
+	}
+	if err := s.client.StartTLS(s.config.TLSConfig); err != nil {
+		return s.problem("STARTTLS", err)
+	}
+	return nil
+}
+
+func (s *session) logIn() error {
+	offered, mechanisms := s.client.Extension("AUTH")
+	auth := s.mechanism(strings.Fields(strings.ToUpper(mechanisms)))
+	if !offered || auth == nil {
+		return hawkeye.Permanent(fmt.Errorf("send mail: %s offers no way to log in that is safe on this connection", s.config.Host))
+	}
+	if err := s.client.Auth(auth); err != nil {
+		return s.problem("AUTH", err)
+	}
+	return nil
+}
+
+// mechanism chooses the safest way that the server offers, and none that
+// would show the password to who listens.
+func (s *session) mechanism(offered []string) gomail.Auth {
+	user, pass, host := s.config.Username, s.config.Password, s.config.Host
+	_, encrypted := s.client.TLSConnectionState()
+	private := encrypted || loopback(s.conn)
+	switch {
+	case slices.Contains(offered, "SCRAM-SHA-256"):
+		return gomail.ScramSHA256Auth(user, pass)
+	case slices.Contains(offered, "SCRAM-SHA-1"):
+		return gomail.ScramSHA1Auth(user, pass)
+	case private && slices.Contains(offered, "PLAIN"):
+		return gomail.PlainAuth("", user, pass, host, true)
+	case private && slices.Contains(offered, "LOGIN"):
+		return gomail.LoginAuth(user, pass, host, true)
+	case slices.Contains(offered, "CRAM-MD5"):
+		return gomail.CRAMMD5Auth(user, pass)
+	default:
+		return nil
+	}
+}
+
+func loopback(conn net.Conn) bool {
+	addr, ok := conn.RemoteAddr().(*net.TCPAddr)
+	return ok && addr.IP.IsLoopback()
+}
+
+// deliver sends l to those recipients whom the server takes and moves the
+// others to l.failed. Its error is about all of them.
+func (s *session) deliver(l *letter) error {
+	s.client.SkipSMTPUTF8(l.ascii())
+	s.settled = false
+	if err := s.client.Mail(bracket(l.from)); err != nil {
+		return s.problem("MAIL FROM", err)
+	}
+	var taken []recipient
+	for _, r := range l.recipients {
+		err := s.client.Rcpt(bracket(r.addr))
+		var reply *textproto.Error
+		switch {
+		case err == nil:
+			taken = append(taken, r)
+		case errors.As(err, &reply):
+			l.failed[r.given] = s.problem("RCPT TO", err)
+		default:
+			return s.problem("RCPT TO", err)
+		}
+	}
+	l.recipients = taken
+	if len(taken) == 0 {
+		s.settled = true
+		return nil
+	}
+	w, err := s.client.Data()
+	if err != nil {
+		return s.problem("DATA", err)
+	}
+	if _, err := l.msg.WriteTo(w); err != nil {
+		// Not closed: the end of the data would make a mail of what is there.
+		return s.problem("send content", err)
+	}
+	if err := w.Close(); err != nil {
+		return s.problem("end of DATA", err)
+	}
+	s.settled = true
+	return nil
+}
+
+// ascii says whether all addresses are, so that SMTPUTF8 (RFC 6531), which
+// the next server on the way may lack, isn't asked for.
+func (l *letter) ascii() bool {
+	addrs := []*mail.Address{l.from}
+	for _, r := range l.recipients {
+		addrs = append(addrs, r.addr)
+	}
+	for _, a := range addrs {
+		if strings.ContainsFunc(a.Address, func(r rune) bool { return r >= 0x80 }) {
+			return false
+		}
+	}
+	return true
+}
+
+// bracket returns the address alone, quoted where it needs to be.
+func bracket(a *mail.Address) string { return (&mail.Address{Address: a.Address}).String() }
+
+// close says goodbye if that makes sense, and closes the connection.
+func (s *session) close() {
+	s.stop()
+	if s.settled {
+		s.conn.SetDeadline(time.Now().Add(quitTimeout))
+		s.client.Quit()
+	}
+	s.conn.Close()
+}
+
+// problem says in which step err came. What the server said is quoted without
+// secrets; nothing of the original is kept, for it would hold them still.
+func (s *session) problem(step string, err error) error {
+	if ctxErr := context.Cause(s.ctx); ctxErr != nil {
+		return fmt.Errorf("send mail: %s: %w", step, ctxErr)
+	}
+	var reply *textproto.Error
+	if errors.As(err, &reply) {
+		return &replyError{step: step, code: reply.Code, text: s.config.redact(reply.Msg)}
+	}
+	if step == "AUTH" {
+		return fmt.Errorf("send mail: AUTH: %s", s.config.redact(err.Error()))
+	}
+	return fmt.Errorf("send mail: %s: %w", step, err)
+}
+
+// redact makes one bounded line of what a server said, without the password
+// in any form in which it was sent.
+func (c *Config) redact(said string) string {
+	if c.Password != "" {
+		b64 := base64.StdEncoding.EncodeToString
+		said = strings.NewReplacer(
+			b64([]byte("\x00"+c.Username+"\x00"+c.Password)), "[redacted]",
+			b64([]byte(c.Password)), "[redacted]",
+			c.Password, "[redacted]",
+		).Replace(said)
+	}
+	return line(said)
+}
+
+// replyError is a refusal by the server.
+type replyError struct {
+	step string
+	code int
+	text string
+}
+
+func (e *replyError) Error() string {
+	return fmt.Sprintf("send mail: %s: server says %d %s", e.step, e.code, e.text)
+}
+
+// Permanent says whether trying again is no use (RFC 5321, section 4.2.1).
+func (e *replyError) Permanent() bool { return e.code/100 == 5 }
