@@ -129,7 +129,7 @@ func (r *Rule) rank(name string, rank int) int {
 			return i + 1
 		}
 	}
-	return min(rank, len(r.Levels))
+	return max(0, min(rank, len(r.Levels)))
 }
 
 func (r *Rule) levelName(rank int) string {

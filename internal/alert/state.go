@@ -118,6 +118,18 @@ func (s *State) Shown() Phase {
 	return s.Phase
 }
 
+// fit makes the state one of the rule's, which may have been edited, or have
+// come from another version.
+func (s *State) fit(r *Rule) {
+	if s.Phase >= Errored {
+		s.Phase = Inactive
+	}
+	if s.Rank != 0 || s.Level != "" {
+		s.Rank = r.rank(s.Level, s.Rank)
+		s.Level = r.levelName(s.Rank)
+	}
+}
+
 // Flapping says whether the alert flaps.
 func (s *State) Flapping() bool { return s.Flap != nil && s.Flap.On }
 

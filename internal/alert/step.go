@@ -57,7 +57,7 @@ func Step(r *Rule, s State, in Input, now time.Time, newID func() string) (State
 	}
 	m := machine{r: r, s: s, in: in, now: now.Round(0).UTC(), newID: newID}
 	m.s.V = StateVersion
-	m.s.Rank = r.rank(s.Level, s.Rank)
+	m.s.fit(r)
 	m.s.Clocks = maps.Clone(s.Clocks)
 	if in.Late {
 		m.late()
