@@ -48,7 +48,8 @@ func decode(data []byte, b *Bucket) error {
 	return nil
 }
 
-// section reads the payload of one section and leaves nothing of it.
+// section reads the payload of one section and leaves nothing of it. What
+// comes after something bad is read as zeros, and thrown away by Decode.
 func (r *reader) section(tag byte, b *Bucket) {
 	switch tag {
 	case tagCounters:
@@ -56,32 +57,33 @@ func (r *reader) section(tag byte, b *Bucket) {
 	case tagGauges:
 		b.Gauges = r.gauges(b.Gauges)
 	case tagHistograms:
-		b.Histograms = elements(r, b.Histograms, 10, (*reader).histogram)
+		b.Histograms = grow(b.Histograms, r.count(10))
+		for i := range b.Histograms {
+			r.histogram(&b.Histograms[i])
+		}
 	case tagSets:
-		b.Sets = elements(r, b.Sets, 9, (*reader).set)
+		b.Sets = grow(b.Sets, r.count(9))
+		for i := range b.Sets {
+			r.set(&b.Sets[i])
+		}
 	case tagNotes:
-		b.Notes = elements(r, b.Notes, 1, (*reader).note)
+		b.Notes = grow(b.Notes, r.count(1))
+		for i := range b.Notes {
+			r.note(&b.Notes[i])
+		}
 	case tagTaken:
-		b.Taken = elements(r, b.Taken, 2, (*reader).taken)
+		b.Taken = grow(b.Taken, r.count(2))
+		for i := range b.Taken {
+			r.taken(&b.Taken[i])
+		}
 	case tagFolded:
-		b.Folded = elements(r, b.Folded, 13, (*reader).folded)
+		b.Folded = grow(b.Folded, r.count(13))
+		for i := range b.Folded {
+			r.folded(&b.Folded[i])
+		}
 	default:
 		r.data = nil
 	}
-}
-
-// elements reads a count and that many elements, of which each takes at least
-// size bytes, so that a false count can't make it allocate. It reuses what
-// old elements in dst's capacity point to.
-func elements[E any](r *reader, dst []E, size int, read func(*reader, *E)) []E {
-	n := r.count(size)
-	dst = grow(dst, n)
-	for i := range dst {
-		if read(r, &dst[i]); r.bad {
-			return dst[:0]
-		}
-	}
-	return dst
 }
 
 // grow returns dst with length n. Its elements are what the memory held.
@@ -99,9 +101,6 @@ func (r *reader) counters(dst []Counter) []Counter {
 	ids := r.bytes(uint64(n) * 8)
 	for i := range dst {
 		dst[i] = Counter{ID: binary.LittleEndian.Uint64(ids[i*8:]), Delta: r.delta()}
-		if r.bad {
-			return dst[:0]
-		}
 	}
 	return dst
 }
@@ -129,9 +128,6 @@ func (r *reader) gauges(dst []Gauge) []Gauge {
 	ids := r.bytes(uint64(n) * 8)
 	for i := range dst {
 		dst[i] = Gauge{ID: binary.LittleEndian.Uint64(ids[i*8:]), Value: r.float()}
-		if r.bad {
-			return dst[:0]
-		}
 	}
 	return dst
 }
@@ -147,11 +143,9 @@ func (r *reader) histogram(h *Histogram) {
 		index += r.varint()
 		if index != int64(int32(index)) {
 			r.fail()
-		}
-		h.Buckets[i] = HistBucket{Index: int32(index), Count: r.uvarint()}
-		if r.bad {
 			return
 		}
+		h.Buckets[i] = HistBucket{Index: int32(index), Count: r.uvarint()}
 	}
 }
 
@@ -194,7 +188,7 @@ type reader struct {
 func (r *reader) fail() { r.bad, r.data = true, nil }
 
 // count reads the number of elements that follow, each of at least size
-// bytes.
+// bytes, so that a false count can't make the caller allocate.
 func (r *reader) count(size int) int {
 	n := r.uvarint()
 	if n > uint64(len(r.data)/size) {
