@@ -73,7 +73,7 @@ func newAgent(h *Hawkeye, book *ledger.Book, routes *notify.Config, clock *publi
 			Store: h.store, Clock: clock, Queries: plan.Queries, Logger: h.logger,
 		}),
 		lease:     max(minLease, 10*traits.Tick),
-		watch:     h.mirror.Watch(),
+		watch:     h.mirror.Watch(ledger.HeadKey),
 		finishing: make(chan struct{}),
 		finished:  make(chan struct{}),
 	}

@@ -77,7 +77,7 @@ func newNotifier(h *Hawkeye, book *ledger.Book, routes *notify.Config) *notifier
 		h: h, logger: h.logger, mirror: h.mirror, book: book, config: routes,
 		renderer:  message.New(h.set, h.cfg.service, h.cfg.environment),
 		senders:   newSenders(h),
-		watch:     h.mirror.Watch(),
+		watch:     h.mirror.Watch(ledger.ClassRow, ledger.ClassAlert, ledger.ClassThread, ledger.ClassSilence, ledger.ClassAck),
 		results:   make(chan sendResult, 64),
 		idle:      make(chan chan struct{}, 1),
 		claims:    make(map[string]seenClaim),

@@ -235,6 +235,9 @@ func (e *Evaluator) alertOf(r *Rule, g *window.Group) *Alert {
 
 func (e *Evaluator) judge(a *Alert, in alert.Input, now time.Time, changes map[*Alert]*Change) {
 	before := a.State
+	if in.Status == alert.StatusUnseen && before.Idle() && !a.Rule.Alert.MustExist {
+		return // nothing is known, nothing is wrong, nothing is worth a record
+	}
 	if e.told != nil && before.Phase <= alert.Pending {
 		in.Told = e.told(a.Key)
 	}

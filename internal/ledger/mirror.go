@@ -9,6 +9,7 @@ import (
 	"iter"
 	"log/slog"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -39,8 +40,15 @@ type Mirror struct {
 	classes map[string]map[string]store.Record
 	cursor  store.Cursor
 	open    bool
-	lostAt  time.Time // when the Store was first seen without an epoch
-	watch   []chan struct{}
+	changed map[string]uint64 // by class, how often it changed
+	lostAt  time.Time         // when the Store was first seen without an epoch
+	watch   []watcher
+}
+
+// watcher is told of changes in some classes, or in all if it names none.
+type watcher struct {
+	classes []string
+	c       chan struct{}
 }
 
 // New returns a Mirror that knows nothing yet: call [Mirror.Sync].
@@ -51,6 +59,7 @@ func New(cfg Config) *Mirror {
 		logger:  cfg.Logger,
 		io:      make(chan struct{}, 1),
 		classes: make(map[string]map[string]store.Record),
+		changed: make(map[string]uint64),
 	}
 }
 
@@ -116,14 +125,23 @@ func (m *Mirror) size() int {
 	return n
 }
 
-// Watch returns a channel that gets a value after the copy changed. Changes
-// that come while one is waiting are one.
-func (m *Mirror) Watch() <-chan struct{} {
-	c := make(chan struct{}, 1)
+// generation returns a number that grows whenever a record of the class
+// changes.
+func (m *Mirror) generation(class string) uint64 {
 	m.mu.Lock()
-	m.watch = append(m.watch, c)
+	defer m.mu.Unlock()
+	return m.changed[class]
+}
+
+// Watch returns a channel that gets a value after records of the classes (of
+// any, if none is named) changed, and when the ledger was opened. Changes that
+// come while one is waiting are one.
+func (m *Mirror) Watch(classes ...string) <-chan struct{} {
+	w := watcher{classes: classes, c: make(chan struct{}, 1)}
+	m.mu.Lock()
+	m.watch = append(m.watch, w)
 	m.mu.Unlock()
-	return c
+	return w.c
 }
 
 // Sync brings the copy up to date. A ledger without an epoch is offered the
@@ -210,19 +228,27 @@ func (m *Mirror) reseed(ctx context.Context) (opened bool, err error) {
 func (m *Mirror) apply(ch store.Changes) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.lostAt = time.Time{}
-	m.open = true
-	if ch.Cursor == m.cursor && !ch.Reset {
+	opened := !m.open
+	m.lostAt, m.open = time.Time{}, true
+	if ch.Cursor == m.cursor && !ch.Reset && !opened {
 		return
 	}
+	touched := make(map[string]bool)
 	if ch.Reset {
+		for class := range m.classes {
+			touched[class] = true
+		}
 		clear(m.classes)
 	}
 	for _, r := range ch.Records {
+		touched[Class(r.Key)] = true
 		m.put(r)
 	}
+	for class := range touched {
+		m.changed[class]++
+	}
 	m.cursor = ch.Cursor
-	m.poke()
+	m.poke(touched, opened)
 }
 
 func (m *Mirror) put(r store.Record) {
@@ -237,10 +263,13 @@ func (m *Mirror) put(r store.Record) {
 	m.classes[class][r.Key] = r
 }
 
-func (m *Mirror) poke() {
-	for _, c := range m.watch {
+func (m *Mirror) poke(touched map[string]bool, all bool) {
+	for _, w := range m.watch {
+		if !all && len(w.classes) > 0 && !slices.ContainsFunc(w.classes, func(c string) bool { return touched[c] }) {
+			continue
+		}
 		select {
-		case c <- struct{}{}:
+		case w.c <- struct{}{}:
 		default:
 		}
 	}

@@ -48,9 +48,16 @@ type Book struct {
 	mirror *Mirror
 	logger *slog.Logger
 
-	mu      sync.Mutex // guards decoded and bad
+	mu      sync.Mutex // guards what follows
 	decoded map[string]decoded
 	bad     map[string]store.ID
+	lists   map[string]list
+}
+
+// list is a class, decoded, as of a generation.
+type list struct {
+	generation uint64
+	values     any
 }
 
 type decoded struct {
@@ -60,7 +67,7 @@ type decoded struct {
 
 // NewBook returns a Book of what m copies.
 func NewBook(m *Mirror, logger *slog.Logger) *Book {
-	return &Book{mirror: m, logger: logger, decoded: make(map[string]decoded), bad: make(map[string]store.ID)}
+	return &Book{mirror: m, logger: logger, decoded: make(map[string]decoded), bad: make(map[string]store.ID), lists: make(map[string]list)}
 }
 
 // Rows returns the live rows of the outbox.
@@ -82,15 +89,34 @@ func (b *Book) Alert(key string) (*AlertRecord, bool) {
 	return read[AlertRecord](b, r)
 }
 
-// Alerts returns the records of all alerts that have one, by key.
+// Alerts returns the records of all alerts that have one, by key. The map is
+// shared: it must not be changed.
 func (b *Book) Alerts() map[string]*AlertRecord {
-	alerts := make(map[string]*AlertRecord)
-	for r := range b.mirror.All(ClassAlert) {
-		if a, ok := read[AlertRecord](b, r); ok {
-			alerts[strings.TrimPrefix(r.Key, ClassAlert+"/")] = a
+	return cached(b, ClassAlert, "alerts", func() map[string]*AlertRecord {
+		alerts := make(map[string]*AlertRecord)
+		for r := range b.mirror.All(ClassAlert) {
+			if a, ok := read[AlertRecord](b, r); ok {
+				alerts[strings.TrimPrefix(r.Key, ClassAlert+"/")] = a
+			}
 		}
+		return alerts
+	})
+}
+
+// cached returns what build returned last, unless the class has changed since.
+func cached[T any](b *Book, class, name string, build func() T) T {
+	generation := b.mirror.generation(class)
+	b.mu.Lock()
+	l, ok := b.lists[name]
+	b.mu.Unlock()
+	if ok && l.generation == generation {
+		return l.values.(T)
 	}
-	return alerts
+	values := build()
+	b.mu.Lock()
+	b.lists[name] = list{generation, values}
+	b.mu.Unlock()
+	return values
 }
 
 // History returns the entries, oldest first.
@@ -111,34 +137,45 @@ func (b *Book) History() []*notify.Entry {
 func (b *Book) View() *notify.View {
 	v := &notify.View{
 		Rows:     b.Rows(),
-		Alerts:   make(map[string]*notify.Alert),
-		Threads:  make(map[notify.ThreadKey]*notify.Thread),
-		Groups:   make(map[notify.GroupKey]*notify.GroupState),
+		Alerts:   cached(b, ClassAlert, "firing", b.firing),
 		Silences: all[notify.Silence](b, ClassSilence),
-		Acks:     make(map[string]*notify.Ack),
 		Sent: func(id string) bool {
 			_, ok := b.mirror.Get(ClassSent + "/" + id)
 			return ok
 		},
 	}
+	v.Threads = cached(b, ClassThread, "threads", func() map[notify.ThreadKey]*notify.Thread {
+		return index(all[notify.Thread](b, ClassThread), (*notify.Thread).Key)
+	})
+	v.Groups = cached(b, ClassGroup, "groups", func() map[notify.GroupKey]*notify.GroupState {
+		return index(all[notify.GroupState](b, ClassGroup), (*notify.GroupState).Key)
+	})
+	v.Acks = cached(b, ClassAck, "acks", func() map[string]*notify.Ack {
+		return index(all[notify.Ack](b, ClassAck), func(a *notify.Ack) string { return a.Incident })
+	})
+	b.forget()
+	return v
+}
+
+// firing are the alerts that receivers regard as firing.
+func (b *Book) firing() map[string]*notify.Alert {
+	firing := make(map[string]*notify.Alert)
 	for key, a := range b.Alerts() {
 		if a.State.Phase.Told() || a.State.Flapping() {
 			na := notify.NewAlert(key, a.Monitor, &a.State)
 			na.Snapshot = a.Snapshot
-			v.Alerts[key] = &na
+			firing[key] = &na
 		}
 	}
-	for _, t := range all[notify.Thread](b, ClassThread) {
-		v.Threads[t.Key()] = t
+	return firing
+}
+
+func index[K comparable, T any](values []*T, key func(*T) K) map[K]*T {
+	m := make(map[K]*T, len(values))
+	for _, v := range values {
+		m[key(v)] = v
 	}
-	for _, g := range all[notify.GroupState](b, ClassGroup) {
-		v.Groups[g.Key()] = g
-	}
-	for _, a := range all[notify.Ack](b, ClassAck) {
-		v.Acks[a.Incident] = a
-	}
-	b.forget()
-	return v
+	return m
 }
 
 // Row returns a live row with the commit that wrote it.
