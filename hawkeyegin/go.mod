@@ -4,7 +4,6 @@ go 1.26.0
 
 require (
 	github.com/gin-gonic/gin v1.12.0
-	github.com/go-batteries/hawkeye v0.0.0
 	github.com/google/go-cmp v0.7.0
 )
 

@@ -5,7 +5,6 @@ go 1.26.0
 require (
 	github.com/emersion/go-sasl v0.0.0-20241020182733-b788ff22d5a6
 	github.com/emersion/go-smtp v0.25.1
-	github.com/go-batteries/hawkeye v0.0.0
 	github.com/google/go-cmp v0.7.0
 	github.com/wneessen/go-mail v0.8.1
 )
