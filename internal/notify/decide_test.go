@@ -110,6 +110,24 @@ func TestRunEvery(t *testing.T) {
 			t.Errorf("delivered %v, want one message of 2 breaches", w.lines())
 		}
 	})
+	t.Run("nothing is grouped", func(t *testing.T) {
+		w := legacy()
+		w.cfg.Receivers["r"].Group = Group{By: []string{"monitor"}, Wait: time.Minute, Interval: time.Hour}
+		blip(w, 0, 700)
+		w.at(5, func() { w.set("m", "b", 9) })
+		w.run(100)
+		w.want("0s r: firing a", "5s r: firing b")
+	})
+	t.Run("a removed monitor leaves nothing to tell", func(t *testing.T) {
+		w := legacy()
+		blip(w, 0, 20)
+		w.at(10, func() { delete(w.cfg.Monitors, "m"); delete(w.cfg.Receivers, "r") })
+		w.run(1000)
+		w.want("0s r: firing a")
+		if len(w.rows)+len(w.dead) != 0 {
+			t.Errorf("%d rows and %d dead letters, want none", len(w.rows), len(w.dead))
+		}
+	})
 	t.Run("a breach while a message is under way waits", func(t *testing.T) {
 		w := legacy()
 		w.takes = func(string) time.Duration { return 20 * time.Second }

@@ -206,6 +206,16 @@ func (d *draft) level(monitor string, rank int) *LevelRoute {
 	return &routing.Levels[rank-1]
 }
 
+// grouping returns how a receiver's rows of a monitor become messages, or nil
+// if each incident is a message of its own, as in version 1.
+func (d *draft) grouping(receiver, monitor string) *Group {
+	cfg := d.v.Config.Receivers[receiver]
+	if cfg == nil || !cfg.Group.on() || d.runEvery(monitor) > 0 {
+		return nil
+	}
+	return &cfg.Group
+}
+
 func (d *draft) runEvery(monitor string) time.Duration {
 	if routing := d.v.Config.Monitors[monitor]; routing != nil {
 		return routing.RunEvery

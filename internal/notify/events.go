@@ -202,7 +202,7 @@ func (d *draft) end(a about, t *Thread, kind RowKind, rank int) {
 
 func (d *draft) tellsEnds(monitor, receiver string) bool {
 	cfg := d.v.Config.Receivers[receiver]
-	return d.runEvery(monitor) == 0 && (cfg == nil || !cfg.SkipResolved)
+	return d.runEvery(monitor) == 0 && cfg != nil && !cfg.SkipResolved
 }
 
 // missing tells those who know of the incident, or the mildest level's

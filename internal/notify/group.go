@@ -9,9 +9,9 @@ import (
 
 // bundle is rows that may become one message.
 type bundle struct {
-	key  GroupKey
-	rows []*Row
-	cfg  *Receiver
+	key   GroupKey
+	group *Group // nil: no grouping
+	rows  []*Row
 	// bound says that the rows were one message before, which may have been
 	// delivered: they go as they were, and at once.
 	bound string
@@ -23,7 +23,7 @@ func (d *draft) send(ready []*Row) {
 	room := make(map[string]int)
 	for _, b := range d.bundles(ready) {
 		receiver := b.key.Receiver
-		if b.cfg.Group.on() && (busy[b.key] || !d.groupDue(b)) {
+		if b.group != nil && (busy[b.key] || !d.groupDue(b)) {
 			continue
 		}
 		left, ok := room[receiver]
@@ -61,11 +61,20 @@ func (d *draft) busyGroups() map[GroupKey]bool {
 // groupKey returns the group of a row. Without grouping each incident is its
 // own.
 func (d *draft) groupKey(r *Row) GroupKey {
-	cfg := d.v.Config.Receivers[r.Receiver]
-	if cfg == nil || !cfg.Group.on() || r.Alert == "" {
+	group := d.groupOf(r)
+	if group == nil {
 		return GroupKey{r.Receiver, "\x1e" + r.Alert + "\x1e" + r.Incident}
 	}
-	return GroupKey{r.Receiver, groupValues(&cfg.Group, &r.Snapshot)}
+	return GroupKey{r.Receiver, groupValues(group, &r.Snapshot)}
+}
+
+// groupOf returns the grouping of a row. What hawkeye says about itself is in
+// no group.
+func (d *draft) groupOf(r *Row) *Group {
+	if r.Alert == "" {
+		return nil
+	}
+	return d.grouping(r.Receiver, r.Monitor)
 }
 
 // bundles sorts rows into those that go together, what was tried before
@@ -81,7 +90,7 @@ func (d *draft) bundles(ready []*Row) []*bundle {
 		}
 		b := at[id]
 		if b == nil {
-			b = &bundle{key: key, cfg: d.v.Config.Receivers[r.Receiver], bound: r.Batch}
+			b = &bundle{key: key, group: d.groupOf(r), bound: r.Batch}
 			at[id] = b
 			out = append(out, b)
 		}
@@ -104,14 +113,14 @@ func (d *draft) groupDue(b *bundle) bool {
 		case r.Attempts > 0:
 			at = r.NextAttempt
 		case r.waits():
-			at = at.Add(b.cfg.Group.Wait)
+			at = at.Add(b.group.Wait)
 		}
 		if due.IsZero() || at.Before(due) {
 			due = at
 		}
 	}
 	if state := d.v.Groups[b.key]; state != nil {
-		if next := state.SentAt.Add(b.cfg.Group.Interval); next.After(due) {
+		if next := state.SentAt.Add(b.group.Interval); next.After(due) {
 			due = next
 		}
 	}
@@ -151,10 +160,10 @@ func (d *draft) claim(b *bundle) {
 		// A copy: what is sent must not change with the ledger's record.
 		m.Rows = append(m.Rows, r.clone())
 	}
-	if b.cfg.Group.on() {
+	if b.group != nil {
 		m.Standing = d.standing(b)
-		m.GroupBy = make(map[string]string, len(b.cfg.Group.By))
-		for _, name := range b.cfg.Group.By {
+		m.GroupBy = make(map[string]string, len(b.group.By))
+		for _, name := range b.group.By {
 			m.GroupBy[name] = b.rows[0].Snapshot.Label(name)
 		}
 	}
@@ -177,7 +186,7 @@ func (d *draft) standing(b *bundle) []*Alert {
 		if news[key] || !a.Phase.Told() || t == nil || !t.Told || t.Over || t.Incident != a.Incident {
 			continue
 		}
-		if groupValues(&b.cfg.Group, &a.Snapshot) == b.key.Values && d.muteOf(key, a.Monitor, &a.Snapshot) == nil {
+		if groupValues(b.group, &a.Snapshot) == b.key.Values && d.muteOf(key, a.Monitor, &a.Snapshot) == nil {
 			out = append(out, a)
 		}
 	}

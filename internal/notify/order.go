@@ -143,8 +143,8 @@ func (d *draft) nothingLeft(rows []*Row, told bool, rank int) string {
 // beforeWait says whether an incident ended while its group still waited for
 // more to tell.
 func (d *draft) beforeWait(first, last *Row) bool {
-	cfg := d.v.Config.Receivers[first.Receiver]
-	return cfg != nil && first.Attempts == 0 && last.Created.Before(first.Created.Add(cfg.Group.Wait))
+	group := d.groupOf(first)
+	return group != nil && first.Attempts == 0 && last.Created.Before(first.Created.Add(group.Wait))
 }
 
 func onlyLevels(rows []*Row) bool {

@@ -50,7 +50,8 @@ type Message struct {
 	Over map[string]bool
 	// Standing are the other alerts of the group that fire and were told.
 	Standing []*Alert
-	// Group is the group the rows are of; GroupBy its names and values.
+	// Group is the group the rows are of; GroupBy its names and values, nil
+	// without grouping.
 	Group   GroupKey
 	GroupBy map[string]string
 	// MaybeRepeat says that an attempt before may have been delivered.

@@ -100,15 +100,15 @@ func repeatEvery(routing *Routing, rank int) time.Duration {
 // notBefore is at, or when the group may be told again, so that a repeat has
 // the values of the moment at which it is sent.
 func (d *draft) notBefore(a *Alert, receiver string, at time.Time) time.Time {
-	cfg := d.v.Config.Receivers[receiver]
-	if cfg == nil || !cfg.Group.on() {
+	group := d.grouping(receiver, a.Monitor)
+	if group == nil {
 		return at
 	}
-	state := d.v.Groups[GroupKey{receiver, groupValues(&cfg.Group, &a.Snapshot)}]
+	state := d.v.Groups[GroupKey{receiver, groupValues(group, &a.Snapshot)}]
 	if state == nil {
 		return at
 	}
-	if next := state.SentAt.Add(cfg.Group.Interval); next.After(at) {
+	if next := state.SentAt.Add(group.Interval); next.After(at) {
 		return next
 	}
 	return at

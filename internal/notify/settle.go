@@ -219,11 +219,10 @@ func (d *draft) incidentLives(r *Row) bool {
 	return t != nil && t.Incident == r.Incident && !t.Over
 }
 
-// groupTold starts the group's interval, and counts the standing alerts as
+// groupTold, for a message of a group, starts the group's interval, and counts the standing alerts as
 // told again: the message showed them.
 func (d *draft) groupTold(m *Message) {
-	cfg := d.v.Config.Receivers[m.Receiver]
-	if cfg == nil || !cfg.Group.on() {
+	if m.GroupBy == nil {
 		return
 	}
 	d.plan.Groups = append(d.plan.Groups, &GroupState{

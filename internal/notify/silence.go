@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -64,9 +65,21 @@ func (s *Silence) check(now time.Time) error {
 	return nil
 }
 
-// Compile parses the matchers. It must be called on a silence that was read
-// from the ledger, before it is shared; one that can't be parsed matches
-// nothing.
+// UnmarshalJSON reads a record of the ledger. Matchers that can't be parsed,
+// of a newer version perhaps, make a silence that matches nothing.
+func (s *Silence) UnmarshalJSON(data []byte) error {
+	type plain Silence
+	if err := json.Unmarshal(data, (*plain)(s)); err != nil {
+		return err
+	}
+	if s.Compile() != nil {
+		s.compiled = nil
+	}
+	return nil
+}
+
+// Compile parses the matchers of a silence that was made by hand, before it is
+// shared.
 func (s *Silence) Compile() error {
 	compiled := make([]*matcher.Matcher, 0, len(s.Matchers))
 	for _, text := range s.Matchers {

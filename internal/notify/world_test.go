@@ -386,6 +386,7 @@ func (w *world) silence(from, to float64, matchers ...string) *Silence {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	s = roundTrip(w.t, s)
 	w.silences = append(w.silences, s)
 	return s
 }
