@@ -368,10 +368,14 @@ func (a *agent) overlay(byKey map[string]Alert) {
 		if s.Phase == alert.Inactive && e.Value.Status == window.Unseen {
 			state = stateUnseen
 		}
+		value := e.Value.V
+		if !known {
+			value = 0 // and not NaN, which JSON doesn't know
+		}
 		byKey[e.Key] = Alert{
 			Monitor: e.Rule.Monitor.Name, Key: e.Key, Tags: e.TagMap(),
 			State: state, Level: s.Level, Incident: s.Incident,
-			Value: e.Value.V, Known: known, Complete: e.Value.Complete(), Since: s.Since,
+			Value: value, Known: known, Complete: e.Value.Complete(), Since: s.Since,
 		}
 	}
 }
