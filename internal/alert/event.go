@@ -8,20 +8,20 @@ type Kind string
 // What can happen. Told says which of them are for receivers; all of them are
 // for the history.
 const (
-	Began        Kind = "pending"    // in breach, but not yet for long enough
-	Dropped      Kind = "dropped"    // was pending, and is clear
-	Fired        Kind = "fired"      // a new incident fires
-	Rose         Kind = "rose"       // to a higher level
-	Fell         Kind = "fell"       // to a lower level
-	Recovers     Kind = "recovering" // clear, held by keep_firing_for
-	Refired      Kind = "refired"    // in breach again: the same incident goes on
-	Resolved     Kind = "resolved"   // the end
-	WentMissing  Kind = "nodata"     // no data, and the policy says so
-	Troubled     Kind = "trouble"    // the evaluation failed or had no value
-	Untroubled   Kind = "untrouble"  // it has a value again
-	FlapsNow     Kind = "flapping"   // too many changes: told once instead of each
-	FlapsNoMore  Kind = "stable"     // told once; To says how it stands
-	LostPatience Kind = "forgotten"  // was pending before too long a gap
+	Began       Kind = "pending"    // in breach, but not yet for long enough
+	Dropped     Kind = "dropped"    // was pending, and is clear
+	Fired       Kind = "fired"      // a new incident fires
+	Rose        Kind = "rose"       // to a higher level
+	Fell        Kind = "fell"       // to a lower level
+	Recovers    Kind = "recovering" // clear, held by keep_firing_for
+	Refired     Kind = "refired"    // in breach again: the same incident goes on
+	Resolved    Kind = "resolved"   // the end
+	WentMissing Kind = "nodata"     // no data, and the policy says so
+	Troubled    Kind = "trouble"    // the evaluation failed or had no value
+	Untroubled  Kind = "untrouble"  // it has a value again
+	FlapsNow    Kind = "flapping"   // too many changes: told once instead of each
+	FlapsNoMore Kind = "stable"     // told once; To says how it stands
+	Forgotten   Kind = "forgotten"  // was pending before too long a gap
 )
 
 // Told says whether receivers hear of it.
