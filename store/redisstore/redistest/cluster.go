@@ -24,7 +24,7 @@ type Cluster struct {
 }
 
 // StartCluster runs a Cluster until the test ends. A master that is gone is
-// replaced after nodeTimeout and about a second.
+// replaced after nodeTimeout and one to two seconds.
 func StartCluster(t testing.TB, c Config, nodeTimeout time.Duration) *Cluster {
 	t.Helper()
 	c.Args = append([]string{
@@ -71,8 +71,7 @@ func (c *Cluster) Client() *redis.ClusterClient {
 	return client
 }
 
-// MasterOf returns the server that is the master for key now, by its log of
-// roles, not by whom it was started as.
+// MasterOf returns the server that is the master for key now.
 func (c *Cluster) MasterOf(key string) *Server {
 	c.t.Helper()
 	master, err := c.Client().MasterForKey(context.Background(), key)
