@@ -40,8 +40,8 @@ func newStore(t testing.TB, opts ...memstore.Option) *memstore.Store {
 }
 
 // restartEvery is how many calls a process lives: few enough for most checks
-// to see restarts.
-const restartEvery = 7
+// to see restarts, each of which waits for the disk.
+const restartEvery = 15
 
 // restarting is a Store that is written to its state file and read again
 // every restartEvery calls.

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,7 +17,7 @@ type broken struct {
 }
 
 func brokenStores() []broken {
-	return append(brokenSamples(), brokenLedgers()...)
+	return slices.Concat(brokenSamples(), brokenLedgers(), brokenChanges())
 }
 
 // altered is a sound Store but for the calls that have a function here.
