@@ -145,9 +145,9 @@ func FuzzConn(f *testing.F) {
 	for _, c := range conversations {
 		f.Add([]byte(c.sent), 3)
 	}
+	fx := newFixture(f, nil)
 	f.Fuzz(func(t *testing.T, sent []byte, piece int) {
 		talk := func(piece int) (string, float64) {
-			fx := newFixture(t, nil)
 			script := &scriptConn{in: &pieceReader{sent, max(piece, 1)}}
 			fx.newConn(script).serve()
 			if n := fx.Stats().Panics; n > 0 {

@@ -128,7 +128,10 @@ func (a *Applier) record() {
 	case Counter:
 		c := a.Registry.CounterBytes(s.Name, s.Tags)
 		for _, v := range s.Values {
-			c.AddFloat(v.V / s.Rate)
+			if s.Rate != 1 {
+				v.V /= s.Rate
+			}
+			c.AddFloat(v.V)
 		}
 	case Gauge:
 		g := a.Registry.GaugeBytes(s.Name, s.Tags)
