@@ -5,7 +5,7 @@ import "weak"
 // column is the book-keeping for the series of one kind, by slot. It is
 // guarded by Registry.mu.
 //
-// A slot is one of four:
+// A slot is one of three:
 //   - free;
 //   - owned: its series is in the table;
 //   - a ghost: its series was idle and is out of the table, but somebody may

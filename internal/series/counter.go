@@ -91,7 +91,7 @@ type bigSamples struct {
 func (b *bigSamples) admit(cell cellPointer, collects uint32, units int64) int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.collects != collects {
+	if int32(collects-b.collects) > 0 { // not back, for a goroutine that was slow
 		b.collects = collects
 		clear(b.grown)
 	}
@@ -109,17 +109,15 @@ func (c *Counter) addBig(units int64) {
 	c.add(admitted)
 }
 
-// A page holds the cells of pageSeries counters: for each stripe an
-// array of one cell a counter. Neighbours on a cache line are thus cells of the
-// same stripe. Pages are never freed or moved.
+// counterPage holds the cells of pageSeries counters: for each stripe an array
+// with a cell of each counter. Neighbours on a cache line are thus cells of
+// the same stripe. Pages are never freed or moved.
 type counterPage []atomic.Int64
 
 const (
 	pageSeries  = 256
 	stripeBytes = pageSeries * unsafe.Sizeof(atomic.Int64{})
 )
-
-type cellPointer = unsafe.Pointer
 
 func newCounterPage(stripes uint32) counterPage {
 	return make(counterPage, stripes*pageSeries)

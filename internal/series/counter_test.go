@@ -69,12 +69,32 @@ func TestCounterCountsWhatItRejectsAndCuts(t *testing.T) {
 		t.Errorf("Stats = %+v, want 2 rejected values, 3 saturated", got)
 	}
 	if got := collected(t, r)["c|c"]; got != maxGrowth {
-		t.Errorf("Collect = %d, want %d", got, maxGrowth)
+		t.Errorf("Collect = %d, want %d", got, int64(maxGrowth))
 	}
 	c.Add(math.MinInt64)
 	c.AddFloat(-1e300)
 	if got := collected(t, r)["c|c"]; got != -maxGrowth {
-		t.Errorf("Collect in the next tick = %d, want %d", got, -maxGrowth)
+		t.Errorf("Collect in the next tick = %d, want %d", got, int64(-maxGrowth))
+	}
+}
+
+func TestBigSamplesOfASlowGoroutineCountForTheNewTick(t *testing.T) {
+	t.Parallel()
+	r := New(Limits{})
+	cell := r.Counter("c").cell
+	for _, step := range []struct {
+		collects    uint32
+		units, want int64
+	}{
+		{1, maxGrowth - 1, maxGrowth - 1},
+		{0, 2, 1}, // read the number of Collects before the one above
+		{1, 1, 0},
+		{2, 1, 1},
+		{2, -1 << 62, -maxGrowth - 1},
+	} {
+		if got := r.big.admit(cell, step.collects, step.units); got != step.want {
+			t.Errorf("admit(%d) after %d Collects = %d, want %d", step.units, step.collects, got, step.want)
+		}
 	}
 }
 

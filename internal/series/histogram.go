@@ -141,8 +141,8 @@ func (h *histogram) collect(dst *bucket.Histogram) bool {
 	// Cleared first: what is written from now on sets it again.
 	h.changed.Store(false)
 	h.disturbed.Store(0)
+	var copies [maxStripes + 1]*histPage
 	for page := range uint32(histPages) {
-		var copies [maxStripes + 1]*histPage
 		if found := h.appendCopies(copies[:0], page); len(found) > 0 {
 			h.collectPage(page, found, dst)
 		}
@@ -200,8 +200,8 @@ func (h *histogram) pending() (n uint64) {
 	if !h.changed.Load() {
 		return 0
 	}
+	var copies [maxStripes + 1]*histPage
 	for page := range uint32(histPages) {
-		var copies [maxStripes + 1]*histPage
 		found := h.appendCopies(copies[:0], page)
 		for offset := range uint32(pageBuckets) {
 			count := uint32(0)

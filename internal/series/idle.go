@@ -43,15 +43,6 @@ func (r *Registry) dropIdle(kind Kind, idle int) (dropped int) {
 	return dropped
 }
 
-// count adds n to the number of series of s's sort.
-func (r *Registry) count(s *series, n int) {
-	if s.isOverflow() {
-		r.overflowing += n
-	} else {
-		r.live += n
-	}
-}
-
 // quiet says whether Collect has seen all that was recorded in a slot.
 func (r *Registry) quiet(kind Kind, slot uint32) bool {
 	if kind == KindHistogram {

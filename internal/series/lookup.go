@@ -5,34 +5,6 @@ import (
 	"sync/atomic"
 )
 
-// A spelling is one way in which a series is called for: a kind, a name and
-// tags in a certain order, or, from the wire, the raw text of the tags. Each
-// series has its canonical spelling (clean, tags sorted, see canonical.go) and
-// one more, an alias, for each other way in which callers spell it. So a
-// look-up is one hash and one comparison of what the caller gave, whatever
-// the order.
-type spelling struct {
-	// text is head, length of name, name, and then for each tag length of
-	// key, key, length of value, value; or, in a wire spelling, the raw tags.
-	text   string
-	series *series
-	hash   uint32
-	slot   uint32 // that of series, in the column of its kind
-}
-
-// The first byte of a spelling's text is twice its kind, plus 1 if its tags
-// are raw ones from the wire.
-const wireSpelling = 1
-
-func (s *spelling) kind() Kind { return Kind(s.text[0] >> 1) }
-
-const (
-	// maxAliasBytes is the longest spelling that is remembered as an alias.
-	maxAliasBytes = 1024
-	// aliasesPerSeries times MaxSeries is how many aliases are remembered.
-	aliasesPerSeries = 2
-)
-
 // table is a hash table of spellings with linear probing. It is read without
 // a lock. Entries are only ever added, under Registry.mu; a table that is too
 // full, or that holds what is to go, is replaced by another one.

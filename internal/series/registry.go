@@ -86,7 +86,7 @@ type Registry struct {
 
 	live          int // series, without overflow series
 	overflowing   int // overflow series
-	aliases       int // spellings beyond the first of each series
+	aliases       int // spellings that are not canonical
 	overflowed    uint64
 	rejectedNames uint64
 }
@@ -111,7 +111,7 @@ func New(l Limits) *Registry {
 type Stats struct {
 	Series         int    // series, without overflow series
 	OverflowSeries int    // names (and kinds) that have an overflow series
-	Overflowed     uint64 // look-ups of a series for which there was no room
+	Overflowed     uint64 // series for which there was no room, each at least once
 	RejectedValues uint64 // samples that were NaN or infinite
 	RejectedNames  uint64 // look-ups with a name that is empty
 	Saturated      uint64 // samples that were cut to what a cell can hold
@@ -143,8 +143,10 @@ func (r *Registry) Stats() Stats {
 // registry's limits. For a name that is empty it returns nil, which is a
 // handle that does nothing.
 //
-// It doesn't allocate or lock if it has been called like this before. It
-// keeps no reference to tags. The handle is valid for ever.
+// It doesn't allocate or lock if it was called with the same tags in the same
+// order before; the registry remembers MaxSeries orders of sorted tags and
+// twice as many others. It keeps no reference to tags. The handle is valid for
+// ever.
 func (r *Registry) Counter(name string, tags ...Tag) *Counter {
 	return (*Counter)(r.find(KindCounter, name, tags))
 }
@@ -209,14 +211,4 @@ func (r *Registry) Observe(name string, v float64, tags []Tag) {
 // AddToSet adds value to the set of this name and these tags.
 func (r *Registry) AddToSet(name, value string, tags []Tag) {
 	r.Set(name, tags...).AddString(value)
-}
-
-// series is one series, and the memory behind its handles: Counter, Gauge,
-// Histogram and Set are this type under the name of its kind.
-type series struct {
-	spelling // the first one it was called by
-	reg      *Registry
-	// cell is a counter's cell in the first stripe, or the *gauge, *histogram
-	// or *set, by kind.
-	cell cellPointer
 }

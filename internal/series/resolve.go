@@ -10,6 +10,13 @@ import "strings"
 // overflow series; a call by name finds room once there is some.
 const OverflowTag = "__overflow__"
 
+const (
+	// maxAliasBytes is the longest spelling that is remembered as an alias.
+	maxAliasBytes = 1024
+	// aliasesPerSeries times MaxSeries is how many aliases are remembered.
+	aliasesPerSeries = 2
+)
+
 // scratch is memory for resolving, guarded by Registry.mu.
 type scratch struct {
 	tags  []Tag
@@ -138,7 +145,6 @@ func (r *Registry) canonical(head byte, name string, tags []Tag) *series {
 		r.overflowed++
 		return r.overflow(kind, name)
 	}
-	r.live++
 	return r.create(kind, name, tags)
 }
 
@@ -153,7 +159,6 @@ func (r *Registry) overflow(kind Kind, name string) *series {
 		s = r.lookupOrRevive(kind, name, tags)
 	}
 	if s == nil {
-		r.overflowing++
 		s = r.create(kind, name, tags)
 	}
 	return s
@@ -179,99 +184,4 @@ func (r *Registry) lookupOrRevive(kind Kind, name string, tags []Tag) *series {
 		return nil
 	}
 	return r.revive(kind, ref.slot())
-}
-
-// create makes a series, whose name and tags are clean and sorted.
-func (r *Registry) create(kind Kind, name string, tags []Tag) *series {
-	head := byte(kind) << 1
-	text, _ := appendSpelling(nil, head, name, tags)
-	col := &r.columns[kind]
-	slot, fresh := col.take()
-	if fresh {
-		r.addCell(kind)
-	}
-	hash, _ := r.hashTags(head, name, tags)
-	s := &series{
-		spelling: spelling{text: string(text), hash: hash, slot: slot},
-		reg:      r,
-		cell:     r.cell(kind, slot),
-	}
-	s.series = s
-	col.owners[slot] = s
-	col.active[slot] = r.collects.Load()
-	col.ids[slot] = r.freeID(Canonical(kind, name, tags))
-	r.index.add(&r.columns, newSlotRef(kind, slot))
-	r.logName(newSlotRef(kind, slot))
-	r.insert(&s.spelling)
-	return s
-}
-
-// addCell makes the cell of a new slot.
-func (r *Registry) addCell(kind Kind) {
-	switch kind {
-	case KindCounter:
-		r.counted = append(r.counted, 0)
-		if len(r.columns[kind].ids) > len(r.pages)*pageSeries {
-			r.pages = append(r.pages, newCounterPage(r.stripes.n))
-		}
-	case KindGauge:
-		r.gauges = append(r.gauges, newGauge())
-	case KindHistogram:
-		r.hists = append(r.hists, &histogram{last: make(map[uint32]*histSums)})
-	case KindSet:
-		r.sets = append(r.sets, &set{hashes: make(map[uint64]struct{})})
-	}
-}
-
-func (r *Registry) cell(kind Kind, slot uint32) cellPointer {
-	switch kind {
-	case KindCounter:
-		return r.pages[slot/pageSeries].cell(slot % pageSeries)
-	case KindGauge:
-		return cellPointer(r.gauges[slot])
-	case KindHistogram:
-		return cellPointer(r.hists[slot])
-	default:
-		return cellPointer(r.sets[slot])
-	}
-}
-
-func (s *spelling) isOverflow() bool {
-	return strings.HasSuffix(s.text, "\x0c"+OverflowTag+"\x04true")
-}
-
-// maxPiece is the longest piece of a spelling: its length is one byte.
-const maxPiece = 255
-
-// appendSpelling appends the text of a spelling to dst. It is false if a
-// piece is too long for one.
-func appendSpelling(dst []byte, head byte, name string, tags []Tag) (text []byte, ok bool) {
-	if len(name) > maxPiece {
-		return dst, false
-	}
-	dst = append(dst, head, byte(len(name)))
-	dst = append(dst, name...)
-	for _, tag := range tags {
-		if len(tag.Key) > maxPiece || len(tag.Value) > maxPiece {
-			return dst, false
-		}
-		dst = append(append(dst, byte(len(tag.Key))), tag.Key...)
-		dst = append(append(dst, byte(len(tag.Value))), tag.Value...)
-	}
-	return dst, true
-}
-
-// parseSpelling reads the text of a canonical spelling.
-func parseSpelling(text string) (kind Kind, name string, tags []Tag) {
-	rest := text[1:]
-	cut := func() (piece string) {
-		end := 1 + int(rest[0])
-		piece, rest = rest[1:end], rest[end:]
-		return piece
-	}
-	name = cut()
-	for rest != "" {
-		tags = append(tags, Tag{Key: cut(), Value: cut()})
-	}
-	return Kind(text[0] >> 1), name, tags
 }

@@ -20,6 +20,7 @@ type Set series
 type set struct {
 	mu     sync.Mutex // guards hashes
 	hashes map[uint64]struct{}
+	_      [48]byte // fills the cache line
 }
 
 // AddString adds a value.

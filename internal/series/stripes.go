@@ -36,7 +36,8 @@ func (s *stripes) slot() *stripeSlot {
 	return &s.slots[address>>11*hashStep>>(64-10)]
 }
 
-// move gives slot the next stripe and returns it.
+// move gives slot the next stripe, which may be the one it has, and returns
+// it.
 func (s *stripes) move(slot *stripeSlot) uint32 {
 	stripe := s.next.Add(1) % s.n
 	slot.Store(stripe + 1)
