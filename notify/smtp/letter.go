@@ -59,9 +59,9 @@ func (m *Mailer) compose(cfg hawkeye.MailerConfig) (*letter, error) {
 		return nil, errors.New("compose mail: no recipients")
 	}
 	l.headers(cfg)
-	l.msg.SetBodyString(mail.TypeTextPlain, text(cfg.Body))
+	l.msg.SetBodyString(mail.TypeTextPlain, plainText(cfg.Body))
 	if cfg.HTML != "" {
-		l.msg.AddAlternativeString(mail.TypeTextHTML, text(cfg.HTML))
+		l.msg.AddAlternativeString(mail.TypeTextHTML, plainText(cfg.HTML))
 	}
 	return l, nil
 }
@@ -155,14 +155,15 @@ func line(s string) string {
 		return r
 	}, strings.ToValidUTF8(s, "\uFFFD"))
 	s = strings.Join(strings.Fields(s), " ")
+	s = strings.ReplaceAll(s, "=?", "= ?") // begins an encoded word (RFC 2047), which nobody has checked
 	if len(s) <= maxValueBytes {
 		return s
 	}
 	return strings.ToValidUTF8(s[:maxValueBytes], "") + "…"
 }
 
-// text makes s valid UTF-8 with LF line ends, from which go-mail makes CRLF.
-func text(s string) string {
+// plainText makes s valid UTF-8 with LF line ends, from which go-mail makes CRLF.
+func plainText(s string) string {
 	return strings.NewReplacer("\r\n", "\n", "\r", "\n", "\x00", "").Replace(strings.ToValidUTF8(s, "\uFFFD"))
 }
 

@@ -86,9 +86,10 @@ func (s *session) startTLS() error {
 }
 
 func (s *session) logIn() error {
-	offered, mechanisms := s.client.Extension("AUTH")
-	auth := s.mechanism(strings.Fields(strings.ToUpper(mechanisms)))
-	if !offered || auth == nil {
+	_, offered := s.client.Extension("AUTH")
+	_, encrypted := s.client.TLSConnectionState()
+	auth := mechanism(s.config, s.conn, encrypted, strings.Fields(strings.ToUpper(offered)))
+	if auth == nil {
 		return hawkeye.Permanent(fmt.Errorf("send mail: %s offers no way to log in that is safe on this connection", s.config.Host))
 	}
 	if err := s.client.Auth(auth); err != nil {
@@ -97,23 +98,21 @@ func (s *session) logIn() error {
 	return nil
 }
 
-// mechanism chooses the safest way that the server offers, and none that
-// would show the password to who listens.
-func (s *session) mechanism(offered []string) gomail.Auth {
-	user, pass, host := s.config.Username, s.config.Password, s.config.Host
-	_, encrypted := s.client.TLSConnectionState()
-	private := encrypted || loopback(s.conn)
+// mechanism chooses the safest way to log in that the server offers, and none
+// that would show the password to who listens.
+func mechanism(c *Config, conn net.Conn, encrypted bool, offered []string) gomail.Auth {
+	private := encrypted || loopback(conn)
 	switch {
 	case slices.Contains(offered, "SCRAM-SHA-256"):
-		return gomail.ScramSHA256Auth(user, pass)
+		return gomail.ScramSHA256Auth(c.Username, c.Password)
 	case slices.Contains(offered, "SCRAM-SHA-1"):
-		return gomail.ScramSHA1Auth(user, pass)
+		return gomail.ScramSHA1Auth(c.Username, c.Password)
 	case private && slices.Contains(offered, "PLAIN"):
-		return gomail.PlainAuth("", user, pass, host, true)
+		return gomail.PlainAuth("", c.Username, c.Password, c.Host, true)
 	case private && slices.Contains(offered, "LOGIN"):
-		return gomail.LoginAuth(user, pass, host, true)
+		return gomail.LoginAuth(c.Username, c.Password, c.Host, true)
 	case slices.Contains(offered, "CRAM-MD5"):
-		return gomail.CRAMMD5Auth(user, pass)
+		return gomail.CRAMMD5Auth(c.Username, c.Password)
 	default:
 		return nil
 	}
