@@ -181,18 +181,19 @@ func (s *Selector) matches(tags []series.Tag) bool {
 	return true
 }
 
+var keyEscapes = strings.NewReplacer(`\`, `\\`, `|`, `\|`)
+
 // group returns the key and the By tags of a series' group. A missing tag is
 // an empty one.
 func (s *Selector) group(tags []series.Tag) (key string, by []series.Tag) {
 	if len(s.By) == 0 {
 		return "", nil
 	}
-	escape := strings.NewReplacer(`\`, `\\`, `|`, `\|`)
 	values := make([]string, len(s.By))
 	by = make([]series.Tag, len(s.By))
 	for i, name := range s.By {
 		by[i] = series.Tag{Key: name, Value: tagValue(tags, name)}
-		values[i] = escape.Replace(by[i].Value)
+		values[i] = keyEscapes.Replace(by[i].Value)
 	}
 	return strings.Join(values, "|"), by
 }

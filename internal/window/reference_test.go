@@ -1,0 +1,275 @@
+package window
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/go-batteries/hawkeye/internal/bucket"
+	"github.com/go-batteries/hawkeye/internal/series"
+	"github.com/go-batteries/hawkeye/store"
+)
+
+// sample is one entry of a bucket, in the reference.
+type sample struct {
+	tick   int64
+	writer store.ID
+	text   string
+	of     *parsed
+	delta  int64
+	value  float64
+	hist   []bucket.HistBucket
+	hashes []uint64
+}
+
+// parsed is a series' text, taken apart.
+type parsed struct {
+	kind series.Kind
+	name string
+	tags []series.Tag
+}
+
+// reference keeps every sample and computes each value from all of them.
+type reference struct {
+	width   time.Duration
+	samples []sample
+	buckets map[int64]map[store.ID]bool // is it final
+}
+
+func (r *reference) live(w store.ID, tick int64) bool {
+	seen := false
+	for t := tick - LiveTicks; t < tick; t++ {
+		if final, ok := r.buckets[t][w]; ok {
+			if final {
+				return false
+			}
+			seen = true
+		}
+	}
+	for t := range r.buckets { // a final one ends it for ever
+		if final, ok := r.buckets[t][w]; ok && final && t < tick {
+			return false
+		}
+	}
+	return seen
+}
+
+// window returns the ticks that q's window holds as of tick: from the start
+// of the cell that its older edge lies in.
+func (r *reference) window(q *Query, tick int64) (from, to int64) {
+	g := newGrid(r.width, testRetention, q.Window, q.Delay)
+	to = tick - g.delay
+	return g.first(g.of(to - g.length + 1)), to
+}
+
+func (r *reference) selected(q *Query, key string, from, to int64, kind series.Kind) (out []sample, seen bool) {
+	for _, s := range r.samples {
+		if s.of.name != q.Selector.Metric || s.of.kind != kind || seen && (s.tick < from || s.tick > to) {
+			continue
+		}
+		if len(q.Selector.By) > 0 && tagValue(s.of.tags, "route") != key || !q.Selector.matches(s.of.tags) {
+			continue
+		}
+		seen = true
+		if from <= s.tick && s.tick <= to {
+			out = append(out, s)
+		}
+	}
+	return out, seen
+}
+
+func (r *reference) counter(q *Query, key string, tick int64) (v float64, monotone, seen bool) {
+	from, to := r.window(q, tick)
+	// A coarse cell is in the window as a whole.
+	g := newGrid(r.width, testRetention, q.Window, q.Delay)
+	samples, seen := r.selected(q, key, from, g.last(g.of(to)), series.KindCounter)
+	sum, monotone := int64(0), true
+	for _, s := range samples {
+		sum += s.delta
+		monotone = monotone && s.delta >= 0
+	}
+	return float64(sum) / bucket.Unit, monotone, seen
+}
+
+func (r *reference) histogram(q *Query, key string, tick int64) (buckets map[int32]uint64, sum float64, seen bool) {
+	from, to := r.window(q, tick)
+	g := newGrid(r.width, testRetention, q.Window, q.Delay)
+	samples, seen := r.selected(q, key, from, g.last(g.of(to)), series.KindHistogram)
+	buckets = make(map[int32]uint64)
+	for _, s := range samples {
+		for _, b := range s.hist {
+			buckets[b.Index] += b.Count
+		}
+		sum += s.value
+	}
+	return buckets, sum, seen
+}
+
+// gauge returns the combination of the latest values of live writers.
+func (r *reference) gauge(q *Query, key string, tick int64) (v float64, n int, seen bool) {
+	samples, seen := r.selected(q, key, math.MinInt64, tick, series.KindGauge)
+	type member struct {
+		writer store.ID
+		text   string
+	}
+	latest := make(map[member]sample)
+	for _, s := range samples {
+		if old, ok := latest[member{s.writer, s.text}]; !ok || old.tick <= s.tick {
+			latest[member{s.writer, s.text}] = s
+		}
+	}
+	c := combiner{fleet: q.Selector.Fleet}
+	for m, s := range latest {
+		if _, has := r.buckets[tick][m.writer]; has || r.live(m.writer, tick) {
+			c.add(s.value)
+		}
+	}
+	return c.result(), c.n, seen
+}
+
+func (r *reference) distinct(q *Query, key string, tick int64) (n int, seen bool) {
+	from, to := r.window(q, tick)
+	g := newGrid(r.width, testRetention, q.Window, q.Delay)
+	samples, seen := r.selected(q, key, from, g.last(g.of(to)), series.KindSet)
+	all := make(map[uint64]bool)
+	for _, s := range samples {
+		for _, h := range s.hashes {
+			all[h] = true
+		}
+	}
+	return len(all), seen
+}
+
+const testRetention = 5 * time.Minute
+
+// world drives an engine and a reference with the same random buckets.
+type world struct {
+	t       testing.TB
+	rng     *rand.Rand
+	e       *Engine
+	ref     *reference
+	texts   map[uint64]string
+	series  []string
+	parsed  []*parsed // of series
+	writers []store.ID
+	gone    map[store.ID]bool
+	late    []func() // buckets under way
+}
+
+func newWorld(t testing.TB, width time.Duration, seed uint64) *world {
+	w := &world{
+		t:     t,
+		rng:   rand.New(rand.NewPCG(seed, 1)),
+		e:     New(width, testRetention, 60),
+		ref:   &reference{width: width, buckets: make(map[int64]map[store.ID]bool)},
+		texts: make(map[uint64]string),
+		gone:  make(map[store.ID]bool),
+	}
+	for i := range 4 {
+		tags := []series.Tag{{Key: "route", Value: fmt.Sprint("/", i%3)}, {Key: "n", Value: fmt.Sprint(i)}}
+		w.series = append(w.series,
+			series.Canonical(series.KindCounter, "hits", tags),
+			series.Canonical(series.KindGauge, "depth", tags),
+			series.Canonical(series.KindHistogram, "took", tags),
+			series.Canonical(series.KindSet, "users", tags))
+	}
+	for i, text := range w.series {
+		w.texts[uint64(1000+i)] = text
+		kind, name, tags, err := series.ParseCanonical(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.parsed = append(w.parsed, &parsed{kind, name, tags})
+	}
+	for range 3 {
+		w.writers = append(w.writers, store.NewID())
+	}
+	return w
+}
+
+// bucket makes a random bucket and tells the reference of it.
+func (w *world) bucket(tick int64, writer store.ID, final bool) (*bucket.Bucket, []sample) {
+	b := &bucket.Bucket{Final: final}
+	var samples []sample
+	for i, text := range w.series {
+		if w.rng.IntN(3) > 0 {
+			continue
+		}
+		id := uint64(1000 + i)
+		s := sample{tick: tick, writer: writer, text: text, of: w.parsed[i]}
+		switch text[0] {
+		case 'c':
+			s.delta = int64(w.rng.IntN(5_000_000))
+			if w.rng.IntN(20) == 0 {
+				s.delta = -s.delta
+			}
+			b.Counters = append(b.Counters, bucket.Counter{ID: id, Delta: s.delta})
+		case 'g':
+			s.value = float64(w.rng.IntN(100))
+			b.Gauges = append(b.Gauges, bucket.Gauge{ID: id, Value: s.value})
+		case 'h':
+			s.value = float64(w.rng.IntN(1000))
+			first := int32(w.rng.IntN(40)) - 10
+			s.hist = []bucket.HistBucket{{Index: first, Count: uint64(1 + w.rng.IntN(4))}, {Index: first + 7, Count: 1}}
+			b.Histograms = append(b.Histograms, bucket.Histogram{ID: id, Sum: s.value, Buckets: s.hist})
+		case 's':
+			s.hashes = []uint64{uint64(w.rng.IntN(10)), uint64(w.rng.IntN(10))}
+			b.Sets = append(b.Sets, bucket.Set{ID: id, Hashes: s.hashes})
+		}
+		samples = append(samples, s)
+	}
+	return b, samples
+}
+
+// step takes the buckets of a tick, some of them later than others.
+func (w *world) step(tick int64) {
+	w.e.Evaluated(tick - 1)
+	for i := 0; i < len(w.late); {
+		if w.rng.IntN(4) == 0 {
+			w.late[i]()
+			w.late = slices.Delete(w.late, i, i+1)
+			continue
+		}
+		i++
+	}
+	w.e.Advance(tick)
+	for _, writer := range w.writers {
+		if w.gone[writer] || w.rng.IntN(10) == 0 {
+			continue
+		}
+		final := w.rng.IntN(60) == 0
+		if final {
+			w.gone[writer] = true
+		}
+		b, samples := w.bucket(tick, writer, final)
+		deliver := func() {
+			if ids := w.e.Unknown(nil, b); len(ids) > 0 {
+				if w.e.Take(tick, writer, b) {
+					w.t.Errorf("Take(%d) of a bucket with unknown ids %v = true, want false", tick, ids)
+				}
+				for _, id := range ids {
+					w.e.Learn(id, w.texts[id])
+				}
+			}
+			if !w.e.Take(tick, writer, b) {
+				w.t.Errorf("Take(%d) = false with all names known", tick)
+			}
+			w.ref.samples = append(w.ref.samples, samples...)
+			if w.ref.buckets[tick] == nil {
+				w.ref.buckets[tick] = make(map[store.ID]bool)
+			}
+			w.ref.buckets[tick][writer] = final
+		}
+		if w.rng.IntN(8) == 0 && !final {
+			w.late = append(w.late, deliver)
+			continue
+		}
+		deliver()
+	}
+	if w.rng.IntN(30) == 0 {
+		w.writers = append(w.writers, store.NewID())
+	}
+}
