@@ -24,6 +24,10 @@ const (
 	minLease = 3 * time.Second
 	// commitTimeout bounds one attempt to store a decision.
 	commitTimeout = 5 * time.Second
+	// catchUpLag is how far behind a tick must be for its outcome to be stored
+	// together with those after it, at most maxCatchUp: a gap is told in sum.
+	catchUpLag = 3 * time.Second
+	maxCatchUp = 10_000
 	// sweepEvery is how often what is old is deleted from the ledger.
 	sweepEvery = time.Minute
 )
@@ -154,6 +158,7 @@ func (a *agent) evaluate(ctx context.Context) error {
 		return err
 	}
 	pending := ev.Removed(a.h.clock().Now())
+	behind := 0 // ticks of a catch-up that aren't stored yet
 	for {
 		tick, err := a.feed.Next(ctx)
 		if err != nil {
@@ -164,13 +169,21 @@ func (a *agent) evaluate(ctx context.Context) error {
 			continue
 		}
 		a.mu.Lock()
-		changes := append(pending, ev.Step(a.feed.Engine(), a.step(tick))...)
+		pending = evaluate.Merge(pending, ev.Step(a.feed.Engine(), a.step(tick)))
 		a.mu.Unlock()
-		pending = nil
 		last := a.isLast(tick.N)
-		if err := a.commit(ctx, tick, changes, last); err != nil {
+		if behind++; !last && behind < maxCatchUp && a.h.clock().Now().Sub(tick.End) > catchUpLag {
+			continue
+		}
+		if behind > 1 {
+			for i := range pending {
+				pending[i].Condense()
+			}
+		}
+		if err := a.commit(ctx, tick, pending, last); err != nil {
 			return err
 		}
+		pending, behind = nil, 0
 		if last {
 			return errFinished
 		}

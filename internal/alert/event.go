@@ -65,4 +65,9 @@ type Event struct {
 	Incomplete, Late bool
 	// Flapping says that the change is one of too many and not told by itself.
 	Flapping bool
+	// Passed says that it happened while a gap was caught up with, and is
+	// told only in sum; Times, on the sum, is how often it fired. Both are set
+	// by package evaluate.
+	Passed bool
+	Times  int
 }

@@ -364,6 +364,26 @@ func (e *Evaluator) sameGroup(w Windows, query int, g *window.Group) *window.Gro
 	return nil
 }
 
+// Merge puts the changes of a later step behind those of earlier ones, so that
+// each alert is in the result once. The order of earlier is kept.
+func Merge(earlier, later []Change) []Change {
+	if len(earlier) == 0 {
+		return later
+	}
+	at := make(map[*Alert]int, len(earlier))
+	for i := range earlier {
+		at[earlier[i].Alert] = i
+	}
+	for _, c := range later {
+		if i, ok := at[c.Alert]; ok {
+			earlier[i].Events = append(earlier[i].Events, c.Events...)
+			continue
+		}
+		earlier = append(earlier, c)
+	}
+	return earlier
+}
+
 func sorted(changes map[*Alert]*Change) []Change {
 	out := make([]Change, 0, len(changes))
 	for _, c := range changes {

@@ -237,3 +237,5 @@ func TestRemovedMonitorEndsItsAlert(t *testing.T) {
 		t.Errorf("events = %+v, want one end, because the monitor was removed", e)
 	}
 }
+
+func at(tick int) time.Time { return time.Unix(1_000_000, 0).Add(time.Duration(tick) * width) }

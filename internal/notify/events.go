@@ -38,19 +38,22 @@ func (d *draft) record(a *Alert, e *alert.Event) {
 	if e.Flapping && e.Kind.Told() {
 		reason = "not told: the alert flaps"
 	}
+	if e.Passed {
+		reason = "told in sum: it happened in a gap"
+	}
 	d.plan.History = append(d.plan.History, Entry{
 		At: e.At, Alert: a.Key, Incident: e.Incident, What: string(e.Kind), Level: e.Level, Reason: reason, Value: Number(e.Value),
 	})
 }
 
 func (d *draft) event(a *Alert, e *alert.Event) {
-	if e.Flapping {
+	if e.Flapping || e.Passed {
 		return
 	}
 	about := eventAbout(a, e)
 	switch e.Kind {
 	case alert.Fired:
-		d.fired(about, e.To)
+		d.fired(about, e.To, max(e.Times, 1))
 	case alert.Rose:
 		d.rose(about, e.To)
 	case alert.Fell:
@@ -101,7 +104,7 @@ func (d *draft) knows(a about, receiver string) bool {
 	return t.Told || len(d.chain(a.alert, a.incident, receiver)) > 0
 }
 
-func (d *draft) fired(a about, rank int) {
+func (d *draft) fired(a about, rank, times int) {
 	for _, receiver := range d.receivers(a.monitor, rank) {
 		switch {
 		case d.absorb(a, receiver):
@@ -111,7 +114,7 @@ func (d *draft) fired(a about, rank int) {
 				What: WhatNotTold, Level: a.snapshot.Level, Reason: "goes on with an incident that was told",
 			})
 		default:
-			d.queue(a, receiver, Firing, rank).Breaches = 1
+			d.queue(a, receiver, Firing, rank).Breaches = times
 		}
 	}
 }
