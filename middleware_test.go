@@ -238,9 +238,11 @@ func TestMiddleware(t *testing.T) {
 			want: counts("GET", "/{id}", "200"),
 		},
 		{
-			name:  "TimeoutHandler",
-			stack: func(h *Hawkeye) http.Handler { return h.Middleware(http.TimeoutHandler(muxOf("/{any...}", ok), time.Minute, "")) },
-			want:  counts("GET", "unmatched", "200"),
+			name: "TimeoutHandler",
+			stack: func(h *Hawkeye) http.Handler {
+				return h.Middleware(http.TimeoutHandler(muxOf("/{any...}", ok), time.Minute, ""))
+			},
+			want: counts("GET", "unmatched", "200"),
 		},
 		{
 			name: "TimeoutHandler and Route",
