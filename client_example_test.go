@@ -118,7 +118,7 @@ func ExampleHawkeye_Route() {
 	defer stop()
 	mux := http.NewServeMux()
 	mux.HandleFunc("/reports/{year}", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
-	srv := httptest.NewServer(h.Middleware(http.TimeoutHandler(h.Route(mux), 10*time.Millisecond, "too slow")))
+	srv := httptest.NewServer(h.Middleware(http.TimeoutHandler(h.Route(mux), 200*time.Millisecond, "too slow")))
 	if resp, err := http.Get(srv.URL + "/reports/2024"); err == nil {
 		resp.Body.Close()
 	}

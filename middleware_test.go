@@ -100,8 +100,17 @@ func withContext(next http.Handler) http.Handler {
 	})
 }
 
-// slow outlasts the TimeoutHandlers of the tests.
-func slow(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+// gaveUp serves with what of makes of a handler that is given up by the
+// TimeoutHandler around it as soon as it is reached.
+func gaveUp(of func(slow http.Handler) http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, giveUp := context.WithCancel(r.Context())
+		release := make(chan struct{})
+		defer close(release)
+		slow := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { giveUp(); <-release })
+		of(slow).ServeHTTP(w, r.WithContext(ctx))
+	})
+}
 
 func TestMiddleware(t *testing.T) {
 	t.Parallel()
@@ -254,14 +263,18 @@ func TestMiddleware(t *testing.T) {
 		{
 			name: "TimeoutHandler and Route, too slow",
 			stack: func(h *Hawkeye) http.Handler {
-				return h.Middleware(http.TimeoutHandler(h.Route(muxOf("/users/{id}", http.HandlerFunc(slow))), time.Millisecond, ""))
+				return gaveUp(func(slow http.Handler) http.Handler {
+					return h.Middleware(http.TimeoutHandler(h.Route(muxOf("/users/{id}", slow)), time.Hour, ""))
+				})
 			},
 			want: counts("GET", "/users/{id}", "503"),
 		},
 		{
 			name: "TimeoutHandler within the mux, too slow",
 			stack: func(h *Hawkeye) http.Handler {
-				return h.Middleware(muxOf("/users/{id}", http.TimeoutHandler(http.HandlerFunc(slow), time.Millisecond, "")))
+				return gaveUp(func(slow http.Handler) http.Handler {
+					return h.Middleware(muxOf("/users/{id}", http.TimeoutHandler(slow, time.Hour, "")))
+				})
 			},
 			want: counts("GET", "/users/{id}", "503"),
 		},
