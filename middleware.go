@@ -75,6 +75,6 @@ type HTTPExchange struct {
 // versions work together.
 func (h *Hawkeye) RecordHTTP(e HTTPExchange) {
 	if h != nil {
-		h.meter.Record(httpcount.Exchange(e))
+		h.meter.Record((*httpcount.Exchange)(&e))
 	}
 }

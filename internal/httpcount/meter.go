@@ -63,9 +63,9 @@ func New(reg *series.Registry) *Meter {
 }
 
 // Record counts e.
-func (m *Meter) Record(e Exchange) {
+func (m *Meter) Record(e *Exchange) {
 	if m != nil {
-		m.record(m.route(e.Route), &e)
+		m.record(m.route(e.Route), e)
 	}
 }
 

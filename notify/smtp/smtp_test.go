@@ -3,9 +3,9 @@ package smtp
 import (
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/mail"
 	"strings"
@@ -247,10 +247,14 @@ func TestSendKeepsSecrets(t *testing.T) {
 	if err == nil || !permanent(err) || !strings.Contains(err.Error(), "AUTH: server says 535 wrong [redacted] and [redacted] and [redacted]") {
 		t.Errorf("Send() = %v, want a permanent error with the secrets taken out", err)
 	}
-	asJSON, _ := json.Marshal(Config{Password: password})
+	var log strings.Builder
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("made", "config", Config{Host: "mail", Password: password}, "mailer", m)
+	if !strings.Contains(log.String(), `"Host":"mail"`) {
+		t.Errorf("log is %s, want it to show the configuration", log.String())
+	}
 	for _, text := range []string{
 		fmt.Sprint(err), fmt.Sprintf("%+v", err), fmt.Sprintf("%#v", err), fmt.Sprintf("%#v", errors.Unwrap(err)),
-		fmt.Sprint(m), fmt.Sprintf("%+v", m), fmt.Sprintf("%#v", m), fmt.Sprintf("%+v", m.config), fmt.Sprintf("%#v", m.config), string(asJSON),
+		fmt.Sprint(m), fmt.Sprintf("%+v", m), fmt.Sprintf("%#v", m), fmt.Sprintf("%+v", m.config), fmt.Sprintf("%#v", m.config), log.String(),
 	} {
 		if strings.Contains(text, password) || strings.Contains(text, encoded) {
 			t.Errorf("%q has the password", text)
