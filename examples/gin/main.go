@@ -13,6 +13,7 @@ import (
 	"flag"
 	"log"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -52,18 +53,23 @@ func run(ctx context.Context, addr, config, socket string, without bool) error {
 			return err
 		}
 	}
-	if err := h.Start(ctx); err != nil {
+	ln, err := net.Listen("tcp", addr)
+	if err != nil {
 		return err
 	}
-	srv := &http.Server{Addr: addr, Handler: router(h), ReadHeaderTimeout: 5 * time.Second}
+	if err := h.Start(ctx); err != nil {
+		return errors.Join(err, ln.Close())
+	}
+	srv := &http.Server{Handler: router(h), ReadHeaderTimeout: 5 * time.Second}
 	failed := make(chan error, 1)
-	go func() { failed <- srv.ListenAndServe() }()
-	slog.Info("listening", "addr", addr)
-	var err error
+	go func() { failed <- srv.Serve(ln) }()
+	slog.Info("listening", "url", "http://"+ln.Addr().String())
 	select {
 	case <-ctx.Done():
 	case err = <-failed:
 	}
+	// First the server, then hawkeye: the last requests are counted, evaluated
+	// and told. ctx is over, hence another one.
 	stop, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	return errors.Join(err, srv.Shutdown(stop), h.Shutdown(stop))
@@ -91,7 +97,7 @@ func watch(config, socket string) (*hawkeye.Hawkeye, error) {
 
 func router(h *hawkeye.Hawkeye) http.Handler {
 	r := gin.New()
-	r.Use(gin.Recovery(), hawkeyegin.Middleware(h))
+	r.Use(hawkeyegin.Middleware(h), gin.Recovery())
 	r.GET("/", func(c *gin.Context) { c.String(http.StatusOK, "ok\n") })
 	r.GET("/400", func(c *gin.Context) { c.String(http.StatusBadRequest, "bad request\n") })
 	r.GET("/500", func(c *gin.Context) { c.String(http.StatusInternalServerError, "error\n") })

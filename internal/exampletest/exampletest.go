@@ -192,6 +192,18 @@ func Run(t *testing.T, name string, args ...string) string {
 	return string(out)
 }
 
+// Reaches reads a value until it is want; what was sent to a socket and not
+// answered is on its way when its sender has ended. It returns the last one.
+func Reaches(want float64, read func() float64) float64 {
+	late := time.Now().Add(Patience)
+	for {
+		got := read()
+		if got >= want || time.Now().After(late) {
+			return got
+		}
+	}
+}
+
 // Need skips the test if a program isn't installed.
 func Need(t *testing.T, program string) {
 	t.Helper()
