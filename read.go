@@ -73,7 +73,7 @@ func (h *Hawkeye) Query(ctx context.Context, metric string, length time.Duration
 	if err := errors.Join(errs...); err != nil {
 		return Result{}, fmt.Errorf("query %q: %w", metric, err)
 	}
-	tick := h.clock().NowTick() - 1
+	tick := max(h.clock().NowTick()-1, h.publisher.Stats().PublishedTick)
 	if h.running() {
 		flushed, err := h.publisher.Flush(ctx)
 		if err != nil {
