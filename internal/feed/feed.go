@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-batteries/hawkeye/internal/bucket"
 	"github.com/go-batteries/hawkeye/internal/publish"
 	"github.com/go-batteries/hawkeye/internal/window"
 	"github.com/go-batteries/hawkeye/store"
@@ -37,6 +38,10 @@ type Config struct {
 	Wait time.Duration
 	// NoFolds keeps the feed from writing coarse tiers.
 	NoFolds bool
+	// OnBucket, if set, is told of each bucket that was taken, also of those
+	// that SeekTo loads, before the tick is handed out: of its notes, and
+	// whether it is its writer's last. It must not keep or change b.
+	OnBucket func(tick int64, writer store.ID, b *bucket.Bucket)
 	// Logger gets warnings; nil means [slog.Default].
 	Logger *slog.Logger
 }
@@ -102,6 +107,7 @@ type Feed struct {
 	healing int64 // where the look for missing buckets of old ticks goes on
 	lateMin int64 // the oldest tick that got a bucket late since the last one was handed out
 	ids     []uint64
+	scratch bucket.Bucket
 	folds   foldQueue
 
 	mu    sync.Mutex // guards what follows
@@ -184,16 +190,23 @@ func (f *Feed) Stats() Stats {
 	return f.stats
 }
 
-// call runs a call of the Store, whose panic is an error like any other.
-func call[T any](f func() (T, error)) (v T, err error) {
+// call runs a call of the Store within bounds: it ends after
+// [publish.DefaultFlushTimeout], and its panic is an error like any other.
+func call[T any](ctx context.Context, f func(context.Context) (T, error)) (v T, err error) {
+	ctx, cancel := context.WithTimeout(ctx, publish.DefaultFlushTimeout)
+	defer cancel()
 	defer publish.Recovered(&err)
-	return f()
+	return f(ctx)
 }
 
 func (f *Feed) read(ctx context.Context, q []store.TickQuery) ([]store.TickBuckets, error) {
-	return call(func() ([]store.TickBuckets, error) { return f.cfg.Store.Read(ctx, q) })
+	return call(ctx, func(ctx context.Context) ([]store.TickBuckets, error) { return f.cfg.Store.Read(ctx, q) })
 }
 
 func (f *Feed) names(ctx context.Context, ids []uint64) (map[uint64]string, error) {
-	return call(func() (map[uint64]string, error) { return f.cfg.Store.Names(ctx, ids) })
+	return call(ctx, func(ctx context.Context) (map[uint64]string, error) { return f.cfg.Store.Names(ctx, ids) })
+}
+
+func (f *Feed) publish(ctx context.Context, p store.Publication) (store.PublishReply, error) {
+	return call(ctx, func(ctx context.Context) (store.PublishReply, error) { return f.cfg.Store.Publish(ctx, p) })
 }

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/go-batteries/hawkeye/internal/bucket"
-	"github.com/go-batteries/hawkeye/internal/publish"
 	"github.com/go-batteries/hawkeye/internal/window"
 	"github.com/go-batteries/hawkeye/store"
 )
@@ -62,11 +61,6 @@ func (f *Feed) publishFolds(ctx context.Context) {
 		f.stats.FoldsQueued = len(q.queue)
 		f.mu.Unlock()
 	}
-}
-
-func (f *Feed) publish(ctx context.Context, p store.Publication) (reply store.PublishReply, err error) {
-	defer publish.Recovered(&err)
-	return f.cfg.Store.Publish(ctx, p)
 }
 
 // foldNames returns the names in a fold that weren't published lately.

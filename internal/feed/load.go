@@ -66,7 +66,7 @@ func (l *loader) load(ctx context.Context) error {
 	if err := l.loadFolds(ctx); err != nil {
 		return err
 	}
-	l.engine.MarkUnknown(l.base-back, l.from-1)
+	l.engine.MarkUnknownIn(store.TierFine, l.base-back, l.from-1)
 	for n := l.from; n <= l.base; n += aheadTicks {
 		if err := l.loadTicks(ctx, n, min(n+aheadTicks-1, l.base)); err != nil {
 			return err
@@ -204,19 +204,34 @@ func (l *loader) loadFeeder(ctx context.Context, feed int64, wide []fold) error 
 	if err := l.takeFolds(ctx, folds); err != nil {
 		return err
 	}
+	known := make(map[int64]bool)
+	for i := range folds {
+		known[folds[i].cell] = true
+	}
 	for _, tier := range wider {
 		for i := range folds {
 			d := &folds[i]
-			first := l.engine.FirstTick(feeder, d.cell)
-			// What lies in cells before the last two was folded long ago.
-			old := l.engine.CellOf(tier, first) < l.engine.CellOf(tier, l.base)-1
-			if in[tier][part{d.cell, d.writer}] || old {
-				continue
+			cell := l.engine.CellOf(tier, l.engine.FirstTick(feeder, d.cell))
+			if l.unfolded(tier, cell) && !in[tier][part{d.cell, d.writer}] {
+				l.engine.TakeFold(tier, feeder, d.cell, d.writer, d.bucket)
 			}
-			l.engine.TakeFold(tier, feeder, d.cell, d.writer, d.bucket)
 		}
+		l.unknownFeed(tier, cells[tier], known)
 	}
 	return nil
+}
+
+// unknownFeed tells the windows of a wide tier of the feeding tier's cells
+// that have no fold, where the wide one has none either.
+func (l *loader) unknownFeed(tier store.Tier, folded, known map[int64]bool) {
+	feeder := l.engine.Feeder()
+	last := l.engine.CellOf(tier, l.base)
+	from := l.engine.CellOf(feeder, l.engine.FirstTick(tier, last-1))
+	for cell := from; cell <= l.engine.CellOf(feeder, l.base); cell++ {
+		if !known[cell] && !folded[l.engine.CellOf(tier, l.engine.FirstTick(feeder, cell))] {
+			l.unknown(tier, feeder, cell)
+		}
+	}
 }
 
 // readFolds reads a tier's folds that reach back some ticks. Of those of a
@@ -237,13 +252,25 @@ func (l *loader) readFolds(ctx context.Context, tier store.Tier, back int64, nam
 		for i := range answers {
 			got := l.decode(&answers[i], named)
 			folds = append(folds, got...)
-			if first := l.engine.FirstTick(tier, answers[i].Tick); len(got) == 0 && first < l.from {
-				last := l.engine.FirstTick(tier, answers[i].Tick+1) - 1
-				l.engine.MarkUnknownIn(tier, first, min(last, l.from-1))
+			if len(got) == 0 && !l.unfolded(tier, answers[i].Tick) {
+				l.unknown(tier, tier, answers[i].Tick)
 			}
 		}
 	}
 	return folds, nil
+}
+
+// unfolded says that a cell of a tier wider than the feeding one may not be
+// folded yet, so that the folds of the feeding one are what is known of it.
+func (l *loader) unfolded(tier store.Tier, cell int64) bool {
+	return tier > l.engine.Feeder() && cell >= l.engine.CellOf(tier, l.base)-1
+}
+
+// unknown tells the windows of tier in that nothing is known of a cell, but
+// for the fine ticks that are still there.
+func (l *loader) unknown(in, tier store.Tier, cell int64) {
+	first, next := l.engine.FirstTick(tier, cell), l.engine.FirstTick(tier, cell+1)
+	l.engine.MarkUnknownIn(in, first, min(next, l.from)-1)
 }
 
 func (l *loader) decode(answer *store.TickBuckets, named map[store.ID]bool) []fold {
@@ -252,7 +279,7 @@ func (l *loader) decode(answer *store.TickBuckets, named map[store.ID]bool) []fo
 		b := &answer.Buckets[i]
 		decoded := &bucket.Bucket{}
 		if err := bucket.Decode(b.Data, decoded); err != nil {
-			l.reject(b, err)
+			l.reject(b.Tick, b.Writer, err)
 			continue
 		}
 		all = append(all, fold{b.Tier, b.Tick, b.Writer, decoded, named[b.Writer]})
@@ -311,8 +338,7 @@ func (l *loader) takeFolds(ctx context.Context, folds []fold) error {
 	for i := range folds {
 		d := &folds[i]
 		if !l.engine.TakeFold(d.tier, d.tier, d.cell, d.writer, d.bucket) {
-			first := l.engine.FirstTick(d.tier, d.cell)
-			l.engine.MarkUnknownIn(d.tier, first, l.engine.FirstTick(d.tier, d.cell+1)-1)
+			l.unknown(d.tier, d.tier, d.cell)
 			continue
 		}
 		l.hold(d)

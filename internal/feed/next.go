@@ -16,6 +16,8 @@ const (
 	// healTicks is how many old ticks that lack something are looked at
 	// again in each round.
 	healTicks = 16
+	// rememberedTicks is how far back the windows know who was live.
+	rememberedTicks = 50
 	// maxRetry is the longest pause after a read error.
 	maxRetry = 250 * time.Millisecond
 )
@@ -146,6 +148,9 @@ func (f *Feed) round(ctx context.Context) error {
 				return err
 			}
 		}
+		f.mu.Lock()
+		delete(f.late, n)
+		f.mu.Unlock()
 	}
 	f.postpone(now)
 	return nil
@@ -178,26 +183,25 @@ func (f *Feed) rechecks() (q []store.TickQuery) {
 	for n := recent; n < f.next; n++ {
 		ask(n)
 	}
+	oldest := f.oldest()
 	f.mu.Lock()
-	late := make([]int64, 0, len(f.late))
 	for n := range f.late {
-		if n < f.next {
-			late = append(late, n)
+		switch {
+		case n >= recent: // asked for anyway, now or when its time comes
 			delete(f.late, n)
+		case n < oldest:
+			delete(f.late, n)
+		default:
+			ask(n) // until it was read
 		}
 	}
 	f.mu.Unlock()
-	oldest := f.oldest()
-	for _, n := range late {
-		if n < recent && n >= oldest {
-			ask(n)
-		}
-	}
 	if !f.traits.Shared {
 		return q
 	}
 	f.healing = max(f.healing, oldest)
-	for asked := 0; asked < healTicks && f.healing < recent; f.healing++ {
+	stop := min(recent, f.healing+aheadTicks)
+	for asked := 0; asked < healTicks && f.healing < stop; f.healing++ {
 		if t := f.ticks[f.healing]; t != nil && t.status != Complete {
 			ask(f.healing)
 			asked++
@@ -221,8 +225,12 @@ func (f *Feed) takeLate(ctx context.Context, n int64, t *tick, fresh int) error 
 	if len(t.pending) < before {
 		f.lateMin = min(f.lateMin, n)
 	}
-	_, missing := f.missing(n, t)
-	if s := t.judge(len(missing)); s < t.status && f.next-n < 50 {
+	s := Partial // who was live so long ago is forgotten
+	if f.next-n <= rememberedTicks {
+		_, missing := f.missing(n, t)
+		s = t.judge(len(missing))
+	}
+	if s != t.status && (s == Complete || t.status == Unknown || len(t.pending) > 0) {
 		t.status = s
 		f.mark(n, s)
 	}

@@ -19,8 +19,8 @@ const none = int64(math.MaxInt64)
 // tick is what was read of a tick.
 type tick struct {
 	has     map[store.ID]struct{} // the writers whose bucket was read
-	pending []read                // of them, those that aren't in the windows yet
-	bad     int                   // of them, those that can't be decoded
+	pending []read                // of these, what isn't in the windows yet
+	bad     int                   // how many of them can't be decoded
 	settled bool                  // it was read after its waiting time was over
 	begun   bool                  // the windows stand at it, or beyond
 	status  Status                // when it was handed out, or better since
@@ -29,7 +29,7 @@ type tick struct {
 // read is a bucket that was read.
 type read struct {
 	writer store.ID
-	bucket *bucket.Bucket
+	data   []byte
 	tiers  uint8 // whose windows want it; the others have it in a fold
 }
 
@@ -52,18 +52,12 @@ func (f *Feed) add(t *tick, answer *store.TickBuckets) (fresh int) {
 		}
 		t.has[b.Writer] = struct{}{}
 		fresh++
-		decoded := &bucket.Bucket{}
-		if err := bucket.Decode(b.Data, decoded); err != nil {
-			t.bad++
-			f.reject(b, err)
-			continue
-		}
-		t.pending = append(t.pending, read{b.Writer, decoded, window.AllTiers})
+		t.pending = append(t.pending, read{b.Writer, b.Data, window.AllTiers})
 	}
 	return fresh
 }
 
-func (f *Feed) reject(b *store.Bucket, err error) {
+func (f *Feed) reject(tick int64, writer store.ID, err error) {
 	f.mu.Lock()
 	f.stats.BadBuckets++
 	first := f.stats.BadBuckets == 1
@@ -73,18 +67,15 @@ func (f *Feed) reject(b *store.Bucket, err error) {
 		level = slog.LevelWarn
 	}
 	f.log.LogAttrs(context.Background(), level, "a bucket can't be read",
-		slog.Int64("tick", b.Tick), slog.String("writer", b.Writer.String()), slog.Any("error", err))
+		slog.Int64("tick", tick), slog.String("writer", writer.String()), slog.Any("error", err))
 }
 
 // apply adds what is pending to the windows, asking for names that it needs.
 // What still has none stays pending.
 func (f *Feed) apply(ctx context.Context, n int64, t *tick) error {
+	f.ids = f.ids[:0]
 	if f.takeAll(n, t); len(t.pending) == 0 {
 		return nil
-	}
-	f.ids = f.ids[:0]
-	for i := range t.pending {
-		f.ids = f.engine.Unknown(f.ids, t.pending[i].bucket)
 	}
 	if err := f.learn(ctx, f.ids); err != nil {
 		return err
@@ -93,9 +84,20 @@ func (f *Feed) apply(ctx context.Context, n int64, t *tick) error {
 	return nil
 }
 
+// takeAll adds what it can of a tick to the windows, and to ids those that
+// have no name.
 func (f *Feed) takeAll(n int64, t *tick) {
 	t.pending = slices.DeleteFunc(t.pending, func(r read) bool {
-		return f.engine.TakeInto(r.tiers, n, r.writer, r.bucket)
+		if err := bucket.Decode(r.data, &f.scratch); err != nil {
+			t.bad++
+			f.reject(n, r.writer, err)
+			return true
+		}
+		if f.engine.TakeInto(r.tiers, n, r.writer, &f.scratch) {
+			return true
+		}
+		f.ids = f.engine.Unknown(f.ids, &f.scratch)
+		return false
 	})
 	if len(t.pending) == 0 {
 		t.pending = nil

@@ -20,6 +20,7 @@ type Engine struct {
 	handles []*query // nil where one was released
 	free    []Handle
 	queries map[string]*query
+	longest int64 // how far back any window looked so far, in ticks
 	tracks  map[string]*track
 	metrics map[string]*metric
 	series  map[uint64]*interest
@@ -110,7 +111,7 @@ func (e *Engine) Advance(to int64) {
 			}
 		}
 	}
-	oldest := to - e.longest()
+	oldest := to - e.longest - e.margin
 	e.gaps.expire(oldest)
 	for i := range e.tierGaps {
 		e.tierGaps[i].expire(oldest)
@@ -129,14 +130,6 @@ func (e *Engine) recordGauges() {
 			}
 		}
 	}
-}
-
-// longest is how far back the longest window looks, in ticks.
-func (e *Engine) longest() (ticks int64) {
-	for _, t := range e.tracks {
-		ticks = max(ticks, t.grid.length+t.grid.delay)
-	}
-	return ticks + e.margin
 }
 
 // Take adds a bucket, all of it or, if an id has no name, nothing and false.

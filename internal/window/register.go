@@ -98,6 +98,7 @@ func (e *Engine) newTrack(key string, q *Query) *track {
 		groups:  make(map[string]*Group),
 	}
 	e.tracks[key] = t
+	e.longest = max(e.longest, t.grid.length+t.grid.delay+int64(t.grid.cell/e.width))
 	if len(t.sel.By) == 0 {
 		t.group("", nil)
 	}
