@@ -42,6 +42,7 @@ type Mirror struct {
 	open    bool
 	changed map[string]uint64 // by class, how often it changed
 	lostAt  time.Time         // when the Store was first seen without an epoch
+	turned  int               // how often the ledger was not the one it was
 	watch   []watcher
 }
 
@@ -74,6 +75,14 @@ func (m *Mirror) Open() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.open
+}
+
+// Turned returns how often the ledger turned out to be another one than the
+// copy was of: it was rolled back, restored, or ran too far ahead.
+func (m *Mirror) Turned() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.turned
 }
 
 // Cursor returns the state that the copy is of.
@@ -234,6 +243,9 @@ func (m *Mirror) apply(ch store.Changes) {
 		return
 	}
 	touched := make(map[string]bool)
+	if ch.Reset && m.cursor != (store.Cursor{}) {
+		m.turned++
+	}
 	if ch.Reset {
 		for class := range m.classes {
 			touched[class] = true

@@ -42,7 +42,7 @@ func (tx *Tx) PutPlan(p *notify.Plan, now time.Time) error {
 		}
 	}
 	for _, id := range p.Sent {
-		if err := tx.PutJSON(ClassSent+"/"+id, SentRecord{At: now.UTC()}); err != nil {
+		if err := tx.PutSent(id, ends(p, id), now); err != nil {
 			return err
 		}
 	}
@@ -111,6 +111,7 @@ func (b *Book) Sweep(tx *Tx, now time.Time) {
 		tx.Require(GroupKey(k))
 		tx.Delete(GroupKey(k))
 	}
+	b.sweepConfigs(tx)
 	b.sweepHistory(tx)
 }
 

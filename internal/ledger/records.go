@@ -39,6 +39,8 @@ type AlertRecord struct {
 // SentRecord says when a message was known to be delivered.
 type SentRecord struct {
 	At time.Time `json:"at"`
+	// Ends says that it told an end.
+	Ends bool `json:"ends,omitempty"`
 }
 
 // Book reads the ledger's records as what they are. It remembers what it
@@ -139,10 +141,7 @@ func (b *Book) View() *notify.View {
 		Rows:     b.Rows(),
 		Alerts:   cached(b, ClassAlert, "firing", b.firing),
 		Silences: all[notify.Silence](b, ClassSilence),
-		Sent: func(id string) bool {
-			_, ok := b.mirror.Get(ClassSent + "/" + id)
-			return ok
-		},
+		Sent:     b.Sent,
 	}
 	v.Threads = cached(b, ClassThread, "threads", func() map[notify.ThreadKey]*notify.Thread {
 		return index(all[notify.Thread](b, ClassThread), (*notify.Thread).Key)
