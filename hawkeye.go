@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"time"
 
 	"github.com/go-batteries/hawkeye/internal/evaluate"
 	"github.com/go-batteries/hawkeye/internal/httpcount"
@@ -40,12 +39,13 @@ type Hawkeye struct {
 	server    *server
 	agent     *agent
 	notifier  *notifier
+	keeper    *keeper // nil if the store keeps by itself
 
-	mu      sync.Mutex // guards what follows but parts
+	mu      sync.Mutex // guards state and started
 	state   state
 	started chan struct{} // closed when the Start under way has ended
+	parts   parts         // written by Start, read by the one shutdown after it
 	shut    *shutdown
-	parts   parts // written by Start, read by the one shutdown after it
 }
 
 type state int
@@ -59,13 +59,7 @@ const (
 
 // parts are the running components, in the order of their start.
 type parts struct {
-	maintain, publish, follow, notify, agent, server *component
-}
-
-// shutdown is the one shutdown that all callers of Shutdown wait for.
-type shutdown struct {
-	done chan struct{}
-	err  error // set before done is closed
+	maintain, keep, publish, follow, notify, agent, server *component
 }
 
 // New validates and allocates; it opens nothing and starts nothing. It
@@ -73,7 +67,11 @@ type shutdown struct {
 // [ErrInvalidOption] and [ErrInvalidConfig].
 func New(opts ...Option) (*Hawkeye, error) {
 	var cfg config
-	for _, opt := range opts {
+	for i, opt := range opts {
+		if opt == nil {
+			cfg.problem(fmt.Sprintf("New: options[%d]", i), "is nil")
+			continue
+		}
 		opt.apply(&cfg)
 	}
 	err := cfg.validate()
@@ -84,8 +82,8 @@ func New(opts ...Option) (*Hawkeye, error) {
 	if err := cfg.complete(set); err != nil {
 		return nil, err
 	}
-	h := &Hawkeye{cfg: cfg, logger: cfg.logger, set: set, store: cfg.store}
-	h.sup = supervisor{logger: cfg.logger, restarts: make(map[string]int)}
+	h := &Hawkeye{cfg: cfg, logger: cfg.logger, set: set, store: cfg.store, shut: newShutdown()}
+	h.sup = supervisor{logger: cfg.logger, restarts: make(map[string]restarts)}
 	h.reg = series.New(series.Limits{MaxSeries: cfg.limits.MaxSeries, MaxTags: cfg.limits.MaxTags})
 	h.meter = httpcount.New(h.reg)
 	h.assemble()
@@ -133,6 +131,7 @@ func (h *Hawkeye) assemble() {
 		OnLate:   h.follower.wroteLate,
 	})
 	h.server = newServer(h)
+	h.keeper = newKeeper(h)
 }
 
 // Start binds the socket and starts the loops. ctx bounds the start only. It
@@ -166,7 +165,7 @@ func (h *Hawkeye) enter(from, to state) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
-	case h.state == stateShut || h.shut != nil:
+	case h.state == stateShut || h.shut.hasBegun():
 		return ErrShutdown
 	case h.state != from:
 		return ErrStarted
@@ -181,6 +180,9 @@ func (h *Hawkeye) start(ctx context.Context) (err error) {
 	}
 	if m, ok := h.store.(store.Maintainer); ok {
 		h.parts.maintain = h.sup.start("store", m.Maintain)
+	}
+	if h.keeper != nil {
+		h.parts.keep = h.sup.start("keeper", h.keeper.run)
 	}
 	h.parts.publish = h.sup.start("publisher", untilDone(h.publisher.Run))
 	if err := h.awaitStore(ctx); err != nil {
@@ -220,7 +222,7 @@ func (h *Hawkeye) awaitStore(ctx context.Context) error {
 func (h *Hawkeye) unwind() error {
 	ctx, cancel := context.WithTimeout(context.Background(), h.cfg.shutdownTimeout) // the start's ctx may be over
 	defer cancel()
-	err := errors.Join(h.parts.publish.stop(ctx), h.server.close(), h.parts.maintain.stop(ctx))
+	err := errors.Join(h.parts.publish.stop(ctx), h.server.close(), h.parts.keep.stop(ctx), h.parts.maintain.stop(ctx))
 	h.parts = parts{}
 	return err
 }
@@ -238,92 +240,23 @@ func (h *Hawkeye) announce(ctx context.Context) {
 }
 
 // Run is Start, then waiting until ctx ends, then Shutdown within
-// [WithShutdownTimeout].
+// [WithShutdownTimeout]. It returns as well when somebody else has called
+// Shutdown and that has ended.
 func (h *Hawkeye) Run(ctx context.Context) error {
 	if err := h.Start(ctx); err != nil {
 		return err
 	}
-	<-ctx.Done()
 	if h == nil {
+		<-ctx.Done()
 		return nil
+	}
+	select {
+	case <-ctx.Done():
+	case <-h.shut.done:
 	}
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.cfg.shutdownTimeout)
 	defer cancel()
 	return h.Shutdown(stop)
-}
-
-// Shutdown stops taking samples, publishes and evaluates what was counted,
-// sends what is to be sent, and closes what hawkeye opened; all until ctx
-// ends, whose error it returns then, while the rest goes on in the background
-// for at most [WithShutdownTimeout]. What it could not send stays in the
-// Store. What is recorded afterwards is dropped and counted as such.
-//
-// It may be called more than once, and concurrently: all callers wait for the
-// same shutdown, each until its own ctx ends.
-func (h *Hawkeye) Shutdown(ctx context.Context) error {
-	if h == nil {
-		return nil
-	}
-	h.mu.Lock()
-	s := h.shut
-	if s == nil {
-		s = &shutdown{done: make(chan struct{})}
-		h.shut = s
-		go func() { // it goes on for the other callers when the first one's ctx ends
-			s.err = h.stop(ctx)
-			close(s.done)
-		}()
-	}
-	h.mu.Unlock()
-	select {
-	case <-s.done:
-		return s.err
-	case <-ctx.Done():
-		return fmt.Errorf("shut down: %w", context.Cause(ctx))
-	}
-}
-
-// stop ends the components, senders before receivers.
-func (h *Hawkeye) stop(ctx context.Context) error {
-	h.mu.Lock()
-	started := h.started
-	h.mu.Unlock()
-	if started != nil {
-		<-started // bounded by StartTimeout
-	}
-	h.mu.Lock()
-	running := h.state == stateRunning
-	h.state = stateShut
-	h.mu.Unlock()
-	if !running {
-		return nil
-	}
-	began := time.Now()
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.cfg.shutdownTimeout)
-	defer cancel()
-
-	errs := []error{
-		h.parts.server.stop(last),
-		h.server.close(),
-		h.publisher.Final(ctx),
-		h.parts.publish.stop(last),
-	}
-	if !h.cfg.noAgent {
-		errs = append(errs, h.agent.finish(ctx))
-	}
-	errs = append(errs, h.parts.agent.stop(last))
-	if !h.cfg.noNotifier {
-		errs = append(errs, h.notifier.drain(ctx))
-	}
-	errs = append(errs, h.parts.notify.stop(last), h.parts.follow.stop(last))
-	close(h.notifier.gone)
-	if s, ok := h.store.(store.Syncer); ok {
-		errs = append(errs, s.Sync(last))
-	}
-	errs = append(errs, h.parts.maintain.stop(last))
-	err := errors.Join(errs...)
-	h.logger.LogAttrs(ctx, slog.LevelInfo, "shut down", slog.Duration("took", time.Since(began)), slog.Any("error", err))
-	return err
 }
 
 // untilDone makes a component of a Run that may end by itself, at Final.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"runtime/debug"
 	"runtime/pprof"
 	"sync"
@@ -23,11 +24,18 @@ const (
 type supervisor struct {
 	logger   *slog.Logger
 	mu       sync.Mutex // guards restarts
-	restarts map[string]int
+	restarts map[string]restarts
+}
+
+// restarts are those of a component: how many, and when the last one was.
+type restarts struct {
+	n    int
+	last time.Time
 }
 
 // component is a running part. Its stop ends it and waits.
 type component struct {
+	name   string
 	cancel context.CancelFunc
 	done   chan struct{}
 }
@@ -35,7 +43,7 @@ type component struct {
 // start runs a component until its context ends.
 func (s *supervisor) start(name string, run func(ctx context.Context) error) *component {
 	ctx, cancel := context.WithCancel(context.Background()) // ends in stop: it must outlive the ctx of Start
-	c := &component{cancel: cancel, done: make(chan struct{})}
+	c := &component{name: name, cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(c.done)
 		pprof.Do(ctx, pprof.Labels("hawkeye", name), func(ctx context.Context) { s.supervise(ctx, name, run) })
@@ -55,7 +63,7 @@ func (s *supervisor) supervise(ctx context.Context, name string, run func(ctx co
 			delay = minRestartDelay
 		}
 		s.mu.Lock()
-		s.restarts[name]++
+		s.restarts[name] = restarts{s.restarts[name].n + 1, time.Now()}
 		s.mu.Unlock()
 		s.logger.LogAttrs(ctx, slog.LevelError, "component failed, starting it again",
 			slog.String("component", name), slog.Any("error", err), slog.Duration("in", delay))
@@ -69,27 +77,26 @@ func (s *supervisor) supervise(ctx context.Context, name string, run func(ctx co
 }
 
 // restarted returns how often each component was started again.
-func (s *supervisor) restarted() map[string]int {
+func (s *supervisor) restarted() map[string]restarts {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all := make(map[string]int, len(s.restarts))
-	for name, n := range s.restarts {
-		all[name] = n
-	}
-	return all
+	return maps.Clone(s.restarts)
 }
 
 // guarded turns a panic of run into an error with its stack.
 func guarded(ctx context.Context, run func(ctx context.Context) error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
+	defer recovered(&err)
 	if err = run(ctx); err == nil {
 		err = errors.New("ended without being asked to")
 	}
 	return err
+}
+
+// recovered, deferred, turns a panic into an error with its stack.
+func recovered(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+	}
 }
 
 // stop ends the component and waits for it until ctx ends.
@@ -102,6 +109,6 @@ func (c *component) stop(ctx context.Context) error {
 	case <-c.done:
 		return nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return fmt.Errorf("stop the %s: %w", c.name, context.Cause(ctx))
 	}
 }

@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math"
 	"net/http"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/go-batteries/hawkeye/store"
 )
@@ -117,7 +120,12 @@ func WithMailer(m MailingService) Option {
 // WithSender sets the sender of mails, unless a configuration file has its
 // own `from`. Default: empty, which leaves it to the MailingService.
 func WithSender(address string) Option {
-	return optionFunc(func(c *config) { c.sender = address })
+	return optionFunc(func(c *config) {
+		if strings.ContainsFunc(address, unicode.IsControl) {
+			c.problem("WithSender", fmt.Sprintf("want an address without control characters, got %q", address))
+		}
+		c.sender = address
+	})
 }
 
 // WithStore sets where counts and decisions lie. It stays the caller's:
@@ -144,14 +152,20 @@ func WithSocket(path string) Option {
 	})
 }
 
-// WithoutSocket turns the metric server off; what this process counts itself
-// is not affected.
+// WithoutSocket turns the stream socket off, and so, unless there is a
+// datagram socket, the metric server; what this process counts itself is not
+// affected.
 func WithoutSocket() Option { return optionFunc(func(c *config) { c.noSocket = true }) }
 
 // WithDatagramSocket adds a Unix datagram socket for statsd clients that only
 // speak datagrams. Default: none.
 func WithDatagramSocket(path string) Option {
-	return optionFunc(func(c *config) { c.datagram = path })
+	return optionFunc(func(c *config) {
+		if path == "" {
+			c.problem("WithDatagramSocket", "want a path, got none")
+		}
+		c.datagram = path
+	})
 }
 
 // WithSocketMode sets the permission bits of the socket files. Default 0600.
@@ -169,7 +183,14 @@ func WithSocketMode(mode fs.FileMode) Option {
 // (Linux). Default: the process's own and root. No uid at all lets everybody
 // in whom the file's mode lets in.
 func WithPeers(uids ...int) Option {
-	return optionFunc(func(c *config) { c.peers, c.anyPeer = uids, len(uids) == 0 })
+	return optionFunc(func(c *config) {
+		for _, uid := range uids {
+			if uid < 0 || int64(uid) > math.MaxUint32 {
+				c.problem("WithPeers", fmt.Sprintf("want user ids, got %d", uid))
+			}
+		}
+		c.peers, c.anyPeer = uids, len(uids) == 0
+	})
 }
 
 // WithGaugeDelta makes a signed gauge on the wire ("g:-10|g") a change, as
@@ -195,8 +216,8 @@ func WithStartTimeout(d time.Duration) Option {
 	return optionFunc(func(c *config) { c.startTimeout = c.positive("WithStartTimeout", d) })
 }
 
-// WithShutdownTimeout sets how long the Shutdown of [Hawkeye.Run] may take.
-// Default [DefaultShutdownTimeout].
+// WithShutdownTimeout sets how long the Shutdown of [Hawkeye.Run] may take,
+// and any other whose ctx has no deadline. Default [DefaultShutdownTimeout].
 func WithShutdownTimeout(d time.Duration) Option {
 	return optionFunc(func(c *config) { c.shutdownTimeout = c.positive("WithShutdownTimeout", d) })
 }
@@ -212,8 +233,8 @@ func WithSendTimeout(d time.Duration) Option {
 // warning, because a monitor must not keep its host from starting.
 func WithRequireStore() Option { return optionFunc(func(c *config) { c.requireStore = true }) }
 
-// WithoutServer leaves out the metric server, as WithoutSocket does: for
-// symmetry with the other two.
+// WithoutServer leaves out the metric server: this process takes no samples
+// from others.
 func WithoutServer() Option { return optionFunc(func(c *config) { c.noServer = true }) }
 
 // WithoutAgent leaves evaluation to other processes on the same Store. With a
@@ -253,8 +274,14 @@ func (c *config) validate() error {
 	if c.noSocket && c.socket != "" {
 		c.problem("WithoutSocket", "contradicts WithSocket")
 	}
-	if (c.noSocket || c.noServer) && c.datagram != "" {
-		c.problem("WithDatagramSocket", "contradicts WithoutSocket or WithoutServer")
+	if c.noServer && c.socket != "" {
+		c.problem("WithoutServer", "contradicts WithSocket")
+	}
+	if c.noServer && c.datagram != "" {
+		c.problem("WithoutServer", "contradicts WithDatagramSocket")
+	}
+	if c.socket != "" && c.socket == c.datagram {
+		c.problem("WithDatagramSocket", "is the path of WithSocket as well")
 	}
 	c.limits.validate(c)
 	shared := c.storeSet && c.store != nil && c.store.Traits().Shared

@@ -13,6 +13,7 @@ import (
 	"github.com/go-batteries/hawkeye/internal/alert"
 	"github.com/go-batteries/hawkeye/internal/feed"
 	"github.com/go-batteries/hawkeye/internal/matcher"
+	"github.com/go-batteries/hawkeye/internal/publish"
 	"github.com/go-batteries/hawkeye/internal/window"
 )
 
@@ -76,10 +77,12 @@ func (h *Hawkeye) Query(ctx context.Context, metric string, length time.Duration
 	tick := max(h.clock().NowTick()-1, h.publisher.Stats().PublishedTick)
 	if h.running() {
 		flushed, err := h.publisher.Flush(ctx)
-		if err != nil {
+		switch {
+		case err == nil:
+			tick = flushed
+		case !errors.Is(err, publish.ErrStopped): // by a Shutdown meanwhile: all of it is stored
 			return Result{}, fmt.Errorf("query %q: %w", metric, err)
 		}
-		tick = flushed
 	}
 	a, err := feed.Query(ctx, h.store, h.clock(), q, tick)
 	if err != nil {
@@ -145,7 +148,10 @@ func (h *Hawkeye) Stats() Stats {
 		Republished: pub.Republished, FailedFlushes: pub.FailedFlushes,
 		PartialTicks: fed.Partial, UnknownTicks: fed.Unknown, LateBuckets: fed.LateBuckets,
 		Outbox: len(h.book.Rows()), DeadLetters: len(h.book.Dead()),
-		Restarts: h.sup.restarted(),
+		Restarts: make(map[string]int),
+	}
+	for name, r := range h.sup.restarted() {
+		s.Restarts[name] = r.n
 	}
 	if fed.Watermark > 0 {
 		s.EvaluatedTick = h.clock().End(fed.Watermark)
@@ -167,6 +173,9 @@ type Health struct {
 	// Store is the kind of Store, "memory" or "redis".
 	Store string
 }
+
+// healthMemory is how long a mishap that is over is a problem.
+const healthMemory = 10 * time.Minute
 
 // Health looks for what is wrong: not running, a store that is away, samples
 // that were dropped, an evaluation that lags, messages that failed. It does
@@ -196,8 +205,10 @@ func (h *Hawkeye) Health(context.Context) Health {
 	if n := len(h.book.Dead()); n > 0 {
 		bad("%d messages could not be delivered", n)
 	}
-	for name, n := range h.sup.restarted() {
-		bad("the %s failed %d times and was started again", name, n)
+	for name, r := range h.sup.restarted() {
+		if time.Since(r.last) < healthMemory {
+			bad("the %s failed and was started again, %d times so far", name, r.n)
+		}
 	}
 	slices.Sort(out.Problems)
 	out.OK = len(out.Problems) == 0

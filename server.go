@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/go-batteries/hawkeye/internal/intake"
 	"github.com/go-batteries/hawkeye/internal/sockfile"
@@ -22,6 +23,7 @@ type server struct {
 	config intake.Config
 	off    bool
 
+	mu     sync.Mutex     // guards what follows
 	intake *intake.Server // bound by listen, served by run
 	taken  bool           // run has had it: another run binds anew
 }
@@ -78,7 +80,9 @@ func (s *server) listen() error {
 		}
 		return fmt.Errorf("bind the metric server: %w", err)
 	}
+	s.mu.Lock()
 	s.intake, s.taken = in, false
+	s.mu.Unlock()
 	return nil
 }
 
@@ -88,27 +92,43 @@ func (s *server) run(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}
-	if s.taken {
+	in := s.take()
+	if in == nil {
 		if err := s.listen(); err != nil {
 			return err
 		}
+		in = s.take()
+	}
+	defer in.Close() // after a panic: so that the next run finds the paths free
+	return in.Run(ctx)
+}
+
+// take returns what listen bound, once.
+func (s *server) take() *intake.Server {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.taken {
+		return nil
 	}
 	s.taken = true
-	return s.intake.Run(ctx)
+	return s.intake
 }
 
 // close gives back what listen bound, if run never had it.
 func (s *server) close() error {
-	if s.intake == nil || s.taken {
-		return nil
+	if in := s.take(); in != nil {
+		return in.Close()
 	}
-	return s.intake.Close()
+	return nil
 }
 
 // stats is what was taken in.
 func (s *server) stats() intake.Stats {
-	if s.intake == nil {
+	s.mu.Lock()
+	in := s.intake
+	s.mu.Unlock()
+	if in == nil {
 		return intake.Stats{}
 	}
-	return s.intake.Stats()
+	return in.Stats()
 }

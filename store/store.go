@@ -266,8 +266,9 @@ type Maintainer interface {
 	Maintain(ctx context.Context) error
 }
 
-// Syncer is an optional capability: hawkeye calls Sync as the last thing of a
-// Shutdown, after the final commit.
+// Syncer is an optional capability: to write down what is in memory. hawkeye
+// calls Sync as the last thing of a Shutdown, after the final commit, and, if
+// the Store is not shared, soon after each commit that decides something.
 type Syncer interface {
 	Sync(ctx context.Context) error
 }

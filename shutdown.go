@@ -1,0 +1,198 @@
+package hawkeye
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/go-batteries/hawkeye/store"
+)
+
+// endMargin is what Shutdown keeps back of a caller's time, at most a tenth of
+// it: what can't be sent by then stays in the Store, and the rest, stopping
+// and writing a state file, still has to be done before the caller goes on,
+// maybe to exit.
+const endMargin = 500 * time.Millisecond
+
+// shutdown is the one shutdown that all callers of Shutdown wait for.
+type shutdown struct {
+	done chan struct{}
+	err  error // set before done is closed
+
+	mu      sync.Mutex // guards what follows
+	begun   bool
+	waiting int               // callers that have time left
+	cancel  func(cause error) // ends the work that may be left undone
+}
+
+func newShutdown() *shutdown { return &shutdown{done: make(chan struct{})} }
+
+func (s *shutdown) hasBegun() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.begun
+}
+
+// join adds a caller. The first one runs stop, in the background, because it
+// goes on for the others when the first one's ctx ends.
+func (s *shutdown) join(ctx context.Context, stop func(ctx context.Context) error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waiting++
+	if s.begun {
+		return
+	}
+	s.begun = true
+	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	s.cancel = cancel
+	go func() {
+		defer cancel(nil)
+		defer close(s.done)
+		s.err = stop(work)
+	}()
+}
+
+// leave takes a caller away whose time is up. Nobody waits for the last one's
+// work.
+func (s *shutdown) leave(cause error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.waiting--; s.waiting == 0 {
+		s.cancel(cause)
+	}
+}
+
+// Shutdown stops taking samples, publishes and evaluates what was counted,
+// sends what is to be sent, and closes what hawkeye opened. What could not be
+// sent by the end of ctx (a little earlier, so that the rest can still be
+// done) stays in the Store, and the error says so; a ctx without a deadline
+// counts as one of [WithShutdownTimeout]. Where even the rest takes longer
+// than ctx, Shutdown returns ctx's error while it goes on in the background,
+// for at most [WithShutdownTimeout]. What is recorded afterwards is dropped
+// and counted as such.
+//
+// It may be called more than once, and concurrently: all callers wait for the
+// same shutdown, each until its own ctx ends. A MailingService may call it,
+// but not wait for it without a deadline: Shutdown waits for the Send.
+func (h *Hawkeye) Shutdown(ctx context.Context) error {
+	if h == nil {
+		return nil
+	}
+	s := h.shut
+	s.join(ctx, h.stop)
+	soon, cancel := nearly(ctx, h.cfg.shutdownTimeout)
+	defer cancel()
+	select {
+	case <-s.done:
+		return s.err
+	case <-soon.Done():
+		s.leave(context.Cause(soon))
+	}
+	select {
+	case <-s.done:
+		return s.err
+	case <-ctx.Done():
+		return fmt.Errorf("shut down: %w", context.Cause(ctx))
+	}
+}
+
+// nearly returns a context that ends shortly before ctx does, and after long
+// if ctx has no deadline.
+func nearly(ctx context.Context, long time.Duration) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithTimeout(ctx, long)
+	}
+	left := time.Until(deadline)
+	return context.WithTimeout(ctx, left-min(left/10, endMargin))
+}
+
+// lingering returns a context that ends d after ctx has.
+func lingering(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	last, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	forget := context.AfterFunc(ctx, func() {
+		time.AfterFunc(d, func() { cancel(context.DeadlineExceeded) })
+	})
+	return last, func() { forget(); cancel(nil) }
+}
+
+// stop ends the components, senders before receivers. Publishing, evaluating
+// and sending go on until ctx ends; each component then gets a little time to
+// notice.
+func (h *Hawkeye) stop(ctx context.Context) error {
+	if !h.leaveRunning() {
+		return nil
+	}
+	began := time.Now()
+	last, cancel := lingering(ctx, h.cfg.shutdownTimeout)
+	defer cancel()
+	var errs []error
+	for _, step := range []func() error{
+		func() error { return h.parts.server.stop(last) },
+		h.server.close,
+		func() error { return h.publisher.Final(ctx) },
+		func() error { return h.parts.publish.stop(last) },
+		func() error { return h.finishAgent(ctx) },
+		func() error { return h.parts.agent.stop(last) },
+		func() error { return h.drainNotifier(ctx) },
+		func() error { return h.parts.notify.stop(last) },
+		func() error { return h.parts.follow.stop(last) },
+		func() error { close(h.notifier.gone); return nil },
+		func() error { return h.parts.keep.stop(last) },
+		func() error { return h.parts.maintain.stop(last) },
+		func() error { return h.sync(last) },
+	} {
+		errs = append(errs, guardedStep(step))
+	}
+	err := errors.Join(errs...)
+	h.logger.LogAttrs(ctx, slog.LevelInfo, "shut down", slog.Duration("took", time.Since(began)), slog.Any("error", err))
+	return err
+}
+
+// leaveRunning waits for a Start under way, which StartTimeout bounds, makes
+// the state final, and says whether anything runs.
+func (h *Hawkeye) leaveRunning() bool {
+	h.mu.Lock()
+	started := h.started
+	h.mu.Unlock()
+	if started != nil {
+		<-started
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	running := h.state == stateRunning
+	h.state = stateShut
+	return running
+}
+
+func (h *Hawkeye) finishAgent(ctx context.Context) error {
+	if h.cfg.noAgent {
+		return nil
+	}
+	return h.agent.finish(ctx)
+}
+
+func (h *Hawkeye) drainNotifier(ctx context.Context) error {
+	if h.cfg.noNotifier {
+		return nil
+	}
+	return h.notifier.drain(ctx)
+}
+
+// sync has the Store write down what it holds, if it can.
+func (h *Hawkeye) sync(ctx context.Context) error {
+	if s, ok := h.store.(store.Syncer); ok {
+		return s.Sync(ctx)
+	}
+	return nil
+}
+
+// guardedStep turns a panic, of the Store say, into an error: the steps that
+// follow must be done, and the host must live.
+func guardedStep(step func() error) (err error) {
+	defer recovered(&err)
+	return step()
+}
