@@ -26,6 +26,7 @@ type file struct {
 	text  string // without byte order mark
 	lines []string
 	sink  *sink
+	needs string // the keys that it needs at least
 	// hidden are the parts of lines that no snippet may show, by line.
 	hidden map[int][]span
 }
@@ -39,7 +40,7 @@ func newFile(src Source, sink *sink) *file {
 	for i := range lines {
 		lines[i] = strings.TrimSuffix(lines[i], "\r")
 	}
-	return &file{name: src.Name, text: text, lines: lines, sink: sink, hidden: map[int][]span{}}
+	return &file{name: src.Name, text: text, lines: lines, sink: sink, needs: "version: and monitors:", hidden: map[int][]span{}}
 }
 
 // unreadable returns why the file can't be parsed at all, nil if it can.

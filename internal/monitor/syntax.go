@@ -24,14 +24,14 @@ func (f *file) tree() (root *yaml.Node, problem *Problem) {
 	}
 	doc, more, err := decode(f.text)
 	if errors.Is(err, io.EOF) || err == nil && isEmpty(doc) {
-		return nil, f.whole("the file is empty; it needs at least version: and monitors:")
+		return nil, f.whole("the file is empty; it needs at least "+f.needs)
 	}
 	if err != nil {
 		return nil, f.syntaxError(err, shape)
 	}
 	root = doc.Content[0]
 	if root.Kind != yaml.MappingNode {
-		return nil, f.at(mark{root.Line, root.Column}, "", "expected keys such as version: and monitors:, found "+describe(root), "")
+		return nil, f.at(mark{root.Line, root.Column}, "", "expected keys such as "+f.needs+", found "+describe(root), "")
 	}
 	if more != nil {
 		return nil, f.at(mark{more.Line, more.Column}, "", "a second document begins before this line; one file holds one", "")
