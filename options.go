@@ -141,8 +141,8 @@ func WithStore(s Store) Option {
 
 // WithSocket sets the path of the metric server's stream socket. Then a path
 // that can't be bound is an error of Start. Default: [DefaultSocket] of the
-// service, and if another live process holds that, a warning, and it is tried
-// again in the background.
+// service, and if that can't be bound, because another live process holds it
+// say, a warning, and it is tried again in the background.
 func WithSocket(path string) Option {
 	return optionFunc(func(c *config) {
 		if path == "" {

@@ -52,7 +52,7 @@ func newServer(h *Hawkeye) *server {
 	if c.socket == "" && !c.noSocket {
 		s.config.Socket = DefaultSocket(c.service)
 		s.config.PrivateDir = true
-		s.config.RetryInUse = true
+		s.config.Optional = true
 	}
 	return s
 }

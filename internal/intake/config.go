@@ -41,12 +41,13 @@ type Config struct {
 	Socket string
 	// Datagram is the path of the datagram socket; empty for none.
 	Datagram string
-	// PrivateDir asks for the sockets' directory to be our own with mode
-	// 0700, as it must be where the path was not chosen by the user.
+	// PrivateDir asks for Socket's directory to be our own with mode 0700, as
+	// it must be where the path was not chosen by the user.
 	PrivateDir bool
-	// RetryInUse makes a path that another process holds a warning instead
-	// of an error of Listen. Run tries again until the path is free.
-	RetryInUse bool
+	// Optional makes a Socket that can't be bound, most often because another
+	// process holds it, a warning instead of an error of Listen. Run tries
+	// again until it can.
+	Optional bool
 	// Mode is the mode of the socket files; 0 is 0600.
 	Mode fs.FileMode
 	// PeerUIDs are the users who may send. Empty means our own and root.

@@ -35,7 +35,8 @@ type Server struct {
 type endpoint struct {
 	path   string
 	opts   sockfile.Options
-	socket *sockfile.Socket // nil while another process holds the path
+	retry  bool             // a path that can't be bound is tried again
+	socket *sockfile.Socket // nil while it can't be bound
 	warned bool
 }
 
@@ -53,12 +54,12 @@ func New(c Config) (*Server, error) {
 	}
 	s.limited.log = s.log
 	s.works.New = func() any { return s.newWork() }
-	opts := sockfile.Options{Mode: c.Mode, PrivateDir: c.PrivateDir}
 	if c.Socket != "" {
-		s.endpoints = append(s.endpoints, &endpoint{path: c.Socket, opts: opts})
+		opts := sockfile.Options{Mode: c.Mode, PrivateDir: c.PrivateDir}
+		s.endpoints = append(s.endpoints, &endpoint{path: c.Socket, opts: opts, retry: c.Optional})
 	}
 	if c.Datagram != "" {
-		opts.Datagram = true
+		opts := sockfile.Options{Mode: c.Mode, Datagram: true}
 		s.endpoints = append(s.endpoints, &endpoint{path: c.Datagram, opts: opts})
 	}
 	return s, nil
@@ -79,15 +80,20 @@ func (s *Server) Listen() error {
 func (s *Server) bind(e *endpoint) error {
 	socket, err := sockfile.Listen(e.path, e.opts)
 	if err == nil {
+		if e.warned {
+			e.warned = false
+			s.counts.unbound.Add(-1)
+		}
 		e.socket = socket
 		return nil
 	}
-	if !s.config.RetryInUse || !errors.Is(err, sockfile.ErrInUse) {
+	if !e.retry {
 		return err
 	}
 	if !e.warned {
 		e.warned = true
-		s.log.LogAttrs(context.Background(), slog.LevelWarn, "socket is held by another process; trying again",
+		s.counts.unbound.Add(1)
+		s.log.LogAttrs(context.Background(), slog.LevelWarn, "socket can not be bound; trying again",
 			slog.String("path", e.path), slog.Any("error", err))
 	}
 	return nil

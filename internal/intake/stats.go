@@ -11,8 +11,10 @@ import (
 	"github.com/go-batteries/hawkeye/internal/statsd"
 )
 
-// Stats are what a [Server] has counted since it was made, but for Conns.
+// Stats are what a [Server] has counted since it was made, but for Unbound
+// and Conns.
 type Stats struct {
+	Unbound      int               // sockets that are tried again, now
 	Conns        int               // open now
 	Accepted     uint64            // connections that were served
 	RefusedConns uint64            // connections over MaxConns
@@ -36,6 +38,7 @@ type Stats struct {
 }
 
 type counters struct {
+	unbound                                            atomic.Int64
 	accepted, refusedConns, refusedPeers, acceptErrors atomic.Uint64
 	bytes, lines, samples                              atomic.Uint64
 	refused                                            [statsd.NumReasons]atomic.Uint64
@@ -52,6 +55,7 @@ func (s *Server) Stats() Stats {
 	s.mu.Unlock()
 	c := &s.counts
 	st := Stats{
+		Unbound:      int(c.unbound.Load()),
 		Conns:        conns,
 		Accepted:     c.accepted.Load(),
 		RefusedConns: c.refusedConns.Load(),

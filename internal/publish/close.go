@@ -112,6 +112,9 @@ func (p *Publisher) closeOne(final bool) {
 	e.writer, e.tick = p.stats.Writer, p.closing(final)
 	p.ring.add(e)
 	firstDrop := before == 0 && p.ring.droppedTicks > 0
+	if p.ring.droppedTicks > before {
+		p.stats.LastDrop = time.Now()
+	}
 	p.mu.Unlock()
 	if firstDrop {
 		p.log.LogAttrs(context.Background(), slog.LevelWarn, "the backlog is full, the oldest ticks are dropped")

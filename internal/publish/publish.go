@@ -89,11 +89,12 @@ type Stats struct {
 	PublishedTick int64 // the newest
 	Flushes       int64
 	FailedFlushes int64
-	Republished   int64 // buckets the Store had lost
-	DroppedTicks  int64 // beyond the bound, never published
-	DroppedSeries int64 // series with samples in those ticks
-	Backlog       int   // ticks that wait
-	BacklogBytes  int64 // all buckets in memory
+	Republished   int64     // buckets the Store had lost
+	DroppedTicks  int64     // beyond the bound, never published
+	DroppedSeries int64     // series with samples in those ticks
+	LastDrop      time.Time // local time; zero if none was dropped
+	Backlog       int       // ticks that wait
+	BacklogBytes  int64     // all buckets in memory
 	Clashes       int64
 	Redrawn       int64
 	LastSuccess   time.Time // local time; zero if there was none
