@@ -1,0 +1,216 @@
+package hawkeye_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/go-batteries/hawkeye"
+
+// rule says what packages may import beside the standard library. A pattern is
+// a path in this module ("." is the root), with /... if what lies below is
+// meant, too, or the path of somebody else's package.
+type rule struct {
+	packages string
+	may      []string
+}
+
+// rules are the floors of the house, see docs/architecture.md: arrows point
+// down only. The first one that matches counts; a package with none may import
+// the standard library alone.
+var rules = []rule{
+	{"store", nil},
+	{"internal/monitor", []string{"internal/...", "store", "gopkg.in/yaml.v3"}},
+	{"internal/publish/publishtest", []string{"internal/...", "store", "store/memstore"}}, // for tests
+	{"internal/...", []string{"internal/...", "store"}},
+	{"store/memstore", []string{"internal/...", "store"}},
+	{".", []string{"internal/...", "store", "store/memstore", "gopkg.in/yaml.v3"}},
+
+	// What stands on the root. These don't import each other.
+	{"store/redisstore/...", []string{"store/redisstore/...", ".", "store", "internal/...", "github.com/redis/go-redis/v9/..."}},
+	{"store/storetest", []string{".", "store", "internal/..."}},
+	{"notify/...", []string{"notify/...", ".", "store", "internal/..."}},
+	{"hawkeyetest/...", []string{".", "store", "store/memstore", "internal/..."}},
+	{"dashboard/...", []string{"dashboard/...", ".", "store", "internal/..."}},
+	{"examples/...", []string{".", "internal/exampletest"}},
+}
+
+// never are the packages that importing hawkeye doesn't bring along.
+var never = []string{"testing", "embed", "html/template", "text/template", "net/rpc", "os/exec"}
+
+// listed is a package as go list knows it.
+type listed struct{ imports, deps []string }
+
+func TestImports(t *testing.T) {
+	t.Parallel()
+	packages := list(t)
+	for pkg, l := range packages {
+		for _, imported := range l.imports {
+			if !may(pkg, imported) {
+				t.Errorf("%s imports %s, which is above it, beside it, or a new dependency", pkg, imported)
+			}
+		}
+	}
+	for _, dep := range packages["."].deps {
+		if slices.Contains(never, dep) {
+			t.Errorf("hawkeye brings along %s", dep)
+		}
+		if foreign(dep) && dep != "gopkg.in/yaml.v3" {
+			t.Errorf("hawkeye brings along %s; want yaml alone", dep)
+		}
+	}
+}
+
+// list returns the packages of this module, tests left out.
+func list(t *testing.T) map[string]listed {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}};{{join .Imports " "}};{{join .Deps " "}}`, "./...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	all := make(map[string]listed)
+	for line := range strings.Lines(string(out)) {
+		part := strings.Split(line, ";")
+		l := listed{imports: strings.Fields(part[1]), deps: strings.Fields(part[2])}
+		for _, paths := range [][]string{l.imports, l.deps} {
+			for i := range paths {
+				paths[i] = within(paths[i])
+			}
+		}
+		all[within(part[0])] = l
+	}
+	if len(all) < 20 {
+		t.Fatalf("go list found %d packages, which can't be all", len(all))
+	}
+	return all
+}
+
+// within shortens a package of this module to its path in it.
+func within(pkg string) string {
+	if pkg == module {
+		return "."
+	}
+	return strings.TrimPrefix(pkg, module+"/")
+}
+
+// foreign says whether a package is neither ours nor the standard library's.
+func foreign(pkg string) bool {
+	first, _, _ := strings.Cut(pkg, "/")
+	return first != "." && strings.Contains(first, ".")
+}
+
+func may(pkg, imported string) bool {
+	if standard := !foreign(imported) && !isOurs(imported); standard {
+		return true
+	}
+	for _, r := range rules {
+		if matches(r.packages, pkg) {
+			return slices.ContainsFunc(r.may, func(pattern string) bool { return matches(pattern, imported) })
+		}
+	}
+	return false
+}
+
+// isOurs tells a path in this module from one in the standard library: they
+// have no first element in common.
+func isOurs(pkg string) bool {
+	first, _, _ := strings.Cut(pkg, "/")
+	_, err := os.Stat(first)
+	return err == nil
+}
+
+func matches(pattern, pkg string) bool {
+	dir, below := strings.CutSuffix(pattern, "/...")
+	return pkg == dir || below && strings.HasPrefix(pkg, dir+"/")
+}
+
+// TestRules makes sure that the rules refuse what they are there to refuse.
+func TestRules(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		pkg, imported string
+		want          bool
+	}{
+		{"internal/alert", "strings", true},
+		{"internal/alert", "store", true},
+		{"internal/alert", ".", false},
+		{"internal/alert", "store/memstore", false},
+		{"internal/alert", "gopkg.in/yaml.v3", false},
+		{"internal/monitor", "gopkg.in/yaml.v3", true},
+		{"store", "internal/series", false},
+		{"store/memstore", ".", false},
+		{".", "store/memstore", true},
+		{".", "store/redisstore", false},
+		{".", "hawkeyegin", false},
+		{".", "github.com/redis/go-redis/v9", false},
+		{"store/redisstore", "github.com/redis/go-redis/v9", true},
+		{"store/redisstore", "store/redisstore/redistest", true},
+		{"store/redisstore", "store/storetest", false},
+		{"store/redisstore", "github.com/gin-gonic/gin", false},
+		{"examples/nethttp", ".", true},
+		{"examples/nethttp", "store/redisstore", false},
+		{"test/new", "net/http", true},
+		{"test/new", "store", false},
+	} {
+		if got := may(c.pkg, c.imported); got != c.want {
+			t.Errorf("may(%q, %q) = %v, want %v", c.pkg, c.imported, got, c.want)
+		}
+	}
+}
+
+// mostNames bounds what the root package exports, beside methods and fields:
+// a reader should see all of it on two pages.
+const mostNames = 65
+
+func TestExportedNames(t *testing.T) {
+	t.Parallel()
+	noTests := func(f fs.FileInfo) bool { return !strings.HasSuffix(f.Name(), "_test.go") }
+	pkgs, err := parser.ParseDir(token.NewFileSet(), ".", noTests, parser.SkipObjectResolution) //nolint:staticcheck // no build tags here
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, file := range pkgs["hawkeye"].Files {
+		for _, decl := range file.Decls {
+			names = append(names, exported(decl)...)
+		}
+	}
+	t.Logf("the root package exports %d names", len(names))
+	if len(names) < 10 || len(names) > mostNames {
+		t.Errorf("the root package exports %d names, want at most %d: %v", len(names), mostNames, names)
+	}
+}
+
+// exported returns the exported names that a declaration adds to the package.
+func exported(decl ast.Decl) (names []string) {
+	add := func(id *ast.Ident) {
+		if id.IsExported() {
+			names = append(names, id.Name)
+		}
+	}
+	switch d := decl.(type) {
+	case *ast.FuncDecl:
+		if d.Recv == nil {
+			add(d.Name)
+		}
+	case *ast.GenDecl:
+		for _, spec := range d.Specs {
+			switch s := spec.(type) {
+			case *ast.TypeSpec:
+				add(s.Name)
+			case *ast.ValueSpec:
+				for _, id := range s.Names {
+					add(id)
+				}
+			}
+		}
+	}
+	return names
+}
