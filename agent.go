@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -28,6 +29,9 @@ const (
 	// together with those after it, at most maxCatchUp: a gap is told in sum.
 	catchUpLag = 3 * time.Second
 	maxCatchUp = 10_000
+	// settleGrace is how long the outcome of a message may take from its
+	// sender to the ledger before somebody else writes it down.
+	settleGrace = 5 * time.Second
 	// sweepEvery is how often what is old is deleted from the ledger.
 	sweepEvery = time.Minute
 )
@@ -54,6 +58,9 @@ type agent struct {
 	lease  time.Duration
 	watch  <-chan struct{}
 
+	lostTo  string                          // the winner that was logged; for run alone
+	configs map[string]*ledger.ConfigRecord // as Removed saw them; for run alone
+
 	head  store.ID // the commit of the head that memory is of; for run alone
 	born  int64    // see ledger.Head; for run alone
 	swept time.Time
@@ -74,7 +81,7 @@ func newAgent(h *Hawkeye, book *ledger.Book, routes *notify.Config, clock *publi
 	return &agent{
 		h: h, logger: h.logger, mirror: h.mirror, book: book, plan: plan, routes: routes,
 		feed: feed.New(feed.Config{
-			Store: h.store, Clock: clock, Queries: plan.Queries, Logger: h.logger,
+			Store: h.store, Clock: clock, Queries: plan.Queries, Logger: h.logger, OnBucket: h.roster.took,
 		}),
 		lease:     max(minLease, 10*traits.Tick),
 		watch:     h.mirror.Watch(ledger.HeadKey),
@@ -110,12 +117,17 @@ func (a *agent) run(ctx context.Context) error {
 	}
 }
 
-// await returns when it is this process's turn: nobody else's head is fresh.
+// await returns when it is this process's turn: nobody else's head is fresh,
+// or it is that of an older configuration.
 func (a *agent) await(ctx context.Context) error {
 	var seen store.ID
 	since := time.Now()
 	for {
+		wait := a.lease
 		if a.mirror.Open() {
+			if err := a.register(ctx); err != nil {
+				return err
+			}
 			head, commit, ok, err := a.mirror.Head()
 			if err != nil {
 				return err
@@ -123,11 +135,12 @@ func (a *agent) await(ctx context.Context) error {
 			if commit != seen {
 				seen, since = commit, time.Now()
 			}
-			if !ok || a.free(head) || time.Since(since) >= a.lease {
+			wait = a.patience(ctx, head, ok) - time.Since(since)
+			if wait <= 0 {
 				return nil
 			}
 		}
-		timer := time.NewTimer(a.lease - time.Since(since))
+		timer := time.NewTimer(wait)
 		select {
 		case <-a.watch:
 		case <-timer.C:
@@ -145,9 +158,51 @@ func (a *agent) await(ctx context.Context) error {
 	}
 }
 
-// free says that the head is nobody else's who might still be there.
-func (a *agent) free(head ledger.Head) bool {
-	return head.Writer.IsZero() || head.Writer == a.h.publisher.Writer() || !a.h.store.Traits().Shared
+// patience is how long a head must stand unchanged before we go on from it.
+// Somebody with an older configuration isn't waited for; but a place that is
+// free is left to those with a newer one for a moment.
+func (a *agent) patience(ctx context.Context, head ledger.Head, ok bool) time.Duration {
+	if !a.h.store.Traits().Shared {
+		return 0
+	}
+	own := a.h.set.Hash
+	winner := a.h.roster.winner()
+	if winner != own {
+		a.logLoses(ctx, winner)
+	} else {
+		a.lostTo = ""
+	}
+	switch {
+	case head.Writer == a.h.publisher.Writer() && winner == own:
+		return 0
+	case !ok || head.Writer.IsZero():
+		if winner != own {
+			return min(3*a.h.store.Traits().Tick, a.lease)
+		}
+		return 0
+	case winner == own && head.Config != own && a.h.book.Configs()[head.Config] != nil:
+		return 0
+	default:
+		return a.lease
+	}
+}
+
+// register makes our configuration known, unless somebody else writes at the
+// same moment: then the next look finds out.
+func (a *agent) register(ctx context.Context) error {
+	if !a.h.store.Traits().Shared {
+		return nil
+	}
+	err := a.h.roster.register(ctx)
+	for errors.Is(err, store.ErrConflict) && ctx.Err() == nil {
+		err = a.h.roster.register(ctx)
+	}
+	if err != nil && ctx.Err() == nil {
+		a.logger.LogAttrs(ctx, slog.LevelDebug, "register the configuration", slog.Any("error", err))
+		pause(ctx, 100*time.Millisecond)
+		return nil
+	}
+	return ctx.Err()
 }
 
 // evaluate loads what is stored and steps from the watermark on, until it
@@ -157,7 +212,7 @@ func (a *agent) evaluate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	pending := ev.Removed(a.h.clock().Now())
+	pending := a.removed(ev)
 	behind := 0 // ticks of a catch-up that aren't stored yet
 	for {
 		tick, err := a.feed.Next(ctx)
@@ -183,11 +238,24 @@ func (a *agent) evaluate(ctx context.Context) error {
 		if err := a.commit(ctx, tick, pending, last); err != nil {
 			return err
 		}
-		pending, behind = nil, 0
+		pending, behind = a.removed(ev), 0
 		if last {
 			return errFinished
 		}
 	}
+}
+
+// removed ends the alerts whose monitor no live agent has any more. Who those
+// are changes while a new version is rolled out.
+func (a *agent) removed(ev *evaluate.Evaluator) []evaluate.Change {
+	configs := a.h.roster.configs()
+	if a.configs != nil && sameConfigs(a.configs, configs) {
+		return nil
+	}
+	a.configs = configs
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return ev.Removed(a.h.clock().Now(), a.h.roster.wanted())
 }
 
 func (a *agent) step(t feed.Tick) evaluate.Tick {
@@ -212,7 +280,7 @@ func (a *agent) load(ctx context.Context) (*evaluate.Evaluator, error) {
 		head.Tick = a.h.clock().NowTick() - 1
 		head.Born = head.Tick
 	}
-	a.head, a.born = commit, head.Born
+	a.head, a.born, a.configs = commit, head.Born, nil
 	states := make(map[string]alert.State)
 	for key, r := range a.book.Alerts() {
 		states[key] = r.State
@@ -223,12 +291,40 @@ func (a *agent) load(ctx context.Context) (*evaluate.Evaluator, error) {
 	ev := evaluate.New(evaluate.Config{
 		Plan: a.plan, Handles: a.handles(), States: states, Born: head.Born,
 		NewID: func() string { return store.NewID().String() },
-		Told:  func(key string) []alert.Told { return notify.Unended(a.view(), key) },
+		Told:  a.told,
 	})
 	a.mu.Lock()
 	a.evaluator = ev
 	a.mu.Unlock()
 	return ev, nil
+}
+
+// told returns the incidents of an alert that somebody was told of and that
+// have no end: by the ledger, and by what is known to have been sent although
+// the ledger has lost it.
+func (a *agent) told(key string) []alert.Told {
+	view := a.view()
+	told := notify.Unended(view, key)
+	if !a.h.store.Traits().Shared {
+		return told
+	}
+	for _, sent := range a.h.sent.told(key) {
+		if !slices.Contains(told, sent) && !outlived(view, key, sent) {
+			told = append(told, sent)
+		}
+	}
+	return told
+}
+
+// outlived says whether the ledger knows of the incident's end, or of one
+// after it.
+func outlived(view *notify.View, key string, sent alert.Told) bool {
+	for k, t := range view.Threads {
+		if k.Alert == key && (t.Incident == sent.Incident && t.Over || t.FiredAt.After(sent.FiredAt)) {
+			return true
+		}
+	}
+	return false
 }
 
 // commit stores a decision: states, what is to be told, and the watermark, all
@@ -303,11 +399,34 @@ func (a *agent) tx(tick feed.Tick, changes []evaluate.Change, release bool) (*le
 		a.swept = time.Now()
 		a.book.Sweep(tx, now)
 	}
+	if err := a.putFleet(tx, tick.N, now); err != nil {
+		return nil, err
+	}
 	head := ledger.Head{Tick: tick.N, Writer: a.h.publisher.Writer(), Born: a.born, Config: a.h.set.Hash}
 	if release {
 		head.Writer = store.ID{}
 	}
 	return tx, tx.PutJSON(ledger.HeadKey, head)
+}
+
+// putFleet writes down who is live, if that changed, and what was sent of
+// which the ledger has lost the note.
+func (a *agent) putFleet(tx *ledger.Tx, tick int64, now time.Time) error {
+	if !a.h.store.Traits().Shared {
+		return nil
+	}
+	fleet := a.h.roster.fleet(tick, a.feed.Stats().Writers)
+	if before, ok := a.book.Fleet(); !ok || !before.Equal(fleet) {
+		if err := tx.PutJSON(ledger.FleetKey, fleet); err != nil {
+			return err
+		}
+	}
+	for _, n := range a.h.sent.lacking(settleGrace, a.book.HasSent) {
+		if err := tx.PutSent(n.ID, n.Ends, n.At); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (a *agent) view() *notify.View {

@@ -34,6 +34,8 @@ type Hawkeye struct {
 	sup    supervisor
 
 	book      *ledger.Book
+	sent      *sentLog
+	roster    *roster
 	publisher *publish.Publisher
 	follower  *follower
 	server    *server
@@ -118,6 +120,7 @@ func (h *Hawkeye) assemble() {
 	routes := evaluate.Routes(h.set)
 	h.mirror = ledger.New(ledger.Config{Store: h.store, Logger: h.logger})
 	h.book = ledger.NewBook(h.mirror, h.logger)
+	h.sent, h.roster = newSentLog(), newRoster(h)
 	h.follower = newFollower(h)
 	h.agent = newAgent(h, h.book, routes, clock)
 	h.notifier = newNotifier(h, h.book, routes)

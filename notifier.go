@@ -23,6 +23,8 @@ const (
 	defaultMaxAbandoned = 3
 	// claimMargin is how much longer a claim stands than a Send may take.
 	claimMargin = 30 * time.Second
+	// recollectTicks is how long nothing is claimed after a roll-back.
+	recollectTicks = 3
 	// lateGrace is how long after its deadline a Send is waited for.
 	lateGrace = time.Second
 )
@@ -41,6 +43,8 @@ type notifier struct {
 	results  chan sendResult
 	idle     chan chan struct{} // drain asks to be told when nothing is left
 
+	turned int                  // as the mirror counts; for run alone
+	hold   time.Time            // until when all may write down what they sent; for run alone
 	claims map[string]seenClaim // claims of others, as first seen; for run alone
 	busy   map[string]*sending  // by message id; for run alone
 
@@ -87,9 +91,13 @@ func newNotifier(h *Hawkeye, book *ledger.Book, routes *notify.Config) *notifier
 	}
 }
 
-// notes are what the next bucket carries for the notifier: nothing, as long as
-// the store can't be rolled back.
-func (n *notifier) notes() [][]byte { return nil }
+// notes are what the next bucket carries, where there are others to read it.
+func (n *notifier) notes() [][]byte {
+	if !n.h.store.Traits().Shared {
+		return nil
+	}
+	return n.h.sent.carry(n.h.roster.self())
+}
 
 // run decides whenever the ledger changed, a Send ended, or time has come.
 func (n *notifier) run(ctx context.Context) error {
@@ -124,6 +132,13 @@ func (n *notifier) run(ctx context.Context) error {
 // latest.
 func (n *notifier) decide(ctx context.Context) time.Duration {
 	for n.mirror.Open() && ctx.Err() == nil {
+		if err := n.recollect(ctx); err != nil {
+			n.logger.LogAttrs(ctx, slog.LevelDebug, "write down what was sent", slog.Any("error", err))
+			return 100 * time.Millisecond
+		}
+		if n.h.roster.outranked() {
+			return time.Second
+		}
 		now := n.h.clock().Now()
 		plan := notify.Decide(n.view(), now)
 		err := n.commit(ctx, &plan, now)
@@ -142,6 +157,36 @@ func (n *notifier) decide(ctx context.Context) time.Duration {
 		}
 	}
 	return time.Second
+}
+
+// recollect writes down what was sent if the ledger was rolled back, or
+// restored from a copy, and may have lost the notes. Nothing is claimed until
+// everybody had the time to do so.
+func (n *notifier) recollect(ctx context.Context) error {
+	turned := n.mirror.Turned()
+	if turned == n.turned {
+		return nil
+	}
+	n.h.sent.doubt()
+	lacking := n.h.sent.lacking(0, n.book.HasSent)
+	if len(lacking) > 0 {
+		tx := n.mirror.Begin()
+		for _, s := range lacking {
+			if err := tx.PutSent(s.ID, s.Ends, s.At); err != nil {
+				return err
+			}
+		}
+		ctx, cancel := context.WithTimeout(ctx, commitTimeout)
+		defer cancel()
+		if err := n.mirror.Commit(ctx, tx); err != nil {
+			return err
+		}
+	}
+	n.turned = turned
+	if n.h.store.Traits().Shared {
+		n.hold = n.h.clock().Now().Add(recollectTicks * n.h.store.Traits().Tick)
+	}
+	return nil
 }
 
 // until is how long to wait for the next wake-up, a deadline of a Send, or
@@ -179,6 +224,8 @@ func (n *notifier) view() *notify.View {
 	v.Self = n.h.publisher.Writer().String()
 	v.Lapsed = n.lapsed
 	v.Capacity = n.capacity
+	v.HoldUntil = n.hold
+	v.Sent = func(id string) bool { return n.book.Sent(id) || n.h.sent.has(id, n.book.SameKind) }
 	n.observe(v.Rows)
 	return v
 }
@@ -209,7 +256,8 @@ func (n *notifier) lapsed(row *notify.Row) bool {
 		return true // of the process before this one
 	}
 	c, ok := n.claims[row.ID]
-	return ok && time.Since(c.since) >= row.Claim.Length
+	return ok && time.Since(c.since) >= row.Claim.Length ||
+		n.h.roster.gone(row.Claim.Writer, n.h.clock().TickOf(row.Claim.At))
 }
 
 func (n *notifier) capacity(receiver string) int {
@@ -283,7 +331,11 @@ func (n *notifier) settle(ctx context.Context, r sendResult) {
 		return // it was given up
 	}
 	delete(n.busy, r.id)
-	n.write(ctx, &s.message, result(r.err))
+	res := result(r.err)
+	if res.Kind == notify.Delivered && len(res.Failed) == 0 {
+		n.h.sent.delivered(&s.message, n.h.clock().Now())
+	}
+	n.write(ctx, &s.message, res)
 }
 
 // giveUp abandons the Sends that ignore their deadline.

@@ -49,9 +49,5 @@ func (m *machine) ripeLate(v verdict) int {
 
 // covered says whether the tick lies in an incident that is known already.
 func (m *machine) covered() bool {
-	last := m.s.Last
-	if last != nil && !m.now.Before(last.Began) && !m.now.After(last.Ended) {
-		return true
-	}
-	return m.s.Phase == NoData
+	return m.s.Last.Covers(m.now) || m.s.Phase == NoData
 }

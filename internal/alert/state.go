@@ -99,6 +99,11 @@ type Past struct {
 	Ended time.Time `json:"ended"`
 }
 
+// Covers says whether a moment lies in the incident. It is false for nil.
+func (p *Past) Covers(t time.Time) bool {
+	return p != nil && !t.Before(p.Began) && !t.After(p.Ended)
+}
+
 // FlapState is what the detection of flapping remembers.
 type FlapState struct {
 	// Changes are the times of the latest changes, oldest first.

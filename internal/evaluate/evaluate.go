@@ -114,15 +114,18 @@ func New(cfg Config) *Evaluator {
 }
 
 // Removed ends the alerts that were stored and whose monitor the plan doesn't
-// have. It is called once, before the first step.
-func (e *Evaluator) Removed(now time.Time) []Change {
+// have, unless somebody else wants it: keep, which may be nil, is asked with a
+// monitor's key. It is called before the first step, and again when keep
+// changed its mind.
+func (e *Evaluator) Removed(now time.Time, keep func(monitorKey string) bool) []Change {
 	known := make(map[string]bool, len(e.plan.Rules))
 	for _, r := range e.plan.Rules {
 		known[r.Alert.Key] = true
 	}
 	var gone []Change
 	for _, key := range slices.Sorted(maps.Keys(e.stored)) {
-		if base, _, _ := strings.Cut(key, "{"); known[key] || known[base] {
+		base, _, _ := strings.Cut(key, "{")
+		if known[key] || known[base] || keep != nil && (keep(key) || keep(base)) {
 			continue
 		}
 		before := e.stored[key]
@@ -239,7 +242,7 @@ func (e *Evaluator) judge(a *Alert, in alert.Input, now time.Time, changes map[*
 		return // nothing is known, nothing is wrong, nothing is worth a record
 	}
 	if e.told != nil && before.Phase <= alert.Pending {
-		in.Told = e.told(a.Key)
+		in.Told = slices.DeleteFunc(e.told(a.Key), func(t alert.Told) bool { return before.Last.Covers(t.FiredAt) })
 	}
 	after, events := alert.Step(&a.Rule.Alert, before, in, now, e.newID)
 	if len(events) == 0 && after.Equal(&before) {

@@ -228,7 +228,7 @@ func TestRemovedMonitorEndsItsAlert(t *testing.T) {
 		"gone":   {Phase: alert.Firing, Incident: "x", Rank: 1, Level: "critical", FiredAt: time.Unix(5, 0)},
 		"errors": {Phase: alert.Firing, Incident: "y", Rank: 1, Level: "critical", FiredAt: time.Unix(5, 0)},
 	})
-	changes := f.e.Removed(time.Unix(10, 0))
+	changes := f.e.Removed(time.Unix(10, 0), nil)
 	if len(changes) != 1 || changes[0].Alert.Key != "gone" {
 		t.Fatalf("Removed() = %v, want the alert of the monitor that is gone", changes)
 	}

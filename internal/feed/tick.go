@@ -94,6 +94,9 @@ func (f *Feed) takeAll(n int64, t *tick) {
 			return true
 		}
 		if f.engine.TakeInto(r.tiers, n, r.writer, &f.scratch) {
+			if f.cfg.OnBucket != nil {
+				f.cfg.OnBucket(n, r.writer, &f.scratch)
+			}
 			return true
 		}
 		f.ids = f.engine.Unknown(f.ids, &f.scratch)
