@@ -71,11 +71,11 @@ func throughFaults(t *testing.T, seed uint64) {
 			t.Fatal(err)
 		}
 	}
-	time.Sleep(10 * time.Second)
+	time.Sleep(15 * time.Second)
 	for f.Watermark() < f.cfg.Clock.NowTick()-1 {
 		f.must(t)
 	}
-	for range window.LiveTicks {
+	for range 3 * window.LiveTicks {
 		f.must(t)
 	}
 	if v := f.value(0); v.V != float64(counted) {

@@ -104,7 +104,7 @@ type Feed struct {
 	ticks   map[int64]*tick // within the retention, what of them was read
 	poll    poll
 	failed  bool  // the last call of Next
-	healing int64 // where the look for missing buckets of old ticks goes on
+	healing int64 // where the look at old ticks goes on
 	lateMin int64 // the oldest tick that got a bucket late since the last one was handed out
 	ids     []uint64
 	scratch bucket.Bucket

@@ -13,8 +13,9 @@ import (
 const (
 	// aheadTicks is how many ticks are read at once when there is a backlog.
 	aheadTicks = 128
-	// healTicks is how many old ticks that lack something are looked at
-	// again in each round.
+	// healTicks is how many old ticks are looked at again in each round, in
+	// turn. After a loss, writers publish again what nobody had read yet; a
+	// tick may even seem complete because their other buckets were lost too.
 	healTicks = 16
 	// rememberedTicks is how far back the windows know who was live.
 	rememberedTicks = 50
@@ -169,8 +170,7 @@ func (f *Feed) postpone(now time.Time) {
 }
 
 // rechecks returns the questions about ticks that were handed out already:
-// the last ten, those that the ledger names, and some of those that lack
-// something.
+// the last ten, those that the ledger names, and some others in turn.
 func (f *Feed) rechecks() (q []store.TickQuery) {
 	ask := func(n int64) {
 		known := 0
@@ -202,7 +202,7 @@ func (f *Feed) rechecks() (q []store.TickQuery) {
 	f.healing = max(f.healing, oldest)
 	stop := min(recent, f.healing+aheadTicks)
 	for asked := 0; asked < healTicks && f.healing < stop; f.healing++ {
-		if t := f.ticks[f.healing]; t != nil && t.status != Complete {
+		if f.ticks[f.healing] != nil {
 			ask(f.healing)
 			asked++
 		}

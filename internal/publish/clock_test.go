@@ -49,7 +49,7 @@ func TestClockSlewsAndSteps(t *testing.T) {
 				c.Observe(now, now, now)
 				c.Observe(now.Add(test.offset), now, now)
 				time.Sleep(test.after)
-				if got := c.Now().Sub(time.Now()); got != test.want {
+				if got := time.Until(c.Now()); got != test.want {
 					t.Errorf("offset after %v = %v, want %v", test.after, got, test.want)
 				}
 			})
@@ -87,7 +87,7 @@ func TestClockDoubtsSlowAnswers(t *testing.T) {
 		// The answer was made at once, but took ten seconds to arrive.
 		c.Observe(now, now, time.Now())
 		time.Sleep(10 * time.Second)
-		if got := c.Now().Sub(time.Now()); got != 0 {
+		if got := time.Until(c.Now()); got != 0 {
 			t.Errorf("a measurement that agrees with the clock moves it by %v", got)
 		}
 	})

@@ -121,8 +121,8 @@ func TestTotalsAreExactUnderFaults(t *testing.T) {
 			}
 			s.Fail(nil)
 			last := max(flush(t, a), flush(t, b))
-			time.Sleep(10 * time.Second) // for what was lost to be found and published again
-			if got := total(t, s, first, last+11); got != counted {
+			time.Sleep(15 * time.Second) // for what was lost to be found and published again
+			if got := total(t, s, first, last+16); got != counted {
 				t.Errorf("seed %d: the store has %d, want %d", seed, got, counted)
 			}
 			for _, p := range []*process{a, b} {
@@ -517,5 +517,54 @@ func BenchmarkIdleTick(b *testing.B) {
 		if _, err := p.flush(b.Context()); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+func TestPause(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name    string
+		away    time.Duration
+		buckets int // that are made on return, besides that of the hello
+		redrawn bool
+	}{
+		{"none", time.Second, 1, false},
+		{"slept through three", 4 * time.Second, 4, false},
+		{"no more than the fleet looks back", 2 * time.Minute, 10, false},
+		{"forgotten", 6 * time.Minute, 10, true},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := publishtest.New(memstore.WithTick(time.Second))
+				p := New(Config{Store: s, Registry: series.New(series.Limits{}), Logger: quiet()})
+				old := p.Writer()
+				p.closeDue()
+				p.cfg.Registry.Counter("hits").Inc()
+				time.Sleep(test.away) // stopped: nobody closes ticks
+				p.closeDue()
+				if _, err := p.flush(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				now := p.Clock().NowTick()
+				made := 0
+				for _, tick := range stored(t, s, now-test.buckets-1, now) {
+					for writer := range tick {
+						if writer == p.Writer() {
+							made++
+						}
+					}
+				}
+				if hello := 1; test.away < 10*time.Second && made != test.buckets+hello || made < test.buckets {
+					t.Errorf("%d buckets are made, want %d", made, test.buckets)
+				}
+				if redrawn := p.Writer() != old; redrawn != test.redrawn {
+					t.Errorf("the writer's id was drawn anew: %v, want %v", redrawn, test.redrawn)
+				}
+				if got := total(t, s, now-1, now-1); got != 1 {
+					t.Errorf("the tick before the return has %d, want what was counted", got)
+				}
+			})
+		})
 	}
 }

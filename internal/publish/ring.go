@@ -194,7 +194,9 @@ func (r *ring) settle(p *store.Publication, fresh int, missing []int64) (stored 
 			r.missing++
 		}
 	}
-	r.suspect = r.suspect || len(missing) > 0 && r.verify == 0
+	// Where one is lost there are more; and what was found in its place may
+	// be lost by the next accident. So all is looked for until all is there.
+	r.suspect = r.suspect || len(missing) > 0
 	stored = slices.Clone(r.backlog[:fresh])
 	for i := range stored {
 		r.published = stored[i].seq

@@ -149,46 +149,56 @@ func (e *Engine) TakeInto(tiers uint8, tick int64, writer store.ID, b *bucket.Bu
 	}
 	w := e.writer(writer)
 	w.saw(tick, b.Final)
-	found := e.scratch
-	next := func() *interest {
-		in := found[0]
-		found = found[1:]
+	e.takeSums(tiers, tick, b, e.scratch)
+	for i, in := range e.scratch[len(b.Counters):][:len(b.Gauges)] {
 		e.seen(in, tick)
-		return in
-	}
-	for i := range b.Counters {
-		for _, g := range next().groups {
-			if at, ok := e.accept(g, series.KindCounter, tiers, tick); ok {
-				g.counter.take(&g.track.grid, at, e.now, b.Counters[i].Delta)
-				g.schedule()
-			}
-		}
-	}
-	for i := range b.Gauges {
-		for _, g := range next().groups {
+		for _, g := range in.groups {
 			e.takeGauge(g, w, tick, &b.Gauges[i])
-		}
-	}
-	for i := range b.Histograms {
-		for _, g := range next().groups {
-			if at, ok := e.accept(g, series.KindHistogram, tiers, tick); ok {
-				g.histogram.take(&g.track.grid, at, e.now, b.Histograms[i].Buckets, b.Histograms[i].Sum)
-				g.schedule()
-			}
-		}
-	}
-	for i := range b.Sets {
-		for _, g := range next().groups {
-			if at, ok := e.accept(g, series.KindSet, tiers, tick); ok {
-				g.set.take(&g.track.grid, at, e.now, b.Sets[i].Hashes)
-				g.schedule()
-			}
 		}
 	}
 	if e.folder.all != 0 {
 		e.folder.take(tiers, tick, w, writer, b, e.scratch)
 	}
 	return true
+}
+
+// takeSums adds what is added up: counters, histograms, sets. found is what
+// the ids of b stand for, as lookUp finds it.
+func (e *Engine) takeSums(tiers uint8, tick int64, b *bucket.Bucket, found []*interest) {
+	for i, in := range found[:len(b.Counters)] {
+		e.seen(in, tick)
+		for _, g := range in.groups {
+			if at, ok := e.accept(g, series.KindCounter, tiers, tick); ok {
+				g.counter.take(&g.track.grid, at, e.now, b.Counters[i].Delta)
+				g.schedule()
+			}
+		}
+	}
+	found = found[len(b.Counters)+len(b.Gauges):]
+	for i, in := range found[:len(b.Histograms)] {
+		e.seen(in, tick)
+		for _, g := range in.groups {
+			if at, ok := e.accept(g, series.KindHistogram, tiers, tick); ok {
+				g.histogram.take(&g.track.grid, at, e.now, b.Histograms[i].Buckets, b.Histograms[i].Sum)
+				g.schedule()
+			}
+		}
+	}
+	for i, in := range found[len(b.Histograms):][:len(b.Sets)] {
+		e.seen(in, tick)
+		for _, g := range in.groups {
+			if at, ok := e.accept(g, series.KindSet, tiers, tick); ok {
+				g.set.take(&g.track.grid, at, e.now, b.Sets[i].Hashes)
+				g.schedule()
+			}
+		}
+	}
+}
+
+// seen takes note that there is a sample of a series.
+func (e *Engine) seen(in *interest, tick int64) {
+	in.used = max(in.used, tick)
+	in.metric.kinds |= 1 << in.kind
 }
 
 // lookUp fills scratch with what each id of b stands for, in the order of

@@ -2,7 +2,6 @@ package window
 
 import (
 	"math"
-	"time"
 
 	"github.com/go-batteries/hawkeye/internal/bucket"
 	"github.com/go-batteries/hawkeye/internal/series"
@@ -61,44 +60,10 @@ func (e *Engine) TakeFold(into, tier store.Tier, cell int64, id store.ID, b *buc
 		e.folder.addFold(into, first, cell, id, b, found)
 	}
 	tiers := uint8(1) << into
-	for i := range b.Counters {
-		e.seen(found[0], first)
-		for _, g := range found[0].groups {
-			if at, ok := e.accept(g, series.KindCounter, tiers, first); ok {
-				g.counter.take(&g.track.grid, at, e.now, b.Counters[i].Delta)
-				g.schedule()
-			}
-		}
-		found = found[1:]
-	}
-	found = found[len(b.Gauges):]
-	for i := range b.Histograms {
-		e.seen(found[0], first)
-		for _, g := range found[0].groups {
-			if at, ok := e.accept(g, series.KindHistogram, tiers, first); ok {
-				g.histogram.take(&g.track.grid, at, e.now, b.Histograms[i].Buckets, b.Histograms[i].Sum)
-				g.schedule()
-			}
-		}
-		found = found[1:]
-	}
-	for i := range b.Sets {
-		e.seen(found[0], first)
-		for _, g := range found[0].groups {
-			if at, ok := e.accept(g, series.KindSet, tiers, first); ok {
-				g.set.take(&g.track.grid, at, e.now, b.Sets[i].Hashes)
-				g.schedule()
-			}
-		}
-		found = found[1:]
-	}
+	e.takeSums(tiers, first, b, found)
+	found = found[len(found)-len(b.Folded):]
 	e.takeFolded(tiers, first, e.folder.firstTick(tier, cell+1)-1, b.Folded, found)
 	return true
-}
-
-func (e *Engine) seen(in *interest, tick int64) {
-	in.used = max(in.used, tick)
-	in.metric.kinds |= 1 << in.kind
 }
 
 // takeFolded adds gauges. A fold has each series by itself, so the least and
@@ -151,6 +116,3 @@ func foldedPast(f Fleet, s *bucket.FoldedGauge, ticks, last int64) past {
 	}
 	return p
 }
-
-// Width returns the width of a tick.
-func (e *Engine) Width() time.Duration { return e.width }
