@@ -548,7 +548,7 @@ func TestPause(t *testing.T) {
 				}
 				now := p.Clock().NowTick()
 				made := 0
-				for _, tick := range stored(t, s, now-test.buckets-1, now) {
+				for _, tick := range stored(t, s, now-int64(test.buckets)-1, now) {
 					for writer := range tick {
 						if writer == p.Writer() {
 							made++
