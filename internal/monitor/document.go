@@ -50,7 +50,7 @@ func (d Document) Read(src Source, read func(Node)) error {
 // Line is where the value stands.
 func (n Node) Line() int { return n.v.n.Line }
 
-// IsMapping and IsList say what the value is, if it isn't a single text.
+// IsMapping says whether the value is a mapping.
 func (n Node) IsMapping() bool { return n.v.n.Kind == yaml.MappingNode }
 
 // IsList says whether the value is a list.
@@ -122,15 +122,3 @@ func ParseDuration(s string) (time.Duration, error) { return parseDuration(s) }
 
 // FormatDuration writes a duration as files do.
 func FormatDuration(d time.Duration) string { return formatDuration(d) }
-
-// DocumentOf parses a text into nodes of the YAML library, within the bounds
-// of a file, for tools that rewrite it.
-func DocumentOf(src Source) (*yaml.Node, error) {
-	sink := &sink{}
-	root, problem := newFile(src, sink).tree()
-	if problem != nil {
-		sink.add(*problem)
-		return nil, sink.err([]string{src.Name})
-	}
-	return root, nil
-}

@@ -24,7 +24,7 @@ func (f *file) tree() (root *yaml.Node, problem *Problem) {
 	}
 	doc, more, err := decode(f.text)
 	if errors.Is(err, io.EOF) || err == nil && isEmpty(doc) {
-		return nil, f.whole("the file is empty; it needs at least "+f.needs)
+		return nil, f.whole("the file is empty; it needs at least " + f.needs)
 	}
 	if err != nil {
 		return nil, f.syntaxError(err, shape)
