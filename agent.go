@@ -397,7 +397,7 @@ func (a *agent) tx(tick feed.Tick, changes []evaluate.Change, release bool) (*le
 	}
 	if time.Since(a.swept) > sweepEvery && len(changes) == 0 {
 		a.swept = time.Now()
-		a.book.Sweep(tx, now)
+		a.book.Sweep(tx, a.view(), now)
 	}
 	if err := a.putFleet(tx, tick.N, now); err != nil {
 		return nil, err

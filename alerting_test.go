@@ -122,6 +122,9 @@ func stop(t *testing.T, h *hawkeye.Hawkeye) {
 	if err := h.Shutdown(ctx); err != nil {
 		t.Errorf("Shutdown() = %v, want nil", err)
 	}
+	if got := h.Stats().Restarts; len(got) > 0 {
+		t.Errorf("components that failed = %v, want none", got)
+	}
 }
 
 // after lets time pass in a bubble, and everything that is due happen.

@@ -77,8 +77,9 @@ func (tx *Tx) putHistory(entries []notify.Entry) error {
 
 // Sweep adds to tx the deletion of what is old: sent ids after a day, dead
 // letters after a week or 1,000, history beyond 100 entries an alert and
-// 10,000 in all, and what package notify needs no more.
-func (b *Book) Sweep(tx *Tx, now time.Time) {
+// 10,000 in all, and what package notify needs no more, by v, which has a
+// configuration.
+func (b *Book) Sweep(tx *Tx, v *notify.View, now time.Time) {
 	for r := range b.mirror.All(ClassSent) {
 		if s, ok := read[SentRecord](b, r); ok && now.Sub(s.At) > KeepSent {
 			tx.Delete(r.Key)
@@ -102,7 +103,7 @@ func (b *Book) Sweep(tx *Tx, now time.Time) {
 			tx.Delete(r.Key)
 		}
 	}
-	threads, groups := notify.Sweep(b.View(), now)
+	threads, groups := notify.Sweep(v, now)
 	for _, k := range threads {
 		tx.Require(ThreadKey(k))
 		tx.Delete(ThreadKey(k))
