@@ -43,6 +43,10 @@ const (
 	ReasonUnseen  Reason = "never seen"
 	ReasonBack    Reason = "data is back"
 	ReasonRemoved Reason = "monitor removed"
+	ReasonGone    Reason = "no samples of this group any more"
+	// ReasonOverflow is why an alert that says so fires: a monitor has more
+	// groups than it keeps.
+	ReasonOverflow Reason = "more groups than max_groups"
 )
 
 // Event is one thing that happened to an alert.

@@ -52,7 +52,7 @@ const AdoptWithin = 5 * time.Second
 // Step judges one evaluation at the time now. It calls newID when an incident
 // begins. It returns the next state and what happened, in order.
 func Step(r *Rule, s State, in Input, now time.Time, newID func() string) (State, []Event) {
-	if in.Status == StatusOK && s.Idle() && !r.anyBreached(in.Value) {
+	if in.Status == StatusOK && s.Idle() && !r.Breached(in.Value) {
 		return s, nil
 	}
 	m := machine{r: r, s: s, in: in, now: now.Round(0).UTC(), newID: newID}
@@ -90,7 +90,8 @@ func (s *State) Idle() bool {
 	return s.Phase == Inactive && s.Trouble == "" && s.MissingSince.IsZero() && s.Flap == nil
 }
 
-func (r *Rule) anyBreached(value float64) bool {
+// Breached says whether a value is in breach of any level.
+func (r *Rule) Breached(value float64) bool {
 	for i := range r.Levels {
 		if r.Op.Holds(value, r.Levels[i].Threshold) {
 			return true

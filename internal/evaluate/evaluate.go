@@ -17,6 +17,7 @@ type Windows interface {
 	Value(window.Handle, *window.Group) window.Value
 	ValueAt(window.Handle, *window.Group, int64) (window.Value, bool)
 	Groups(window.Handle) []*window.Group
+	Group(h window.Handle, key string) *window.Group
 	Changed([]window.Ref) []window.Ref
 	ChangedLate([]window.Ref) []window.Ref
 }
@@ -38,10 +39,17 @@ type Alert struct {
 	Rule  *Rule
 	Tags  []series.Tag
 	State alert.State
-	// Value is that of the latest evaluation.
-	Value window.Value
+	// Reading is that of the latest evaluation, if Read is set.
+	Reading
+	Read bool
 
-	group *window.Group
+	group  string          // key of the group
+	groups []*window.Group // of the rule's queries, as far as they are known
+	kind   string          // of series, as it was seen last
+	heard  time.Time       // of a heartbeat: the last sign of life
+	empty  int64           // the tick since which there are no samples, 0 if there are
+	queued bool            // in Evaluator.todo
+	gone   bool            // dropped: no room is held for it
 }
 
 // Change is an alert that is not as it was. Alert.State is the new state.
@@ -57,21 +65,32 @@ type Evaluator struct {
 	handles []window.Handle
 	newID   func() string
 	told    func(key string) []alert.Told
+	kindOf  func(key string) string
 	born    int64
 
-	users  map[window.Handle][]*Rule // whom a handle's change concerns
+	rules  []rule
+	users  [][]use // by handle: whom its change concerns
 	alerts map[string]*Alert
-	byRef  map[ruleGroup]*Alert
 	stored map[string]alert.State // states whose group hasn't appeared yet
 
-	todo map[*Alert]bool // to be judged at the next tick that is due
-	refs []window.Ref
-	all  bool // judge everything at the next tick
+	todo  []*Alert // to be judged at the next tick that is due
+	refs  []window.Ref
+	all   bool // judge everything at the next tick
+	swept int64
 }
 
-type ruleGroup struct {
-	rule  *Rule
-	group *window.Group
+// rule is what an evaluator knows of a Rule.
+type rule struct {
+	*Rule
+	alerts   map[string]*Alert // by group
+	overflow *Alert            // that there are more groups than max_groups; nil if there never were
+	refused  int64             // the tick at which a group found no room last
+}
+
+// use is a rule and which of its queries a handle is.
+type use struct {
+	rule  *rule
+	query int
 }
 
 // Config of an Evaluator. Handles are those of Plan.Queries, in their order.
@@ -87,53 +106,34 @@ type Config struct {
 	// Told returns the incidents of an alert that somebody was told of and
 	// that have no end yet. May be nil.
 	Told func(key string) []alert.Told
+	// KindOf returns the kind of series that a stored alert was of
+	// ([notify.Snapshot.Series]), empty if that isn't known. May be nil.
+	KindOf func(key string) string
 }
 
 // New returns an evaluator. Its first step judges every alert.
 func New(cfg Config) *Evaluator {
 	e := &Evaluator{
-		plan: cfg.Plan, handles: cfg.Handles, newID: cfg.NewID, told: cfg.Told, born: cfg.Born,
-		users:  make(map[window.Handle][]*Rule),
-		alerts: make(map[string]*Alert),
-		byRef:  make(map[ruleGroup]*Alert),
+		plan: cfg.Plan, handles: cfg.Handles, newID: cfg.NewID, told: cfg.Told, kindOf: cfg.KindOf, born: cfg.Born,
+		rules:  make([]rule, len(cfg.Plan.Rules)),
+		alerts: make(map[string]*Alert, len(cfg.Plan.Rules)),
 		stored: maps.Clone(cfg.States),
-		todo:   make(map[*Alert]bool),
 		all:    true,
 	}
 	if e.stored == nil {
 		e.stored = make(map[string]alert.State)
 	}
-	for _, r := range cfg.Plan.Rules {
-		for _, q := range []int{r.value, r.divisor, r.past} {
-			if q >= 0 {
-				e.users[cfg.Handles[q]] = append(e.users[cfg.Handles[q]], r)
-			}
+	if len(cfg.Handles) > 0 {
+		e.users = make([][]use, slices.Max(cfg.Handles)+1)
+	}
+	for i, r := range cfg.Plan.Rules {
+		e.rules[i] = rule{Rule: r}
+		for n, q := range r.queries {
+			h := cfg.Handles[q]
+			e.users[h] = append(e.users[h], use{&e.rules[i], n})
 		}
 	}
 	return e
-}
-
-// Removed ends the alerts that were stored and whose monitor the plan doesn't
-// have, unless somebody else wants it: keep, which may be nil, is asked with a
-// monitor's key. It is called before the first step, and again when keep
-// changed its mind.
-func (e *Evaluator) Removed(now time.Time, keep func(monitorKey string) bool) []Change {
-	known := make(map[string]bool, len(e.plan.Rules))
-	for _, r := range e.plan.Rules {
-		known[r.Alert.Key] = true
-	}
-	var gone []Change
-	for _, key := range slices.Sorted(maps.Keys(e.stored)) {
-		base, _, _ := strings.Cut(key, "{")
-		if known[key] || known[base] || keep != nil && (keep(key) || keep(base)) {
-			continue
-		}
-		before := e.stored[key]
-		delete(e.stored, key)
-		after, events := alert.End(before, alert.ReasonRemoved, now)
-		gone = append(gone, Change{Alert: &Alert{Key: key, State: after}, Before: before, Events: events})
-	}
-	return gone
 }
 
 // Alerts returns all alerts in the order of their keys.
@@ -146,105 +146,144 @@ func (e *Evaluator) Alerts() []*Alert {
 	return all
 }
 
+// Alert returns the alert with a key, nil if there is none.
+func (e *Evaluator) Alert(key string) *Alert { return e.alerts[key] }
+
 // Step judges a tick. The changes are in the order of the alerts' keys; the
 // evaluator has taken them over already, so that whoever can't store them
 // makes a new one from what is stored.
 func (e *Evaluator) Step(w Windows, t Tick) []Change {
 	changes := make(map[*Alert]*Change)
 	e.late(w, t, changes)
-	e.collect(w)
+	e.collect(w, t)
 	if t.Unknown > 0 {
 		e.skip()
 	}
-	for a := range e.todo {
-		if t.N%a.Rule.every != 0 && !e.all && t.Unknown == 0 {
-			continue
+	kept := e.todo[:0]
+	for _, a := range e.todo {
+		if !a.gone && (e.all || t.Unknown > 0 || t.N%a.Rule.every == 0) {
+			e.step(w, a, t, changes)
+			a.queued = !a.rests()
 		}
-		in := e.input(w, a, t)
-		e.judge(a, in, t.End, changes)
-		if a.State.Idle() {
-			delete(e.todo, a)
+		if a.queued && !a.gone {
+			kept = append(kept, a)
 		}
 	}
-	e.all = false
+	clear(e.todo[len(kept):])
+	e.todo, e.all = kept, false
+	e.sweep(t, changes)
 	return sorted(changes)
+}
+
+// rests says that nothing can happen to the alert unless its windows change.
+func (a *Alert) rests() bool {
+	_, beats := a.Rule.measure.(pulse)
+	return a.State.Idle() && !beats
 }
 
 // collect adds to todo what may stand differently at this tick: all alerts at
 // the first one, then those whose window changed. Alerts that are not at rest
 // stay in todo.
-func (e *Evaluator) collect(w Windows) {
+func (e *Evaluator) collect(w Windows, t Tick) {
 	e.refs = w.Changed(e.refs[:0])
-	if e.all {
-		for _, r := range e.plan.Rules {
-			for _, g := range w.Groups(e.handles[r.value]) {
-				e.touch(r, g)
+	if !e.all {
+		for _, ref := range e.refs {
+			for _, u := range e.users[ref.Handle] {
+				e.touch(u, ref.Group, t)
 			}
 		}
 		return
 	}
-	for _, ref := range e.refs {
-		for _, r := range e.users[ref.Handle] {
-			if e.handles[r.value] == ref.Handle {
-				e.touch(r, ref.Group)
-				continue
-			}
-			for _, g := range w.Groups(e.handles[r.value]) { // a divisor's or a past window's change
-				if g.Key() == ref.Group.Key() {
-					e.touch(r, g)
-				}
+	for i := range e.rules {
+		r := &e.rules[i]
+		for n, q := range r.queries {
+			for _, g := range w.Groups(e.handles[q]) {
+				e.touch(use{r, n}, g, t)
 			}
 		}
 	}
+	e.orphans(t)
 }
 
 // skip makes every alert with a running clock look at the unknown time.
 func (e *Evaluator) skip() {
 	for _, a := range e.alerts {
 		if a.State.Phase != alert.Inactive {
-			e.todo[a] = true
+			e.queue(a)
 		}
 	}
 }
 
-func (e *Evaluator) touch(r *Rule, g *window.Group) {
-	if a := e.alertOf(r, g); a != nil {
-		e.todo[a] = true
+func (e *Evaluator) queue(a *Alert) {
+	if !a.queued {
+		a.queued = true
+		e.todo = append(e.todo, a)
 	}
 }
 
-// alertOf returns the alert of a group, making it if it is new and the
-// monitor has room for it. A group that fires already always has room.
-func (e *Evaluator) alertOf(r *Rule, g *window.Group) *Alert {
-	ref := ruleGroup{r, g}
-	if a := e.byRef[ref]; a != nil {
-		return a
+func (e *Evaluator) touch(u use, g *window.Group, t Tick) {
+	if a := e.alertOf(u.rule, g.Key(), g.Tags(), t); a != nil {
+		a.groups[u.query] = g
+		e.queue(a)
 	}
-	key := r.Alert.Key
-	if len(r.Monitor.By) > 0 {
-		key += "{" + g.Key() + "}"
+}
+
+// step judges one alert.
+func (e *Evaluator) step(w Windows, a *Alert, t Tick, changes map[*Alert]*Change) {
+	r := reader{e: e, w: w, a: a, t: t}
+	a.Reading, a.Read = a.Rule.measure.measure(&r), true
+	a.note(t)
+	in := a.input
+	in.Unknown = t.Unknown
+	if a.left(&in, t.End) {
+		before := a.State
+		after, events := alert.End(before, alert.ReasonGone, t.End)
+		e.change(a, before, after, events, changes)
+		return
 	}
-	state, known := e.stored[key]
-	if !known && len(r.Monitor.By) > 0 && r.groups >= r.maxGroups() {
-		r.Overflow++
-		return nil
+	e.judge(a, in, t.End, changes)
+}
+
+// note remembers what outlives the samples.
+func (a *Alert) note(t Tick) {
+	if v := &a.Value; v.Status == window.OK && v.Kind != 0 || v.Count > 0 {
+		a.kind = v.Kind.String()
 	}
-	delete(e.stored, key)
-	r.groups++
-	a := &Alert{Key: key, Rule: r, Tags: g.Tags(), State: state, group: g}
-	e.alerts[key], e.byRef[ref] = a, a
-	return a
+	switch {
+	case a.Value.Status == window.OK && a.Value.Count > 0:
+		a.empty = 0
+	case a.empty == 0:
+		a.empty = t.N
+	}
 }
 
 func (e *Evaluator) judge(a *Alert, in alert.Input, now time.Time, changes map[*Alert]*Change) {
 	before := a.State
-	if in.Status == alert.StatusUnseen && before.Idle() && !a.Rule.Alert.MustExist {
+	_, beats := a.Rule.measure.(pulse)
+	if in.Status == alert.StatusUnseen && before.Idle() && !a.Rule.Alert.MustExist && !beats {
 		return // nothing is known, nothing is wrong, nothing is worth a record
+	}
+	rule := &a.Rule.Alert
+	if !math.IsNaN(a.scale) && a.Rule.relative() {
+		scaled := a.Rule.scaled(a.scale)
+		rule = &scaled
+	}
+	if in.Status == alert.StatusOK && before.Idle() && !rule.Breached(in.Value) {
+		return
 	}
 	if e.told != nil && before.Phase <= alert.Pending {
 		in.Told = slices.DeleteFunc(e.told(a.Key), func(t alert.Told) bool { return before.Last.Covers(t.FiredAt) })
 	}
-	after, events := alert.Step(&a.Rule.Alert, before, in, now, e.newID)
+	after, events := alert.Step(rule, before, in, now, e.newID)
+	if a.Rule.Source != "" && a.Value.Status == window.OK {
+		for i := range events {
+			events[i].Value = a.Value.V
+		}
+	}
+	e.change(a, before, after, events, changes)
+}
+
+func (e *Evaluator) change(a *Alert, before, after alert.State, events []alert.Event, changes map[*Alert]*Change) {
 	if len(events) == 0 && after.Equal(&before) {
 		return
 	}
@@ -263,108 +302,36 @@ func (e *Evaluator) late(w Windows, t Tick, changes map[*Alert]*Change) {
 	}
 	e.refs = w.ChangedLate(e.refs[:0])
 	for _, ref := range e.refs {
-		for _, r := range e.users[ref.Handle] {
-			if e.handles[r.value] != ref.Handle || r.divisor >= 0 || r.past >= 0 {
-				continue // a ratio of which one side is late proves nothing
-			}
-			a := e.alertOf(r, ref.Group)
+		for _, u := range e.users[ref.Handle] {
+			a := e.alertOf(u.rule, ref.Group.Key(), ref.Group.Tags(), t)
 			if a == nil {
 				continue
 			}
-			e.todo[a] = true
+			a.groups[u.query] = ref.Group
+			e.queue(a)
+			_, beats := a.Rule.measure.(pulse)
 			for _, n := range t.Late {
-				if v, ok := w.ValueAt(ref.Handle, ref.Group, n); ok && v.Status == window.OK {
-					end := t.End.Add(-time.Duration(t.N-n) * e.plan.width)
-					e.judge(a, alert.Input{Value: v.V, Late: true, Incomplete: !v.Complete()}, end, changes)
+				if beats || len(a.Rule.queries) == 1 { // a ratio of which one side is late proves nothing
+					e.lateTick(w, a, u.query, n, t, changes)
 				}
 			}
 		}
 	}
 }
 
-// input asks the windows and says what the answer is worth.
-func (e *Evaluator) input(w Windows, a *Alert, t Tick) alert.Input {
-	r := a.Rule
-	v := e.value(w, r.value, a.group)
-	a.Value = v
-	in := alert.Input{Value: v.V, Unknown: t.Unknown, LowerBound: v.Partial > 0 && v.Monotone}
-	in.Incomplete = (v.Partial > 0 && !v.Monotone) || e.unknown(v, t, r)
-	switch v.Status {
-	case window.Unseen:
-		in.Status = alert.StatusUnseen
-	case window.Missing:
-		in.Status = alert.StatusMissing
-	case window.Ambiguous:
-		in.Status = alert.StatusError
-	}
-	if r.divisor >= 0 {
-		e.ratio(w, a, &in)
-	}
-	if r.past >= 0 {
-		e.relative(w, a, &in)
-	}
-	if in.Status == alert.StatusOK && math.IsNaN(in.Value) {
-		in.Status = alert.StatusMissing
-	}
-	return in
-}
-
-// value asks the windows. Ticks before anybody counted aren't unknown.
-func (e *Evaluator) value(w Windows, query int, g *window.Group) window.Value {
-	v := w.Value(e.handles[query], g)
-	if v.LastUnknown <= e.born {
-		v.Unknown = 0
-	}
-	return v
-}
-
-// unknown says whether ticks of which nobody knows anything still keep an
-// alert from ending.
-func (e *Evaluator) unknown(v window.Value, t Tick, r *Rule) bool {
-	hold := min(r.Monitor.Window, maxUnknownHold)
-	return v.Unknown > 0 && t.N-v.LastUnknown < int64(hold/e.plan.width)
-}
-
-// ratio divides. 0/0, and a divisor under min_total, is no value; a part
-// that is incomplete makes no lower bound of a ratio.
-func (e *Evaluator) ratio(w Windows, a *Alert, in *alert.Input) {
-	d := e.value(w, a.Rule.divisor, e.sameGroup(w, a.Rule.divisor, a.group))
-	in.Incomplete = in.Incomplete || in.LowerBound || !d.Complete()
-	in.LowerBound = false
-	switch {
-	case d.Status == window.Ambiguous:
-		in.Status = alert.StatusError
-	case d.Status == window.Unseen && in.Status == alert.StatusUnseen:
-	case d.Status != window.OK || d.V == 0 || d.V < a.Rule.Monitor.MinTotal:
-		in.Status = alert.StatusMissing
-	case in.Status == alert.StatusUnseen: // none of the events ever happened
-		in.Status, in.Value = alert.StatusOK, 0
-	case in.Status == alert.StatusOK:
-		in.Value /= d.V
-	}
-	a.Value.V = in.Value
-}
-
-// relative makes the value the change against the window in the past.
-func (e *Evaluator) relative(w Windows, a *Alert, in *alert.Input) {
-	then := e.value(w, a.Rule.past, e.sameGroup(w, a.Rule.past, a.group))
-	in.LowerBound = false
-	if then.Status != window.OK || then.V == 0 || !then.Complete() {
-		in.Status = alert.StatusMissing
+func (e *Evaluator) lateTick(w Windows, a *Alert, query int, n int64, t Tick, changes map[*Alert]*Change) {
+	v, ok := w.ValueAt(e.handles[a.Rule.queries[query]], a.groups[query], n)
+	if !ok || v.Status != window.OK {
 		return
 	}
-	in.Value = in.Value/then.V - 1
-	a.Value.V = in.Value
-}
-
-// sameGroup finds the group of another query with the same tags.
-func (e *Evaluator) sameGroup(w Windows, query int, g *window.Group) *window.Group {
-	for _, other := range w.Groups(e.handles[query]) {
-		if other.Key() == g.Key() {
-			return other
+	end := t.End.Add(-time.Duration(t.N-n) * e.plan.width)
+	if _, beats := a.Rule.measure.(pulse); beats {
+		if query == 1 && v.V > 0 && end.After(a.heard) {
+			a.heard = end
 		}
+		return
 	}
-	return nil
+	e.judge(a, alert.Input{Value: v.V, Late: true, Incomplete: !v.Complete()}, end, changes)
 }
 
 // Merge puts the changes of a later step behind those of earlier ones, so that

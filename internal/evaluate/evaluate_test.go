@@ -37,6 +37,15 @@ func (f *fakeWindows) ValueAt(_ window.Handle, _ *window.Group, n int64) (window
 
 func (f *fakeWindows) Groups(h window.Handle) []*window.Group { return f.groups[h] }
 
+func (f *fakeWindows) Group(h window.Handle, key string) *window.Group {
+	for _, g := range f.groups[h] {
+		if g.Key() == key {
+			return g
+		}
+	}
+	return nil
+}
+
 func (f *fakeWindows) Changed(refs []window.Ref) []window.Ref {
 	refs, f.changed = append(refs, f.changed...), nil
 	return refs

@@ -2,6 +2,7 @@ package evaluate
 
 import (
 	"maps"
+	"math"
 
 	"github.com/go-batteries/hawkeye/internal/alert"
 	"github.com/go-batteries/hawkeye/internal/monitor"
@@ -26,8 +27,7 @@ func Routes(set *monitor.Set) *notify.Config {
 			Fallback:     r.Fallback,
 		}
 	}
-	for i := range set.Monitors {
-		m := &set.Monitors[i]
+	for _, m := range set.Alerting() {
 		c.Monitors[m.Key()] = routing(m)
 	}
 	for i := range set.Inhibits {
@@ -41,22 +41,28 @@ func Routes(set *monitor.Set) *notify.Config {
 }
 
 func routing(m *monitor.Monitor) *notify.Routing {
-	r := &notify.Routing{MuteTimes: m.MuteTimes}
+	r := &notify.Routing{MuteTimes: m.MuteTimes, Levels: make([]notify.LevelRoute, len(m.Triggers))}
 	for i := range m.Triggers {
-		t := &m.Triggers[i]
-		route := notify.LevelRoute{Name: t.Level, Threshold: t.Threshold, Receivers: t.Notify, Repeat: t.Repeat}
-		if t.NeverRepeat {
-			route.Repeat = 0
-		}
-		for _, e := range t.Escalate {
-			route.Escalate = append(route.Escalate, notify.Escalation{After: e.After, Receivers: e.Notify})
-		}
-		r.Levels = append(r.Levels, route)
+		r.Levels[i] = levelRoute(&m.Triggers[i])
 		if m.Legacy {
-			r.RunEvery = t.Repeat
+			r.RunEvery = m.Triggers[i].Repeat
 		}
 	}
 	return r
+}
+
+func levelRoute(t *monitor.Trigger) notify.LevelRoute {
+	route := notify.LevelRoute{
+		Name: t.Level, Threshold: t.Threshold, Clear: t.Clear, Relative: t.Relative,
+		Receivers: t.Notify, Repeat: t.Repeat,
+	}
+	if t.NeverRepeat {
+		route.Repeat = 0
+	}
+	for _, e := range t.Escalate {
+		route.Escalate = append(route.Escalate, notify.Escalation{After: e.After, Receivers: e.Notify})
+	}
+	return route
 }
 
 // Snapshot says how an alert stands, for messages.
@@ -66,20 +72,33 @@ func (a *Alert) Snapshot(service, environment string) notify.Snapshot {
 	}
 	m := a.Rule.Monitor
 	s := notify.Snapshot{
-		Name: m.Name, Metric: m.Metric, Description: m.Description,
+		Name: m.Name, Metric: m.Metric, Description: m.Description, Source: a.Rule.Source,
 		Service: service, Environment: environment,
 		Level: a.State.Level, Op: string(m.Op),
 		Value: notify.Number(a.Value.V), HasValue: a.Value.Status == window.OK, Incomplete: !a.Value.Complete(),
 		Window: m.Window, Unit: m.Unit, Reason: string(a.State.Reason),
 		Tags: tagMap(a.Tags), Labels: maps.Clone(m.Labels),
 		Runbook: m.Runbook, Dashboard: m.Dashboard,
-		Since: a.State.FiredAt,
+		Since: a.State.FiredAt, Series: a.kind,
+	}
+	if a.Read {
+		s.Total, s.Compare, s.Limit = number(a.Total), number(a.Compare), number(a.Limit)
 	}
 	level := max(a.State.Rank, 1) - 1
 	if level < len(m.Triggers) {
-		s.Threshold = notify.Number(m.Triggers[level].Threshold)
+		route := levelRoute(&m.Triggers[level])
+		route.Describe(&s)
+		s.Level = a.State.Level
 	}
 	return s
+}
+
+func number(v float64) *notify.Number {
+	if math.IsNaN(v) {
+		return nil
+	}
+	n := notify.Number(v)
+	return &n
 }
 
 // Notify returns the alert as package notify sees it.

@@ -5,6 +5,7 @@
 package evaluate
 
 import (
+	"slices"
 	"time"
 
 	"github.com/go-batteries/hawkeye/internal/alert"
@@ -19,20 +20,20 @@ const maxUnknownHold = 5 * time.Minute
 
 const defaultMaxGroups = 100
 
-// Rule is a monitor made ready: what is asked of the windows and how the
-// answer is judged.
+// Rule is a monitor, SLO or heartbeat made ready: what is asked of the windows
+// and how the answer is judged. It is not changed after it was made.
 type Rule struct {
+	// Monitor is what it was made of; of an SLO or a heartbeat, what those
+	// are as a monitor.
 	Monitor *monitor.Monitor
 	Alert   alert.Rule
+	// Source is "slo" or "heartbeat", empty for a monitor.
+	Source string
 
-	value   int // index into Queries
-	divisor int // likewise, -1 without divide_by
-	past    int // likewise, -1 without compare_to
-	every   int64
-	groups  int // alerts there are
-
-	// Overflow counts how often a group found no room under max_groups.
-	Overflow int64
+	measure measure
+	queries []int // into Plan.Queries; a group of the first makes an alert
+	every   int64 // ticks between two evaluations
+	hold    int64 // ticks for which what is unknown keeps an alert from ending
 }
 
 func (r *Rule) maxGroups() int {
@@ -50,46 +51,102 @@ type Plan struct {
 	width   time.Duration
 }
 
-// NewPlan makes the monitors of set ready for ticks of the given width.
-// Monitors that are switched off are left out.
+// NewPlan makes the monitors, SLOs and heartbeats of set ready for ticks of
+// the given width. What is switched off is left out.
 func NewPlan(set *monitor.Set, width time.Duration) *Plan {
-	p := &Plan{width: width}
+	p := &Plan{width: width, Rules: make([]*Rule, 0, len(set.Monitors)), Queries: make([]window.Query, 0, len(set.Monitors))}
 	for i := range set.Monitors {
 		if m := &set.Monitors[i]; !m.Disabled {
-			p.add(m)
+			p.addMonitor(m)
+		}
+	}
+	for i := range set.SLOs {
+		if o := &set.SLOs[i]; !o.Disabled {
+			p.addSLO(o)
+		}
+	}
+	for i := range set.Heartbeats {
+		if h := &set.Heartbeats[i]; !h.Disabled {
+			p.addHeartbeat(h)
 		}
 	}
 	return p
 }
 
-func (p *Plan) add(m *monitor.Monitor) {
-	q := window.Query{
-		Selector: window.Selector{
-			Metric: m.Metric,
-			Where:  m.Matchers(),
-			By:     m.By,
-			Fleet:  fleet(m.Fleet),
-		},
-		Aggregate: window.Aggregate(m.Aggregate),
-		Window:    m.Window,
-		Delay:     m.Delay,
+func (p *Plan) add(r *Rule, queries ...window.Query) {
+	for _, q := range queries {
+		r.queries = append(r.queries, len(p.Queries))
+		p.Queries = append(p.Queries, q)
 	}
+	r.every = p.every(r.Monitor)
+	r.hold = int64(min(r.Monitor.Window, maxUnknownHold) / p.width)
+	p.Rules = append(p.Rules, r)
+}
+
+func (p *Plan) addMonitor(m *monitor.Monitor) {
+	q := query(m)
+	q.Aggregate, q.Selector.Fleet = window.Aggregate(m.Aggregate), fleet(m.Fleet)
 	q.Selector.Kind, q.Selector.HasKind = kind(m.Kind)
-	r := &Rule{Monitor: m, Alert: alertRule(m), value: len(p.Queries), divisor: -1, past: -1, every: p.every(m)}
-	p.Queries = append(p.Queries, q)
+	queries := []window.Query{q}
+	var ms plain
 	if m.DivideBy != "" {
 		d := q
 		d.Selector.Metric, d.Selector.HasKind = m.DivideBy, false
-		r.divisor = len(p.Queries)
-		p.Queries = append(p.Queries, d)
+		ms.divisor = len(queries)
+		queries = append(queries, d)
 	}
 	if m.CompareTo > 0 {
-		then := q
-		then.Delay += m.CompareTo
-		r.past = len(p.Queries)
-		p.Queries = append(p.Queries, then)
+		ms.past = len(queries)
+		for _, then := range slices.Clone(queries) {
+			then.Delay += m.CompareTo
+			queries = append(queries, then)
+		}
 	}
-	p.Rules = append(p.Rules, r)
+	p.add(&Rule{Monitor: m, Alert: alertRule(m), measure: ms}, queries...)
+}
+
+func (p *Plan) addSLO(o *monitor.SLO) {
+	m := o.Monitor()
+	var queries []window.Query
+	at := make(map[time.Duration]int)
+	for _, b := range o.BurnWindows() {
+		for _, length := range []time.Duration{b.Short, b.Long} {
+			if _, ok := at[length]; ok {
+				continue
+			}
+			at[length] = len(queries)
+			total := query(m)
+			total.Window, total.Aggregate = length, "count"
+			part := total
+			if o.Good != nil {
+				part.Aggregate = window.Under(o.Good.Value)
+			} else {
+				part.Selector.Metric = o.Bad
+			}
+			queries = append(queries, total, part)
+		}
+	}
+	r := alert.SLORule(o.Name)
+	r.Flap = alert.DefaultFlap
+	p.add(&Rule{Monitor: m, Alert: r, Source: "slo", measure: newBudget(o, at)}, queries...)
+}
+
+func (p *Plan) addHeartbeat(h *monitor.Heartbeat) {
+	m := h.Monitor()
+	whole, latest := query(m), query(m)
+	whole.Aggregate, latest.Aggregate = "count", "count"
+	latest.Window = p.width
+	ms := pulse{Heartbeat: alert.Heartbeat{ExpectEvery: h.ExpectEvery, Grace: h.Grace}}
+	p.add(&Rule{Monitor: m, Alert: alert.HeartbeatRule(h.Name, h.Level), Source: "heartbeat", measure: ms}, whole, latest)
+}
+
+// query is what all queries about m have in common.
+func query(m *monitor.Monitor) window.Query {
+	return window.Query{
+		Selector: window.Selector{Metric: m.Metric, Where: m.Matchers(), By: m.By},
+		Window:   m.Window,
+		Delay:    m.Delay,
+	}
 }
 
 // every is how many ticks lie between two evaluations: each for windows up
@@ -111,13 +168,14 @@ func alertRule(m *monitor.Monitor) alert.Rule {
 		NoDataFor:     m.NoDataFor,
 		EvalError:     alert.Policy(m.EvalError),
 		MustExist:     m.MustExist,
+		Levels:        make([]alert.Level, len(m.Triggers)),
 	}
 	if !m.Legacy {
 		r.Flap = alert.DefaultFlap
 	}
 	for i := range m.Triggers {
 		t := &m.Triggers[i]
-		r.Levels = append(r.Levels, alert.Level{Name: t.Level, Threshold: t.Threshold, Clear: t.Clear, For: t.For})
+		r.Levels[i] = alert.Level{Name: t.Level, Threshold: t.Threshold, Clear: t.Clear, For: t.For}
 	}
 	return r
 }

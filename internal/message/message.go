@@ -34,8 +34,8 @@ type Renderer struct {
 // New returns a renderer.
 func New(set *monitor.Set, service, environment string) *Renderer {
 	r := &Renderer{service: service, environment: environment, monitors: make(map[string]*monitor.Monitor, len(set.Monitors))}
-	for i := range set.Monitors {
-		r.monitors[set.Monitors[i].Key()] = &set.Monitors[i]
+	for _, m := range set.Alerting() {
+		r.monitors[m.Key()] = m
 	}
 	return r
 }

@@ -191,7 +191,7 @@ func (d *draft) newRow(a about, receiver string, kind RowKind, rank, seq int) *R
 		Seq: seq, Kind: kind, Rank: rank, Created: d.now, Snapshot: a.snapshot,
 	}
 	if level := d.level(a.monitor, rank); level != nil {
-		r.Snapshot.Level, r.Snapshot.Threshold = level.Name, Number(level.Threshold)
+		level.Describe(&r.Snapshot)
 	}
 	r.ID = RowID(a.incident, r.Snapshot.Level, seq, receiver)
 	return r

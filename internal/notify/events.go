@@ -50,7 +50,11 @@ func (d *draft) event(a *Alert, e *alert.Event) {
 	if e.Flapping || e.Passed {
 		return
 	}
-	about := eventAbout(a, e)
+	about := d.eventAbout(a, e)
+	if e.Reason == alert.ReasonOverflow {
+		d.overflows(about, e)
+		return
+	}
 	switch e.Kind {
 	case alert.Fired:
 		d.fired(about, e.To, max(e.Times, 1))
@@ -70,7 +74,7 @@ func (d *draft) event(a *Alert, e *alert.Event) {
 }
 
 // eventAbout is the alert as the event found it.
-func eventAbout(a *Alert, e *alert.Event) about {
+func (d *draft) eventAbout(a *Alert, e *alert.Event) about {
 	ab := a.about()
 	ab.incident, ab.firedAt = e.Incident, e.FiredAt
 	s := &ab.snapshot
@@ -83,7 +87,22 @@ func eventAbout(a *Alert, e *alert.Event) about {
 	if !e.FiredAt.IsZero() {
 		s.Since = e.FiredAt
 	}
+	if before := d.level(a.Monitor, e.From); before != nil && e.To > 0 && e.From != e.To {
+		s.PreviousLevel = before.Name
+	}
 	return ab
+}
+
+// overflows tells once that a monitor has more groups than it keeps. It has
+// no end: nobody waits for one.
+func (d *draft) overflows(a about, e *alert.Event) {
+	if e.Kind != alert.Fired {
+		return
+	}
+	for _, receiver := range d.receivers(a.monitor, 1) {
+		d.queue(a, receiver, Overflowing, 1)
+		d.editThread(a.alert, receiver).Over = true
+	}
 }
 
 // receivers returns whom a rank tells.

@@ -12,25 +12,39 @@ import (
 // there was something to tell.
 type Snapshot struct {
 	// Name is the monitor's, as silences and people know it.
-	Name        string            `json:"name,omitempty"`
-	Metric      string            `json:"metric,omitempty"`
-	Description string            `json:"description,omitempty"`
-	Service     string            `json:"service,omitempty"`
-	Environment string            `json:"environment,omitempty"`
-	Level       string            `json:"level,omitempty"`
-	Op          string            `json:"op,omitempty"`
-	Threshold   Number            `json:"threshold"`
-	Value       Number            `json:"value"`
-	HasValue    bool              `json:"has_value,omitempty"`
-	Incomplete  bool              `json:"incomplete,omitempty"`
-	Late        bool              `json:"late,omitempty"`
-	Window      time.Duration     `json:"window,omitempty"`
-	Unit        string            `json:"unit,omitempty"`
-	Reason      string            `json:"reason,omitempty"`
-	Tags        map[string]string `json:"tags,omitempty"`
-	Labels      map[string]string `json:"labels,omitempty"`
-	Runbook     string            `json:"runbook,omitempty"`
-	Dashboard   string            `json:"dashboard,omitempty"`
+	Name        string `json:"name,omitempty"`
+	Metric      string `json:"metric,omitempty"`
+	Description string `json:"description,omitempty"`
+	Service     string `json:"service,omitempty"`
+	Environment string `json:"environment,omitempty"`
+	// Source is what it is if not a monitor: "slo", "heartbeat", or
+	// "max_groups" for word of too many groups.
+	Source string `json:"source,omitempty"`
+	// Series is the kind of series that the value is of.
+	Series string `json:"series,omitempty"`
+	// PreviousLevel is the level before the latest change.
+	Level         string `json:"level,omitempty"`
+	PreviousLevel string `json:"previous_level,omitempty"`
+	Op            string `json:"op,omitempty"`
+	// Threshold is that of Level, Clear the one while it fires.
+	Threshold Number  `json:"threshold"`
+	Clear     *Number `json:"clear,omitempty"`
+	// Total is the divisor, Compare the value that relative thresholds are
+	// against, Limit what takes the place of the level's threshold.
+	Total      *Number           `json:"total,omitempty"`
+	Compare    *Number           `json:"compare,omitempty"`
+	Limit      *Number           `json:"limit,omitempty"`
+	Value      Number            `json:"value"`
+	HasValue   bool              `json:"has_value,omitempty"`
+	Incomplete bool              `json:"incomplete,omitempty"`
+	Late       bool              `json:"late,omitempty"`
+	Window     time.Duration     `json:"window,omitempty"`
+	Unit       string            `json:"unit,omitempty"`
+	Reason     string            `json:"reason,omitempty"`
+	Tags       map[string]string `json:"tags,omitempty"`
+	Labels     map[string]string `json:"labels,omitempty"`
+	Runbook    string            `json:"runbook,omitempty"`
+	Dashboard  string            `json:"dashboard,omitempty"`
 	// Since is when it fired; At is when this was so.
 	Since time.Time `json:"since,omitzero"`
 	At    time.Time `json:"at,omitzero"`
@@ -49,6 +63,24 @@ func (s *Snapshot) Label(name string) string {
 		return v
 	}
 	return s.Labels[name]
+}
+
+// Describe makes the snapshot one of the level.
+func (l *LevelRoute) Describe(s *Snapshot) {
+	s.Level, s.Threshold, s.Clear = l.Name, Number(l.Threshold), nil
+	if l.Clear != nil {
+		clear := Number(*l.Clear)
+		s.Clear = &clear
+	}
+	switch {
+	case s.Limit != nil:
+		s.Threshold = *s.Limit
+	case l.Relative && s.Compare != nil:
+		s.Threshold = *s.Compare * (1 + s.Threshold)
+		if s.Clear != nil {
+			*s.Clear = *s.Compare * (1 + *s.Clear)
+		}
+	}
 }
 
 // Number is a float64 whose JSON also knows NaN and the infinities.

@@ -92,6 +92,10 @@ type Routing struct {
 type LevelRoute struct {
 	Name      string
 	Threshold float64
+	// Clear, if set, is the threshold while it fires.
+	Clear *float64
+	// Relative says that both are a change against [Snapshot.Compare].
+	Relative  bool
 	Receivers []string
 	// Repeat is the time between messages while it lasts; 0 is never.
 	Repeat   time.Duration
