@@ -290,8 +290,9 @@ func (a *agent) load(ctx context.Context) (*evaluate.Evaluator, error) {
 	}
 	ev := evaluate.New(evaluate.Config{
 		Plan: a.plan, Handles: a.handles(), States: states, Born: head.Born,
-		NewID: func() string { return store.NewID().String() },
-		Told:  a.told,
+		NewID:  func() string { return store.NewID().String() },
+		Told:   a.told,
+		KindOf: a.kindOf,
 	})
 	a.mu.Lock()
 	a.evaluator = ev
@@ -314,6 +315,14 @@ func (a *agent) told(key string) []alert.Told {
 		}
 	}
 	return told
+}
+
+// kindOf returns the kind of series that a stored alert was of.
+func (a *agent) kindOf(key string) string {
+	if r, ok := a.book.Alert(key); ok {
+		return r.Snapshot.Series
+	}
+	return ""
 }
 
 // outlived says whether the ledger knows of the incident's end, or of one
