@@ -23,6 +23,8 @@ const (
 	// minLease is the least time for which the head of the ledger must stay
 	// unchanged before somebody else evaluates.
 	minLease = 3 * time.Second
+	// leaseTicks is that time in ticks, if they are wide.
+	leaseTicks = 4
 	// commitTimeout bounds one attempt to store a decision.
 	commitTimeout = 5 * time.Second
 	// catchUpLag is how far behind a tick must be for its outcome to be stored
@@ -58,6 +60,7 @@ type agent struct {
 	lease  time.Duration
 	watch  <-chan struct{}
 
+	turned  int                             // as the mirror counts; for run alone
 	lostTo  string                          // the winner that was logged; for run alone
 	configs map[string]*ledger.ConfigRecord // as Removed saw them; for run alone
 
@@ -83,7 +86,7 @@ func newAgent(h *Hawkeye, book *ledger.Book, routes *notify.Config, clock *publi
 		feed: feed.New(feed.Config{
 			Store: h.store, Clock: clock, Queries: plan.Queries, Logger: h.logger, OnBucket: h.roster.took,
 		}),
-		lease:     max(minLease, 10*traits.Tick),
+		lease:     max(minLease, leaseTicks*traits.Tick),
 		watch:     h.mirror.Watch(ledger.HeadKey),
 		finishing: make(chan struct{}),
 		finished:  make(chan struct{}),
@@ -271,6 +274,10 @@ func (a *agent) step(t feed.Tick) evaluate.Tick {
 func (a *agent) load(ctx context.Context) (*evaluate.Evaluator, error) {
 	if err := a.mirror.Sync(ctx); err != nil {
 		return nil, fmt.Errorf("follow the ledger: %w", err)
+	}
+	if turned := a.mirror.Turned(); turned != a.turned {
+		a.turned = turned
+		a.h.sent.doubt()
 	}
 	head, commit, ok, err := a.mirror.Head()
 	if err != nil {

@@ -27,12 +27,19 @@ type mailbox struct {
 	fail func(n int, cfg hawkeye.MailerConfig) error
 
 	mu    sync.Mutex
+	block chan struct{} // if set, Send waits for it to be closed
 	tries int
 	mails []hawkeye.MailerConfig
 	at    []time.Time
 }
 
 func (b *mailbox) Send(_ context.Context, cfg hawkeye.MailerConfig) error {
+	b.mu.Lock()
+	block := b.block
+	b.mu.Unlock()
+	if block != nil {
+		<-block
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.tries++
@@ -44,6 +51,16 @@ func (b *mailbox) Send(_ context.Context, cfg hawkeye.MailerConfig) error {
 	b.mails = append(b.mails, cfg)
 	b.at = append(b.at, time.Now())
 	return nil
+}
+
+// release lets every Send that waits go on.
+func (b *mailbox) release() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.block != nil {
+		close(b.block)
+		b.block = nil
+	}
 }
 
 // lines returns "recipients: subject" of each mail, and forgets them.
