@@ -288,6 +288,9 @@ func (a *agent) load(ctx context.Context) (*evaluate.Evaluator, error) {
 		head.Born = head.Tick
 	}
 	a.head, a.born, a.configs = commit, head.Born, nil
+	if err := a.acquire(ctx, head); err != nil {
+		return nil, err
+	}
 	states := make(map[string]alert.State)
 	for key, r := range a.book.Alerts() {
 		states[key] = r.State
@@ -305,6 +308,32 @@ func (a *agent) load(ctx context.Context) (*evaluate.Evaluator, error) {
 	a.evaluator = ev
 	a.mu.Unlock()
 	return ev, nil
+}
+
+// acquire puts our name on the head as it is, before anything is evaluated:
+// those who want it too see that it is taken.
+func (a *agent) acquire(ctx context.Context, head ledger.Head) error {
+	self, hash := a.h.publisher.Writer(), a.h.set.Hash
+	if !a.h.store.Traits().Shared || head.Writer == self && head.Config == hash {
+		return nil
+	}
+	head.Writer, head.Config = self, hash
+	tx := a.mirror.Begin()
+	tx.RequireAt(ledger.HeadKey, a.head)
+	if err := tx.PutJSON(ledger.HeadKey, head); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
+	defer cancel()
+	err := a.mirror.Commit(ctx, tx)
+	if errors.Is(err, store.ErrConflict) {
+		return errLost
+	}
+	if err != nil {
+		return fmt.Errorf("take over the evaluation: %w", err)
+	}
+	a.head = tx.ID()
+	return nil
 }
 
 // told returns the incidents of an alert that somebody was told of and that

@@ -23,6 +23,9 @@ const (
 	defaultMaxAbandoned = 3
 	// claimMargin is how much longer a claim stands than a Send may take.
 	claimMargin = 30 * time.Second
+	// neglectTicks is how long what is to be told is left to those with the
+	// newer configuration.
+	neglectTicks = 5
 	// recollectTicks is how long nothing is claimed after a roll-back.
 	recollectTicks = 3
 	// lateGrace is how long after its deadline a Send is waited for.
@@ -136,12 +139,13 @@ func (n *notifier) decide(ctx context.Context) time.Duration {
 			n.logger.LogAttrs(ctx, slog.LevelDebug, "write down what was sent", slog.Any("error", err))
 			return 100 * time.Millisecond
 		}
-		if n.h.roster.outranked() {
+		now := n.h.clock().Now()
+		if n.h.roster.outranked() && !n.neglected(now) {
 			return time.Second
 		}
-		now := n.h.clock().Now()
+		tx := n.mirror.Begin()
 		plan := notify.Decide(n.view(), now)
-		err := n.commit(ctx, &plan, now)
+		err := n.commit(ctx, tx, &plan, now)
 		switch {
 		case errors.Is(err, store.ErrConflict):
 			continue // somebody else wrote: decide again
@@ -189,6 +193,21 @@ func (n *notifier) recollect(ctx context.Context) error {
 	return nil
 }
 
+// neglected says whether something to tell waits for longer than it should:
+// whoever knows better whom to tell doesn't get to it.
+func (n *notifier) neglected(now time.Time) bool {
+	for _, row := range n.book.Rows() {
+		since := row.Created
+		if row.NextAttempt.After(since) {
+			since = row.NextAttempt
+		}
+		if row.Claim == nil && row.Held == "" && now.Sub(since) > neglectTicks*n.h.store.Traits().Tick {
+			return true
+		}
+	}
+	return false
+}
+
 // until is how long to wait for the next wake-up, a deadline of a Send, or
 // the lapse of somebody's claim.
 func (n *notifier) until(next, now time.Time) time.Duration {
@@ -205,11 +224,12 @@ func (n *notifier) until(next, now time.Time) time.Duration {
 	return max(wait, time.Millisecond)
 }
 
-func (n *notifier) commit(ctx context.Context, plan *notify.Plan, now time.Time) error {
+// commit stores a plan that was made from what the copy held when tx was
+// begun.
+func (n *notifier) commit(ctx context.Context, tx *ledger.Tx, plan *notify.Plan, now time.Time) error {
 	if plan.Empty() {
 		return nil
 	}
-	tx := n.mirror.Begin()
 	if err := tx.PutPlan(plan, now); err != nil {
 		return err
 	}
@@ -366,8 +386,9 @@ func (n *notifier) write(ctx context.Context, m *notify.Message, res notify.Resu
 	random := rand.Float64()
 	for ctx.Err() == nil {
 		now := n.h.clock().Now()
+		tx := n.mirror.Begin()
 		plan := notify.Settle(n.view(), m, res, now, random)
-		err := n.commit(ctx, &plan, now)
+		err := n.commit(ctx, tx, &plan, now)
 		if err == nil {
 			return
 		}

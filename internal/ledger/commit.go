@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"time"
 
 	"github.com/go-batteries/hawkeye/store"
@@ -15,17 +16,30 @@ import (
 type Tx struct {
 	mirror *Mirror
 	commit store.Commit
+	as     map[string]uint64 // the classes' generations when it was begun
+	stale  bool              // a record that it depends on may have changed since
 }
 
-// Begin starts a change of the ledger as the copy knows it now.
+// Begin starts a change of the ledger as the copy knows it now. What the
+// change is decided from is read after Begin.
 func (m *Mirror) Begin() *Tx {
-	return &Tx{mirror: m, commit: store.Commit{ID: store.NewID(), Epoch: m.Cursor().Epoch}}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return &Tx{
+		mirror: m, commit: store.Commit{ID: store.NewID(), Epoch: m.cursor.Epoch}, as: maps.Clone(m.changed),
+	}
 }
 
 // Require makes the commit depend on the record of key being the one that the
-// copy holds now (or absent, if the copy has none).
+// copy held at Begin (or absent, if the copy had none). If the copy was
+// brought up to date since, and other records of its kind have changed, the
+// commit conflicts, too.
 func (tx *Tx) Require(key string) {
-	r, _ := tx.mirror.Get(key)
+	tx.mirror.mu.Lock()
+	class := Class(key)
+	r := tx.mirror.classes[class][key]
+	tx.stale = tx.stale || tx.mirror.changed[class] != tx.as[class]
+	tx.mirror.mu.Unlock()
 	tx.RequireAt(key, r.Commit)
 }
 
@@ -70,6 +84,9 @@ func (m *Mirror) Commit(ctx context.Context, tx *Tx) error {
 	defer m.release()
 	if !m.Open() {
 		return ErrNotOpen
+	}
+	if tx.stale {
+		return store.ErrConflict
 	}
 	for backoff := 5 * time.Millisecond; ; backoff = min(2*backoff, 200*time.Millisecond) {
 		cursor, err := m.store.Commit(ctx, tx.commit)

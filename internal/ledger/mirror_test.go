@@ -230,3 +230,29 @@ func TestSyncHonoursItsContext(t *testing.T) {
 		t.Errorf("Sync(cancelled) = %v, want %v", err, context.Canceled)
 	}
 }
+
+// What was decided before the copy was brought up to date must not be stored
+// as if it had been decided after.
+func TestRequireIsOfTheCopyAtBegin(t *testing.T) {
+	t.Parallel()
+	s := newMemory(t)
+	a, b := newMirror(t, s), newMirror(t, s)
+	mustSync(t, a)
+	if err := put(t, a, "o/1", "queued"); err != nil {
+		t.Fatalf("Commit() = %v", err)
+	}
+	mustSync(t, b)
+	tx := b.Begin() // b decides: the row is free
+	if err := put(t, a, "o/1", "claimed by a"); err != nil {
+		t.Fatalf("Commit() = %v", err)
+	}
+	mustSync(t, b) // another goroutine of b follows the ledger meanwhile
+	tx.Require("o/1")
+	tx.Put("o/1", []byte("claimed by b"))
+	if err := b.Commit(t.Context(), tx); !errors.Is(err, store.ErrConflict) {
+		t.Errorf("Commit() of a decision from before = %v, want %v", err, store.ErrConflict)
+	}
+	if got := values(b)["o/1"]; got != "claimed by a" {
+		t.Errorf("the row is %q, want it as a wrote it", got)
+	}
+}
