@@ -42,6 +42,9 @@ const (
 // rolled back: what is in memory is not what is stored.
 var errLost = errors.New("the ledger has moved on without this evaluator")
 
+// errReloaded says that the configuration was replaced.
+var errReloaded = errors.New("the configuration was replaced")
+
 // errFinished ends the evaluation at a shutdown.
 var errFinished = errors.New("evaluated up to the last tick")
 
@@ -54,8 +57,7 @@ type agent struct {
 	logger *slog.Logger
 	mirror *ledger.Mirror
 	book   *ledger.Book
-	plan   *evaluate.Plan
-	routes *notify.Config
+	setup  *setup // that is evaluated; for run alone
 	feed   *feed.Feed
 	lease  time.Duration
 	watch  <-chan struct{}
@@ -78,13 +80,12 @@ type agent struct {
 	askOnce   sync.Once
 }
 
-func newAgent(h *Hawkeye, book *ledger.Book, routes *notify.Config, clock *publish.Clock) *agent {
+func newAgent(h *Hawkeye, book *ledger.Book, clock *publish.Clock) *agent {
 	traits := h.store.Traits()
-	plan := evaluate.NewPlan(h.set, traits.Tick)
 	return &agent{
-		h: h, logger: h.logger, mirror: h.mirror, book: book, plan: plan, routes: routes,
+		h: h, logger: h.logger, mirror: h.mirror, book: book, setup: h.setup(),
 		feed: feed.New(feed.Config{
-			Store: h.store, Clock: clock, Queries: plan.Queries, Logger: h.logger, OnBucket: h.roster.took,
+			Store: h.store, Clock: clock, Queries: h.setup().plan.Queries, Logger: h.logger, OnBucket: h.roster.took,
 		}),
 		lease:     max(minLease, leaseTicks*traits.Tick),
 		watch:     h.mirror.Watch(ledger.HeadKey),
@@ -111,7 +112,7 @@ func (a *agent) run(ctx context.Context) error {
 			return nil
 		case ctx.Err() != nil:
 			return nil
-		case errors.Is(err, errLost):
+		case errors.Is(err, errLost), errors.Is(err, errReloaded):
 			a.logger.LogAttrs(ctx, slog.LevelInfo, "evaluation goes on from what is stored", slog.Any("reason", err))
 		default:
 			a.logger.LogAttrs(ctx, slog.LevelWarn, "evaluation interrupted", slog.Any("error", err))
@@ -168,7 +169,7 @@ func (a *agent) patience(ctx context.Context, head ledger.Head, ok bool) time.Du
 	if !a.h.store.Traits().Shared {
 		return 0
 	}
-	own := a.h.set.Hash
+	own := a.h.setup().set.Hash
 	winner := a.h.roster.winner()
 	if winner != own {
 		a.logLoses(ctx, winner)
@@ -242,8 +243,11 @@ func (a *agent) evaluate(ctx context.Context) error {
 			return err
 		}
 		pending, behind = a.removed(ev), 0
-		if last {
+		switch {
+		case last:
 			return errFinished
+		case a.setup != a.h.setup():
+			return errReloaded
 		}
 	}
 }
@@ -288,6 +292,8 @@ func (a *agent) load(ctx context.Context) (*evaluate.Evaluator, error) {
 		head.Born = head.Tick
 	}
 	a.head, a.born, a.configs = commit, head.Born, nil
+	a.setup = a.h.setup()
+	a.feed.SetQueries(a.setup.plan.Queries)
 	if err := a.acquire(ctx, head); err != nil {
 		return nil, err
 	}
@@ -299,7 +305,7 @@ func (a *agent) load(ctx context.Context) (*evaluate.Evaluator, error) {
 		return nil, fmt.Errorf("load windows: %w", err)
 	}
 	ev := evaluate.New(evaluate.Config{
-		Plan: a.plan, Handles: a.handles(), States: states, Born: head.Born,
+		Plan: a.setup.plan, Handles: a.handles(), States: states, Born: head.Born,
 		NewID:  func() string { return store.NewID().String() },
 		Told:   a.told,
 		KindOf: a.kindOf,
@@ -313,7 +319,7 @@ func (a *agent) load(ctx context.Context) (*evaluate.Evaluator, error) {
 // acquire puts our name on the head as it is, before anything is evaluated:
 // those who want it too see that it is taken.
 func (a *agent) acquire(ctx context.Context, head ledger.Head) error {
-	self, hash := a.h.publisher.Writer(), a.h.set.Hash
+	self, hash := a.h.publisher.Writer(), a.setup.set.Hash
 	if !a.h.store.Traits().Shared || head.Writer == self && head.Config == hash {
 		return nil
 	}
@@ -447,7 +453,7 @@ func (a *agent) tx(tick feed.Tick, changes []evaluate.Change, release bool) (*le
 	if err := a.putFleet(tx, tick.N, now); err != nil {
 		return nil, err
 	}
-	head := ledger.Head{Tick: tick.N, Writer: a.h.publisher.Writer(), Born: a.born, Config: a.h.set.Hash}
+	head := ledger.Head{Tick: tick.N, Writer: a.h.publisher.Writer(), Born: a.born, Config: a.setup.set.Hash}
 	if release {
 		head.Writer = store.ID{}
 	}
@@ -476,7 +482,7 @@ func (a *agent) putFleet(tx *ledger.Tx, tick int64, now time.Time) error {
 
 func (a *agent) view() *notify.View {
 	v := a.book.View()
-	v.Config = a.routes
+	v.Config = a.setup.routes
 	return v
 }
 
@@ -507,7 +513,7 @@ func (a *agent) isLast(tick int64) bool {
 
 // handles are those of the plan's queries, in their order.
 func (a *agent) handles() []window.Handle {
-	handles := make([]window.Handle, len(a.plan.Queries))
+	handles := make([]window.Handle, len(a.setup.plan.Queries))
 	for i := range handles {
 		handles[i] = a.feed.Handle(i)
 	}

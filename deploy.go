@@ -31,7 +31,7 @@ func newRoster(h *Hawkeye) *roster {
 
 // self is what this process says of itself.
 func (r *roster) self() ledger.Member {
-	return ledger.Member{Config: r.h.set.Hash, Agent: !r.h.cfg.noAgent, Notifier: !r.h.cfg.noNotifier}
+	return ledger.Member{Config: r.h.setup().set.Hash, Agent: !r.h.cfg.noAgent, Notifier: !r.h.cfg.noNotifier}
 }
 
 // took takes what a bucket says of its writer and of what that has sent.
@@ -92,8 +92,8 @@ func (r *roster) configs() map[string]*ledger.ConfigRecord {
 			}
 		}
 	}
-	if own := known[r.h.set.Hash]; own != nil {
-		live[r.h.set.Hash] = own
+	if own := known[r.h.setup().set.Hash]; own != nil {
+		live[r.h.setup().set.Hash] = own
 	}
 	return live
 }
@@ -102,7 +102,7 @@ func (r *roster) configs() map[string]*ledger.ConfigRecord {
 // live agents run the one with the highest generation, else the one that the
 // ledger has known for the shortest time. Ours if nothing else is known.
 func (r *roster) winner() string {
-	return newest(r.configs(), r.h.set.Hash)
+	return newest(r.configs(), r.h.setup().set.Hash)
 }
 
 // newest returns the configuration that wins over the others, fallback if
@@ -139,7 +139,7 @@ func (r *roster) outranked() bool {
 	}
 	winner := r.winner()
 	fleet, ok := r.h.book.Fleet()
-	if !ok || winner == r.h.set.Hash {
+	if !ok || winner == r.h.setup().set.Hash {
 		return false
 	}
 	for _, m := range fleet.Writers {
@@ -171,15 +171,15 @@ const liveTicks = 10
 
 // register adds our configuration to those that the ledger has seen.
 func (r *roster) register(ctx context.Context) error {
-	if r.h.book.Configs()[r.h.set.Hash] != nil {
+	if r.h.book.Configs()[r.h.setup().set.Hash] != nil {
 		return nil
 	}
 	tx := r.h.mirror.Begin()
-	c := ledger.ConfigRecord{Generation: r.h.set.Generation}
-	for _, rule := range r.h.agent.plan.Rules {
+	c := ledger.ConfigRecord{Generation: r.h.setup().set.Generation}
+	for _, rule := range r.h.setup().plan.Rules {
 		c.Keys = append(c.Keys, rule.Alert.Key)
 	}
-	if err := r.h.book.PutConfig(tx, r.h.set.Hash, c); err != nil {
+	if err := r.h.book.PutConfig(tx, r.h.setup().set.Hash, c); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
@@ -199,5 +199,5 @@ func (a *agent) logLoses(ctx context.Context, winner string) {
 	}
 	a.lostTo = winner
 	a.logger.LogAttrs(ctx, slog.LevelWarn, "another replica has a newer configuration, which decides",
-		slog.String("ours", a.h.set.Hash), slog.String("theirs", winner))
+		slog.String("ours", a.h.setup().set.Hash), slog.String("theirs", winner))
 }

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
-	"github.com/go-batteries/hawkeye/internal/evaluate"
 	"github.com/go-batteries/hawkeye/internal/httpcount"
 	"github.com/go-batteries/hawkeye/internal/ledger"
 	"github.com/go-batteries/hawkeye/internal/monitor"
@@ -26,7 +26,7 @@ import (
 type Hawkeye struct {
 	cfg    config
 	logger *slog.Logger
-	set    *monitor.Set
+	conf   atomic.Pointer[setup] // see Hawkeye.setup
 	reg    *series.Registry
 	meter  *httpcount.Meter // over reg
 	store  store.Store
@@ -41,6 +41,7 @@ type Hawkeye struct {
 	server    *server
 	agent     *agent
 	notifier  *notifier
+	reloader  *reloader
 	keeper    *keeper // nil if the store keeps by itself
 
 	mu      sync.Mutex // guards state and started
@@ -61,7 +62,7 @@ const (
 
 // parts are the running components, in the order of their start.
 type parts struct {
-	maintain, keep, publish, follow, notify, agent, server *component
+	maintain, keep, reload, publish, follow, notify, agent, server *component
 }
 
 // New validates and allocates; it opens nothing and starts nothing. It
@@ -84,10 +85,12 @@ func New(opts ...Option) (*Hawkeye, error) {
 	if err := cfg.complete(set); err != nil {
 		return nil, err
 	}
-	h := &Hawkeye{cfg: cfg, logger: cfg.logger, set: set, store: cfg.store, shut: newShutdown()}
+	h := &Hawkeye{cfg: cfg, logger: cfg.logger, store: cfg.store, shut: newShutdown()}
+	h.conf.Store(newSetup(&h.cfg, set))
 	h.sup = supervisor{logger: cfg.logger, restarts: make(map[string]restarts)}
 	h.reg = series.New(series.Limits{MaxSeries: cfg.limits.MaxSeries, MaxTags: cfg.limits.MaxTags})
 	h.meter = httpcount.New(h.reg)
+	h.reloader = newReloader(h)
 	h.assemble()
 	return h, nil
 }
@@ -100,7 +103,6 @@ func (c *config) complete(set *monitor.Set) error {
 	c.logger = c.logger.With(slog.String("component", "hawkeye"))
 	c.service = firstOf(c.service, set.Service, executable())
 	c.environment = firstOf(c.environment, set.Environment)
-	c.sender = firstOf(set.From, c.sender)
 	c.startTimeout = firstOf(c.startTimeout, DefaultStartTimeout)
 	c.shutdownTimeout = firstOf(c.shutdownTimeout, DefaultShutdownTimeout)
 	c.sendTimeout = firstOf(c.sendTimeout, DefaultSendTimeout)
@@ -117,13 +119,12 @@ func (c *config) complete(set *monitor.Set) error {
 // assemble makes the components. Data goes from the first to the last.
 func (h *Hawkeye) assemble() {
 	clock := publish.NewClock(h.store.Traits().Tick)
-	routes := evaluate.Routes(h.set)
 	h.mirror = ledger.New(ledger.Config{Store: h.store, Logger: h.logger})
 	h.book = ledger.NewBook(h.mirror, h.logger)
 	h.sent, h.roster = newSentLog(), newRoster(h)
 	h.follower = newFollower(h)
-	h.agent = newAgent(h, h.book, routes, clock)
-	h.notifier = newNotifier(h, h.book, routes)
+	h.agent = newAgent(h, h.book, clock)
+	h.notifier = newNotifier(h, h.book)
 	h.publisher = publish.New(publish.Config{
 		Store:    h.store,
 		Registry: h.reg,
@@ -198,6 +199,9 @@ func (h *Hawkeye) start(ctx context.Context) (err error) {
 	if !h.cfg.noAgent {
 		h.parts.agent = h.sup.start("agent", untilDone(h.agent.run))
 	}
+	if len(h.cfg.files) > 0 && !h.cfg.noReload {
+		h.parts.reload = h.sup.start("reloader", h.reloader.run)
+	}
 	h.parts.server = h.sup.start("server", h.server.run)
 	h.announce(ctx)
 	return nil
@@ -234,12 +238,13 @@ func (h *Hawkeye) announce(ctx context.Context) {
 	if h.cfg.mailer == nil {
 		h.logger.LogAttrs(ctx, slog.LevelWarn, "no MailingService was given: mails go to the log")
 	}
-	if len(h.set.Monitors) == 0 {
+	set := h.setup().set
+	if len(set.Alerting()) == 0 {
 		h.logger.LogAttrs(ctx, slog.LevelWarn, "no monitors were given: nothing is watched")
 	}
 	h.logger.LogAttrs(ctx, slog.LevelInfo, "started",
 		slog.String("service", h.cfg.service), slog.String("store", h.store.Traits().Name),
-		slog.String("socket", h.server.path()), slog.Int("monitors", len(h.set.Monitors)))
+		slog.String("socket", h.server.path()), slog.Int("monitors", len(set.Alerting())))
 }
 
 // Run is Start, then waiting until ctx ends, then Shutdown within

@@ -39,10 +39,8 @@ type notifier struct {
 	logger   *slog.Logger
 	mirror   *ledger.Mirror
 	book     *ledger.Book
-	config   *notify.Config
-	renderer *message.Renderer
-	senders  map[string]sender
 	watch    <-chan struct{}
+	reloaded chan struct{} // capacity 1
 	results  chan sendResult
 	idle     chan chan struct{} // drain asks to be told when nothing is left
 
@@ -78,13 +76,11 @@ type sendResult struct {
 	err error
 }
 
-func newNotifier(h *Hawkeye, book *ledger.Book, routes *notify.Config) *notifier {
-	routes.Retry.Claim = h.cfg.sendTimeout + claimMargin
+func newNotifier(h *Hawkeye, book *ledger.Book) *notifier {
 	return &notifier{
-		h: h, logger: h.logger, mirror: h.mirror, book: book, config: routes,
-		renderer:  message.New(h.set, h.cfg.service, h.cfg.environment),
-		senders:   newSenders(h),
+		h: h, logger: h.logger, mirror: h.mirror, book: book,
 		watch:     h.mirror.Watch(ledger.ClassRow, ledger.ClassAlert, ledger.ClassThread, ledger.ClassSilence, ledger.ClassAck),
+		reloaded:  make(chan struct{}, 1),
 		results:   make(chan sendResult, 64),
 		idle:      make(chan chan struct{}, 1),
 		claims:    make(map[string]seenClaim),
@@ -117,6 +113,7 @@ func (n *notifier) run(ctx context.Context) error {
 		timer := time.NewTimer(next)
 		select {
 		case <-n.watch:
+		case <-n.reloaded:
 		case r := <-n.results:
 			n.settle(ctx, r)
 		case w := <-n.idle:
@@ -240,7 +237,7 @@ func (n *notifier) commit(ctx context.Context, tx *ledger.Tx, plan *notify.Plan,
 
 func (n *notifier) view() *notify.View {
 	v := n.book.View()
-	v.Config = n.config
+	v.Config = n.h.setup().routes
 	v.Self = n.h.publisher.Writer().String()
 	v.Lapsed = n.lapsed
 	v.Capacity = n.capacity
@@ -302,12 +299,12 @@ func (n *notifier) send(m notify.Message) {
 	ctx, cancel := context.WithTimeout(context.Background(), n.h.cfg.sendTimeout) // ended by giveUp, or with the notifier
 	s := &sending{message: m, deadline: time.Now().Add(n.h.cfg.sendTimeout + lateGrace), cancel: cancel}
 	n.busy[m.ID] = s
-	text := n.renderer.Render(&m, n.h.clock().Now())
+	text := n.h.setup().renderer.Render(&m, n.h.clock().Now())
 	if text.Problem != "" {
 		n.logger.LogAttrs(ctx, slog.LevelError, "a template failed, the default text goes out",
 			slog.String("receiver", m.Receiver), slog.String("error", text.Problem))
 	}
-	to := n.senders[m.Receiver]
+	to := n.h.setup().senders[m.Receiver]
 	go func() {
 		defer cancel()
 		err := guardedSend(ctx, to, &m, text)

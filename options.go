@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/go-batteries/hawkeye/internal/monitor"
 	"github.com/go-batteries/hawkeye/store"
 )
 
@@ -62,7 +63,10 @@ type Limits struct {
 type config struct {
 	service, environment string
 	files                []string
+	sources              []monitor.Source
 	monitors             []Monitor
+	code                 monitor.Options // what else comes from code
+	noReload             bool
 	mailer               MailingService
 	sender               string
 	store                Store

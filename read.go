@@ -206,6 +206,9 @@ func (h *Hawkeye) Health(context.Context) Health {
 	for receiver, n := range h.notifier.stuck() {
 		bad("%d messages to %s are held up by a receiver that ignores its deadline", n, receiver)
 	}
+	if err := h.reloader.problem(); err != nil {
+		bad("the configuration that is in force is not that of its files: %v", err)
+	}
 	if n := len(h.book.Dead()); n > 0 {
 		bad("%d messages could not be delivered", n)
 	}
@@ -248,7 +251,7 @@ func (h *Hawkeye) Alerts(context.Context) []Alert {
 		return nil
 	}
 	byKey := make(map[string]Alert)
-	for _, r := range h.agent.plan.Rules {
+	for _, r := range h.setup().plan.Rules {
 		if len(r.Monitor.By) == 0 {
 			byKey[r.Alert.Key] = Alert{Monitor: r.Monitor.Name, Key: r.Alert.Key, State: stateUnseen}
 		}

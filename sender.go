@@ -16,15 +16,15 @@ type sender interface {
 
 // newSenders makes the senders of all receivers, by name. This is the place
 // where a kind of receiver becomes something that sends.
-func newSenders(h *Hawkeye) map[string]sender {
-	mailer := h.cfg.mailer
+func newSenders(c *config, set *monitor.Set) map[string]sender {
+	mailer := c.mailer
 	if mailer == nil {
-		mailer = logMailer{h.logger}
+		mailer = logMailer{c.logger}
 	}
-	senders := make(map[string]sender, len(h.set.Receivers))
-	for i := range h.set.Receivers {
-		r := &h.set.Receivers[i]
-		senders[r.Name] = mailSender{mailer: mailer, from: h.cfg.sender, email: r.Email}
+	senders := make(map[string]sender, len(set.Receivers))
+	for i := range set.Receivers {
+		r := &set.Receivers[i]
+		senders[r.Name] = mailSender{mailer: mailer, from: firstOf(set.From, c.sender), email: r.Email}
 	}
 	return senders
 }

@@ -131,6 +131,7 @@ func (h *Hawkeye) stop(ctx context.Context) error {
 	defer cancel()
 	var errs []error
 	for _, step := range []func() error{
+		func() error { return h.parts.reload.stop(last) },
 		func() error { return h.parts.server.stop(last) },
 		h.server.close,
 		func() error { return h.publisher.Final(ctx) },

@@ -154,6 +154,9 @@ func (f *Feed) reset() {
 	f.poll = poll{}
 }
 
+// SetQueries replaces Config.Queries from the next SeekTo on.
+func (f *Feed) SetQueries(q []window.Query) { f.cfg.Queries = q }
+
 // Engine returns the windows, which are as of the tick that Next returned.
 // SeekTo replaces it.
 func (f *Feed) Engine() *window.Engine { return f.engine }

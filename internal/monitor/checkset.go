@@ -17,11 +17,44 @@ func (b *builder) fromCode() {
 		b.monitors = append(b.monitors, at)
 	}
 	for _, r := range b.options.Receivers {
-		at := place{nil, "WithReceiver(" + quote(r.Name) + ")"}
+		at := inCode(r.Pos, "WithReceiver("+quote(r.Name)+")")
 		r.Pos = at.position()
 		b.set.Receivers = append(b.set.Receivers, r)
 		b.receivers = append(b.receivers, at)
 	}
+	for i, o := range b.options.SLOs {
+		at := inCode(o.Pos, "WithRules.SLOs["+strconv.Itoa(i)+"]")
+		o.Pos = at.position()
+		b.set.SLOs = append(b.set.SLOs, o)
+		b.slos = append(b.slos, at)
+	}
+	for i, h := range b.options.Heartbeats {
+		at := inCode(h.Pos, "WithRules.Heartbeats["+strconv.Itoa(i)+"]")
+		h.Pos = at.position()
+		b.set.Heartbeats = append(b.set.Heartbeats, h)
+		b.heartbeats = append(b.heartbeats, at)
+	}
+	for i, in := range b.options.Inhibits {
+		at := inCode(in.Pos, "WithRules.Inhibit["+strconv.Itoa(i)+"]")
+		in.Pos = at.position()
+		b.set.Inhibits = append(b.set.Inhibits, in)
+		b.inhibits = append(b.inhibits, at)
+	}
+	for _, m := range b.options.MuteTimes {
+		at := inCode(m.Pos, "WithRules.MuteTimes["+quote(m.Name)+"]")
+		m.Pos = at.position()
+		b.set.MuteTimes = append(b.set.MuteTimes, m)
+		b.mutes = append(b.mutes, at)
+	}
+	b.set.Generation = max(b.set.Generation, b.options.Generation)
+}
+
+// inCode is the place of what came from code.
+func inCode(pos Position, otherwise string) place {
+	if pos.File != "" {
+		otherwise = pos.File
+	}
+	return place{nil, otherwise}
 }
 
 // check fills in defaults and checks the Set.

@@ -19,9 +19,16 @@ type Options struct {
 	LookupEnv func(name string) (string, bool)
 	// Kinds are the kinds of receivers that are registered beyond email.
 	Kinds []string
-	// Receivers and Monitors are from code and are checked with the files.
-	Receivers []Receiver
-	Monitors  []Monitor
+	// What follows is from code, and is checked with the files. A Pos with a
+	// File says where in the code.
+	Receivers  []Receiver
+	Monitors   []Monitor
+	SLOs       []SLO
+	Heartbeats []Heartbeat
+	Inhibits   []Inhibit
+	MuteTimes  []MuteTime
+	// Generation is that of the code; the highest one counts.
+	Generation int64
 }
 
 // Source is one file.
@@ -42,6 +49,15 @@ func Parse(filename string, data []byte) (*Set, error) {
 // It reads at most [MaxFileBytes] of each. Errors in the content are an
 // [*Errors].
 func (o Options) Load(patterns ...string) (*Set, error) {
+	sources, err := Read(patterns...)
+	if err != nil {
+		return nil, err
+	}
+	return o.Parse(sources...)
+}
+
+// Read reads the files that patterns name, as [Options.Load] does.
+func Read(patterns ...string) ([]Source, error) {
 	var sources []Source
 	seen := map[string]bool{}
 	for _, pattern := range patterns {
@@ -61,7 +77,7 @@ func (o Options) Load(patterns ...string) (*Set, error) {
 			sources = append(sources, Source{name, data})
 		}
 	}
-	return o.Parse(sources...)
+	return sources, nil
 }
 
 // expand lists the files that a pattern names. A name without special
