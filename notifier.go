@@ -28,6 +28,8 @@ const (
 	neglectTicks = 5
 	// recollectTicks is how long nothing is claimed after a roll-back.
 	recollectTicks = 3
+	// maxHold is for how long after a start everything is kept back at most.
+	maxHold = 10 * time.Second
 	// lateGrace is how long after its deadline a Send is waited for.
 	lateGrace = time.Second
 )
@@ -41,6 +43,7 @@ type notifier struct {
 	book     *ledger.Book
 	watch    <-chan struct{}
 	reloaded chan struct{} // capacity 1
+	began    began         // for run alone
 	results  chan sendResult
 	idle     chan chan struct{} // drain asks to be told when nothing is left
 
@@ -101,6 +104,7 @@ func (n *notifier) notes() [][]byte {
 // run decides whenever the ledger changed, a Send ended, or time has come.
 func (n *notifier) run(ctx context.Context) error {
 	defer n.abandonAll()
+	n.began = began{tick: n.h.clock().NowTick(), at: n.h.clock().Now()}
 	var waiting []chan struct{}
 	for {
 		next := n.decide(ctx)
@@ -242,9 +246,35 @@ func (n *notifier) view() *notify.View {
 	v.Lapsed = n.lapsed
 	v.Capacity = n.capacity
 	v.HoldUntil = n.hold
+	if until := n.holdUntil(); until.After(v.HoldUntil) {
+		v.HoldUntil = until
+	}
 	v.Sent = func(id string) bool { return n.book.Sent(id) || n.h.sent.has(id, n.book.SameKind) }
 	n.observe(v.Rows)
 	return v
+}
+
+// began is when the notifier was started.
+type began struct {
+	tick      int64
+	at        time.Time
+	evaluated bool // all was evaluated since
+}
+
+// holdUntil is until when everything is kept back: after a start, until all
+// was evaluated once, so that what is inhibited isn't told before what inhibits
+// it is known. It is not waited for for longer than maxHold.
+func (n *notifier) holdUntil() time.Time {
+	if n.began.evaluated {
+		return time.Time{}
+	}
+	head, _, ok, err := n.mirror.Head()
+	now := n.h.clock().Now()
+	n.began.evaluated = err == nil && ok && head.Tick >= n.began.tick || now.Sub(n.began.at) >= maxHold
+	if n.began.evaluated {
+		return time.Time{}
+	}
+	return now.Add(n.h.store.Traits().Tick / 4)
 }
 
 // observe notes since when claims of others stand unchanged.
