@@ -277,3 +277,21 @@ func label(name string, tags map[string]string) string {
 	}
 	return name + "{" + strings.Join(parts, ", ") + "}"
 }
+
+// Replay runs a test up to a time since its beginning, and returns the
+// simulation as it stands then, for tools that explain it.
+func (f *File) Replay(t *Test, set *monitor.Set, until time.Duration, each func(*simulate.Simulation)) *simulate.Simulation {
+	r := newRun(f, t, set)
+	r.plan()
+	for r.since() < until {
+		tick, _ := r.sim.Tick()
+		for _, p := range r.processes {
+			p.publish(tick)
+		}
+		r.sim.Step()
+		if each != nil {
+			each(r.sim)
+		}
+	}
+	return r.sim
+}

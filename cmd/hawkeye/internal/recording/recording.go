@@ -1,0 +1,253 @@
+// Package recording reads recorded samples, and plays them back to a
+// simulation. docs/testing.md explains the format.
+package recording
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-batteries/hawkeye/internal/series"
+	"github.com/go-batteries/hawkeye/internal/simulate"
+)
+
+// Bounds of a file.
+const (
+	// MaxLine is the longest line: a day of values, one each second, fits.
+	MaxLine = 16 << 20
+	// MaxValues is how many values are read in all.
+	MaxValues = 200_000_000
+)
+
+// Recording is samples of some time.
+type Recording struct {
+	Catalog *simulate.Catalog
+	// Start is the time of the first sample, End that of the last one.
+	Start, End time.Time
+	// Values is how many samples there are.
+	Values int
+
+	columns   []column
+	points    []point
+	processes []string
+}
+
+// column is samples of one series at equal distances. NaN is none.
+type column struct {
+	series  *simulate.Series
+	process int
+	at      int64 // Unix nanoseconds
+	step    int64
+	values  []float64
+}
+
+// point is one sample.
+type point struct {
+	at      int64
+	value   float64
+	series  *simulate.Series
+	process int32
+	count   int32
+}
+
+// LineError is a line that can't be read.
+type LineError struct {
+	File    string
+	Line    int
+	Message string
+}
+
+func (e *LineError) Error() string { return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Message) }
+
+// ErrEmpty says that there is no sample.
+var ErrEmpty = errors.New("no samples")
+
+// Read reads JSON lines. The error of a line that can't be read is a
+// [*LineError].
+func Read(name string, r io.Reader) (*Recording, error) {
+	rec := &Recording{Catalog: simulate.NewCatalog()}
+	p := parser{rec: rec, series: make(map[string]*simulate.Series)}
+	lines := bufio.NewScanner(r)
+	lines.Buffer(make([]byte, 1<<20), MaxLine)
+	n := 0
+	for lines.Scan() {
+		n++
+		if err := p.line(lines.Bytes()); err != nil {
+			return nil, &LineError{name, n, err.Error()}
+		}
+		if rec.Values > MaxValues {
+			return nil, &LineError{name, n, fmt.Sprintf("more than %d values", MaxValues)}
+		}
+	}
+	if err := lines.Err(); errors.Is(err, bufio.ErrTooLong) {
+		return nil, &LineError{name, n + 1, fmt.Sprintf("the line is longer than %d MiB; part its values", MaxLine>>20)}
+	} else if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	if rec.Values == 0 {
+		return nil, fmt.Errorf("read %s: %w", name, ErrEmpty)
+	}
+	rec.finish()
+	return rec, nil
+}
+
+// finish sorts the points, and finds the beginning and the end.
+func (r *Recording) finish() {
+	byTime := func(a, b point) int {
+		switch {
+		case a.at < b.at:
+			return -1
+		case a.at > b.at:
+			return 1
+		}
+		return 0
+	}
+	if !slices.IsSortedFunc(r.points, byTime) {
+		slices.SortStableFunc(r.points, byTime)
+	}
+	first, last := int64(1<<62), int64(-1<<62)
+	for i := range r.columns {
+		c := &r.columns[i]
+		first, last = min(first, c.at), max(last, c.at+int64(len(c.values)-1)*c.step)
+	}
+	if n := len(r.points); n > 0 {
+		first, last = min(first, r.points[0].at), max(last, r.points[n-1].at)
+	}
+	r.Start, r.End = time.Unix(0, first).UTC(), time.Unix(0, last).UTC()
+	slices.SortStableFunc(r.columns, func(a, b column) int { // those of a process together
+		return a.process - b.process
+	})
+}
+
+// Series returns how many series there are.
+func (r *Recording) Series() int { return r.Catalog.Len() }
+
+// Play hands the samples to a simulation, from its tick on up to until, and
+// calls each after every tick. It may be called again to go on.
+func (r *Recording) Play(sim *simulate.Simulation, until time.Time, each func()) {
+	play := &player{rec: r, sim: sim, next: make([]int, len(r.columns))}
+	for _, name := range r.processes {
+		play.processes = append(play.processes, sim.Process(name, r.Catalog))
+	}
+	begin := sim.Now().UnixNano()
+	for i := range r.columns {
+		c := &r.columns[i]
+		if c.at < begin {
+			play.next[i] = int((begin - c.at + c.step - 1) / c.step)
+		}
+	}
+	for play.point < len(r.points) && r.points[play.point].at < begin {
+		play.point++
+	}
+	for _, end := sim.Tick(); !end.After(until); _, end = sim.Tick() {
+		play.tick(end.UnixNano())
+		sim.Step()
+		if each != nil {
+			each()
+		}
+	}
+}
+
+// player is where a recording stands.
+type player struct {
+	rec       *Recording
+	sim       *simulate.Simulation
+	processes []*simulate.Process
+	next      []int // of each column
+	point     int
+}
+
+// tick records what lies before end. All processes are there from beginning
+// to end.
+func (p *player) tick(end int64) {
+	for i := range p.rec.columns {
+		c := &p.rec.columns[i]
+		process := p.processes[c.process]
+		n := p.next[i]
+		for ; n < len(c.values) && c.at+int64(n)*c.step < end; n++ {
+			if v := c.values[n]; v == v {
+				process.Record(c.series, v)
+			}
+		}
+		p.next[i] = n
+	}
+	for ; p.point < len(p.rec.points) && p.rec.points[p.point].at < end; p.point++ {
+		x := &p.rec.points[p.point]
+		for range x.count {
+			p.processes[x.process].Record(x.series, x.value)
+		}
+	}
+	for _, process := range p.processes {
+		process.Publish(false)
+	}
+}
+
+// Sample is one series' values in a time, for people.
+type Sample struct {
+	Series string
+	Kind   series.Kind
+	Tags   []series.Tag
+	Values []float64
+}
+
+// Between returns the samples of a metric from (inclusive) to (exclusive), by
+// series.
+func (r *Recording) Between(metric string, from, to time.Time) []Sample {
+	bySeries := make(map[*simulate.Series]*Sample)
+	var order []*simulate.Series
+	add := func(s *simulate.Series, v float64) {
+		sample, known := bySeries[s]
+		if !known {
+			kind, name, tags, err := series.ParseCanonical(r.Catalog.Text(s))
+			if err == nil && name == metric {
+				sample = &Sample{Series: seriesText(name, tags), Kind: kind, Tags: tags}
+				order = append(order, s)
+			}
+			bySeries[s] = sample
+		}
+		if sample != nil {
+			sample.Values = append(sample.Values, v)
+		}
+	}
+	a, b := from.UnixNano(), to.UnixNano()
+	for i := range r.columns {
+		c := &r.columns[i]
+		for n := max(0, int((a-c.at+c.step-1)/c.step)); n < len(c.values) && c.at+int64(n)*c.step < b; n++ {
+			if v := c.values[n]; v == v {
+				add(c.series, v)
+			}
+		}
+	}
+	i, _ := slices.BinarySearchFunc(r.points, a, func(p point, at int64) int {
+		if p.at < at {
+			return -1
+		}
+		return 1
+	})
+	for ; i < len(r.points) && r.points[i].at < b; i++ {
+		for range r.points[i].count {
+			add(r.points[i].series, r.points[i].value)
+		}
+	}
+	out := make([]Sample, len(order))
+	for i, s := range order {
+		out[i] = *bySeries[s]
+	}
+	slices.SortFunc(out, func(a, b Sample) int { return strings.Compare(a.Series, b.Series) })
+	return out
+}
+
+func seriesText(name string, tags []series.Tag) string {
+	parts := make([]string, len(tags))
+	for i, t := range tags {
+		parts[i] = t.Key + "=" + t.Value
+	}
+	if len(parts) == 0 {
+		return name
+	}
+	return name + "{" + strings.Join(parts, ", ") + "}"
+}
