@@ -24,6 +24,9 @@ var (
 	// ErrStoreUnavailable is returned by [Hawkeye.Start] under
 	// [WithRequireStore] when the Store didn't answer in time.
 	ErrStoreUnavailable = errors.New("hawkeye: store unavailable")
+	// ErrNotFound is returned for a silence, an alert or a monitor that there
+	// isn't.
+	ErrNotFound = errors.New("hawkeye: not found")
 	// ErrSocketInUse is returned by [Hawkeye.Start] when a socket path that
 	// was asked for is served by another live process.
 	ErrSocketInUse = errors.New("hawkeye: socket in use")

@@ -84,6 +84,10 @@ func (a *Alert) Snapshot(service, environment string) notify.Snapshot {
 	if a.Read {
 		s.Total, s.Compare, s.Limit = number(a.Total), number(a.Compare), number(a.Limit)
 	}
+	s.State = "firing"
+	if a.State.Phase == alert.NoData {
+		s.State = "nodata"
+	}
 	level := max(a.State.Rank, 1) - 1
 	if level < len(m.Triggers) {
 		route := levelRoute(&m.Triggers[level])

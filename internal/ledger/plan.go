@@ -113,6 +113,13 @@ func (b *Book) Sweep(tx *Tx, v *notify.View, now time.Time) {
 		tx.Delete(GroupKey(k))
 	}
 	b.sweepConfigs(tx)
+	silences, acks := notify.SweepByHand(v, now)
+	for _, id := range silences {
+		tx.Delete(ClassSilence + "/" + id)
+	}
+	for _, incident := range acks {
+		tx.Delete(ClassAck + "/" + incident)
+	}
 	b.sweepHistory(tx)
 }
 

@@ -80,6 +80,7 @@ func (d *draft) eventAbout(a *Alert, e *alert.Event) about {
 	s := &ab.snapshot
 	s.Level, s.Reason, s.At = e.Level, string(e.Reason), e.At
 	s.Incomplete, s.Late = e.Incomplete, e.Late
+	s.State = stateAfter(e)
 	if e.HasValue {
 		s.Value = Number(e.Value)
 	}
@@ -91,6 +92,17 @@ func (d *draft) eventAbout(a *Alert, e *alert.Event) about {
 		s.PreviousLevel = before.Name
 	}
 	return ab
+}
+
+// stateAfter is how the alert stands for its receivers.
+func stateAfter(e *alert.Event) string {
+	switch {
+	case e.Kind == alert.Resolved, e.Kind == alert.FlapsNoMore && e.To == 0:
+		return "resolved"
+	case e.Kind == alert.WentMissing:
+		return "nodata"
+	}
+	return "firing"
 }
 
 // overflows tells once that a monitor has more groups than it keeps. It has

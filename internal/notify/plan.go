@@ -82,4 +82,5 @@ const (
 	WhatRetry    = "failed, to be tried again"
 	WhatDead     = "failed for good"
 	WhatTakeover = "taken over"
+	WhatAcked    = "acknowledged"
 )

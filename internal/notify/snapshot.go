@@ -31,33 +31,44 @@ type Snapshot struct {
 	Clear     *Number `json:"clear,omitempty"`
 	// Total is the divisor, Compare the value that relative thresholds are
 	// against, Limit what takes the place of the level's threshold.
-	Total      *Number           `json:"total,omitempty"`
-	Compare    *Number           `json:"compare,omitempty"`
-	Limit      *Number           `json:"limit,omitempty"`
-	Value      Number            `json:"value"`
-	HasValue   bool              `json:"has_value,omitempty"`
-	Incomplete bool              `json:"incomplete,omitempty"`
-	Late       bool              `json:"late,omitempty"`
-	Window     time.Duration     `json:"window,omitempty"`
-	Unit       string            `json:"unit,omitempty"`
-	Reason     string            `json:"reason,omitempty"`
-	Tags       map[string]string `json:"tags,omitempty"`
-	Labels     map[string]string `json:"labels,omitempty"`
-	Runbook    string            `json:"runbook,omitempty"`
-	Dashboard  string            `json:"dashboard,omitempty"`
+	Total      *Number       `json:"total,omitempty"`
+	Compare    *Number       `json:"compare,omitempty"`
+	Limit      *Number       `json:"limit,omitempty"`
+	Value      Number        `json:"value"`
+	HasValue   bool          `json:"has_value,omitempty"`
+	Incomplete bool          `json:"incomplete,omitempty"`
+	Late       bool          `json:"late,omitempty"`
+	Window     time.Duration `json:"window,omitempty"`
+	Unit       string        `json:"unit,omitempty"`
+	Reason     string        `json:"reason,omitempty"`
+	// State is firing, nodata or resolved.
+	State     string            `json:"state,omitempty"`
+	Tags      map[string]string `json:"tags,omitempty"`
+	Labels    map[string]string `json:"labels,omitempty"`
+	Runbook   string            `json:"runbook,omitempty"`
+	Dashboard string            `json:"dashboard,omitempty"`
 	// Since is when it fired; At is when this was so.
 	Since time.Time `json:"since,omitzero"`
 	At    time.Time `json:"at,omitzero"`
 }
 
 // Label returns what matchers and groups see under a name: "monitor",
-// "level", a tag or a label. What is missing is empty.
+// "level", "metric", "service", "environment", "state", a tag or a label. What
+// is missing is empty.
 func (s *Snapshot) Label(name string) string {
 	switch name {
 	case "monitor":
 		return s.Name
 	case "level":
 		return s.Level
+	case "metric":
+		return s.Metric
+	case "service":
+		return s.Service
+	case "environment":
+		return s.Environment
+	case "state":
+		return s.State
 	}
 	if v, ok := s.Tags[name]; ok {
 		return v

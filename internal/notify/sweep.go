@@ -10,13 +10,13 @@ const keepThreads = 24 * time.Hour
 // deleted. The shell calls it now and then.
 func Sweep(v *View, now time.Time) (threads []ThreadKey, groups []GroupKey) {
 	x := v.indexed()
+	keep := keepThreads
+	for _, routing := range v.Config.Monitors {
+		keep = max(keep, routing.RunEvery)
+	}
 	for key, t := range v.Threads {
 		if a := v.Alerts[key.Alert]; a != nil && a.Phase.Told() && a.Incident == t.Incident {
 			continue
-		}
-		keep := keepThreads
-		for _, routing := range v.Config.Monitors {
-			keep = max(keep, routing.RunEvery)
 		}
 		latest := t.FiredAt
 		if t.TriedAt.After(latest) {
@@ -33,4 +33,27 @@ func Sweep(v *View, now time.Time) (threads []ThreadKey, groups []GroupKey) {
 		}
 	}
 	return threads, groups
+}
+
+// keepSilences is how long a silence that is over is still shown.
+const keepSilences = 5 * 24 * time.Hour
+
+// SweepByHand returns the ids of silences, and the incidents of acks, that are
+// long over, to be deleted.
+func SweepByHand(v *View, now time.Time) (silences, acks []string) {
+	for _, s := range v.Silences {
+		if now.Sub(s.End) > keepSilences {
+			silences = append(silences, s.ID)
+		}
+	}
+	firing := make(map[string]bool, len(v.Alerts))
+	for _, a := range v.Alerts {
+		firing[a.Incident] = true
+	}
+	for incident, a := range v.Acks {
+		if !firing[incident] && now.Sub(a.At) > keepThreads {
+			acks = append(acks, incident)
+		}
+	}
+	return silences, acks
 }

@@ -1,0 +1,103 @@
+package hawkeye
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/go-batteries/hawkeye/internal/ledger"
+	"github.com/go-batteries/hawkeye/internal/notify"
+)
+
+// Ack says that somebody looks after an alert: until the incident is over, or
+// until the given time if it isn't zero, it is neither repeated nor escalated.
+// A rise to a higher level, and the end, are told all the same. which is an
+// incident ([Alert.Incident]) or the key of an alert that fires ([Alert.Key]).
+// A further Ack takes the place of the one before.
+//
+// It returns [ErrNotFound] if no such alert fires, and an error if author is
+// empty, if until isn't in the future, and if the Store can't be written until
+// ctx ends. It needs a handle that was started.
+func (h *Hawkeye) Ack(ctx context.Context, which, author, comment string, until time.Time) error {
+	return h.amend(ctx, "acknowledge", func(tx *ledger.Tx, v *notify.View, now time.Time) error {
+		a := findFiring(v, which)
+		switch {
+		case a == nil:
+			return fmt.Errorf("%w: nothing that fires is called %q", ErrNotFound, which)
+		case strings.TrimSpace(author) == "":
+			return errors.New("want an author")
+		case !until.IsZero() && !until.After(now):
+			return fmt.Errorf("want a time in the future, got %v", until)
+		}
+		ack := notify.Ack{V: notify.RecordVersion, Incident: a.Incident, Author: author, Comment: comment, At: now.UTC(), Until: until.UTC()}
+		if until.IsZero() {
+			ack.Until = time.Time{}
+		}
+		key := ledger.ClassAck + "/" + a.Incident
+		tx.Require(key)
+		if err := tx.PutJSON(key, &ack); err != nil {
+			return err
+		}
+		reason := "by " + author
+		if comment != "" {
+			reason += ": " + comment
+		}
+		return tx.PutPlan(&notify.Plan{History: []notify.Entry{{
+			At: now.UTC(), Alert: a.Key, Incident: a.Incident, What: notify.WhatAcked, Level: a.Snapshot.Level, Reason: reason,
+		}}}, now)
+	})
+}
+
+// findFiring finds an alert that fires by its incident or its key.
+func findFiring(v *notify.View, which string) *notify.Alert {
+	if a := v.Alerts[which]; a != nil && a.Phase.Told() {
+		return a
+	}
+	for _, a := range v.Alerts {
+		if which != "" && a.Incident == which && a.Phase.Told() {
+			return a
+		}
+	}
+	return nil
+}
+
+// HistoryEntry is something that happened to an alert, a message about it, or
+// the decision not to send one.
+type HistoryEntry struct {
+	At time.Time
+	// Alert and Incident are those of [Alert].
+	Alert, Incident string
+	// Receiver is set if it is about a message.
+	Receiver string
+	// What is such as pending, fired, rose, fell, resolved, told, "not told",
+	// "failed for good", acknowledged.
+	What string
+	// Level is the one that it is about.
+	Level string
+	// Reason is why, in words.
+	Reason string
+	// Value is the one that decided, 0 if there was none.
+	Value float64
+}
+
+// History returns what happened to an alert, by its key, to all alerts of a
+// monitor, by its name, or to everything, if which is empty; oldest first, as
+// far as it is kept: 100 entries an alert and 10,000 in all. It does no I/O.
+func (h *Hawkeye) History(_ context.Context, which string) []HistoryEntry {
+	if h == nil {
+		return nil
+	}
+	var out []HistoryEntry
+	for _, e := range h.book.History() {
+		if which != "" && e.Alert != which && !strings.HasPrefix(e.Alert, which+"{") {
+			continue
+		}
+		out = append(out, HistoryEntry{
+			At: e.At, Alert: e.Alert, Incident: e.Incident, Receiver: e.Receiver,
+			What: e.What, Level: e.Level, Reason: e.Reason, Value: float64(e.Value),
+		})
+	}
+	return out
+}
