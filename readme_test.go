@@ -76,6 +76,26 @@ func TestCommands(t *testing.T) {
 	}
 }
 
+// TestArchitecture makes sure that docs/architecture.md names each package,
+// and no file of the root that isn't there.
+func TestArchitecture(t *testing.T) {
+	t.Parallel()
+	doc := read(t, "docs/architecture.md")
+	for pkg := range list(t) {
+		if dir, _, _ := strings.Cut(pkg, "/"); pkg == "." || dir == "examples" || dir == "cmd" {
+			continue // named by what they are
+		}
+		if !strings.Contains(doc, "`"+pkg+"`") {
+			t.Errorf("docs/architecture.md doesn't name the package %s", pkg)
+		}
+	}
+	for _, m := range regexp.MustCompile("`([a-z_]+\\.go)`").FindAllStringSubmatch(doc, -1) {
+		if _, err := os.Stat(m[1]); err != nil {
+			t.Errorf("docs/architecture.md names %s: %v", m[1], err)
+		}
+	}
+}
+
 // flush takes the indentation out.
 func flush(code string) string {
 	var b strings.Builder
