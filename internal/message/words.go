@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-batteries/hawkeye/internal/alert"
 	"github.com/go-batteries/hawkeye/internal/msgtmpl"
 	"github.com/go-batteries/hawkeye/internal/notify"
 )
@@ -57,6 +58,9 @@ func alertFields(row *notify.Row, now time.Time) map[string]any {
 		"description": s.Description,
 		"state":       state(row),
 		"level":       s.Level,
+
+		"previous_level": s.PreviousLevel,
+
 		"reason":      s.Reason,
 		"incomplete":  s.Incomplete,
 		"op":          s.Op,
@@ -68,6 +72,11 @@ func alertFields(row *notify.Row, now time.Time) map[string]any {
 		"runbook":     s.Runbook,
 		"dashboard":   s.Dashboard,
 		"incident":    row.Incident,
+	}
+	for name, n := range map[string]*notify.Number{"clear": s.Clear, "compare_value": s.Compare, "total": s.Total} {
+		if n != nil {
+			data[name] = float64(*n)
+		}
 	}
 	if s.HasValue {
 		data["count"], data["value"], data["exceeded_by"] = value, value, value-threshold
@@ -123,6 +132,8 @@ func defaultSubject(p *part) string {
 		return "[store away] hawkeye can't see the fleet" + in
 	case notify.BlindOver:
 		return "[store back] hawkeye sees the fleet again" + in
+	case notify.Overflowing:
+		return "[too many groups] " + s.Name + in
 	}
 	return "[" + firstText(s.Level, "firing") + "] " + name + in
 }
@@ -157,14 +168,7 @@ func defaultText(p *part, data map[string]any) string {
 // verdict says in a sentence what the row is about.
 func verdict(row *notify.Row, data map[string]any) string {
 	s := &row.Snapshot
-	measured := "no value"
-	if s.HasValue {
-		measured = fmt.Sprintf("%s is %s", s.Metric, msgtmpl.Format(data["value"]))
-		if s.Window > 0 {
-			measured += " over " + msgtmpl.Format(s.Window)
-		}
-	}
-	limit := fmt.Sprintf("the limit is %s %s", firstText(s.Op, ">="), msgtmpl.Format(float64(s.Threshold)))
+	measured, limit := measure(s)
 	lasted := ""
 	if d, ok := data["duration"].(time.Duration); ok {
 		lasted = msgtmpl.Format(d.Round(time.Second))
@@ -174,7 +178,12 @@ func verdict(row *notify.Row, data map[string]any) string {
 		if row.Both {
 			return fmt.Sprintf("it fired and ended again, after %s (%s; %s).", lasted, measured, limit)
 		}
+		if s.Reason == string(alert.ReasonRemoved) || s.Reason == string(alert.ReasonGone) {
+			return fmt.Sprintf("it ended after %s: %s.", lasted, s.Reason)
+		}
 		return fmt.Sprintf("it ended after %s (%s; %s).", lasted, measured, limit)
+	case notify.Overflowing:
+		return fmt.Sprintf("it has more groups than the %s that it keeps (max_groups); those beyond are not watched.", msgtmpl.Format(float64(s.Value)))
 	case notify.Missing:
 		return "there is no data for it."
 	case notify.Flapping:
@@ -185,6 +194,55 @@ func verdict(row *notify.Row, data map[string]any) string {
 		return fmt.Sprintf("still: %s; %s; for %s now.", measured, limit, lasted)
 	}
 	return fmt.Sprintf("%s; %s.", measured, limit)
+}
+
+// measure says in words what was measured, and what it may be.
+func measure(s *notify.Snapshot) (measured, limit string) {
+	value := "no value"
+	if s.HasValue {
+		value = figure(s, s.Value)
+	}
+	limit = fmt.Sprintf("the limit is %s %s", firstText(s.Op, ">="), figure(s, s.Threshold))
+	switch s.Source {
+	case "slo":
+		return "the error budget burns " + value + " times as fast as it may", limit + " times"
+	case "heartbeat":
+		if s.Value > 0 {
+			return fmt.Sprintf("nothing was heard of %s for %s, it is %s overdue", s.Metric, msgtmpl.Format(s.Window), msgtmpl.Format(seconds(s.Value))), "it must be heard in time"
+		}
+		return s.Metric + " was heard", "it must be heard every " + msgtmpl.Format(s.Window)
+	}
+	if !s.HasValue {
+		return value, limit
+	}
+	measured = s.Metric + " is " + value
+	if s.Window > 0 {
+		measured += " over " + msgtmpl.Format(s.Window)
+	}
+	if s.Compare != nil {
+		measured += ", before it was " + figure(s, *s.Compare)
+	}
+	return measured, limit
+}
+
+// figure prints a number in the monitor's unit.
+func figure(s *notify.Snapshot, n notify.Number) string {
+	switch s.Unit {
+	case "percent":
+		return msgtmpl.FormatPercent(float64(n))
+	case "seconds":
+		return msgtmpl.Format(seconds(n))
+	case "bytes":
+		return msgtmpl.FormatBytes(float64(n))
+	case "":
+		return msgtmpl.Format(float64(n))
+	default:
+		return msgtmpl.Format(float64(n)) + " " + s.Unit
+	}
+}
+
+func seconds(n notify.Number) time.Duration {
+	return time.Duration(min(max(float64(n), -9e9), 9e9) * float64(time.Second))
 }
 
 // notes are what is added to a text that the monitor brought itself.

@@ -23,7 +23,7 @@ var functions = map[string]function{
 	"percent":            onNumber("a fraction", FormatPercent),
 	"humanize":           onNumber("a number", func(v float64) string { return humanize(v, 1000, "kMGTPE") }),
 	"humanize1024":       onNumber("a number", func(v float64) string { return humanize(v, 1024, "KMGTPE") }),
-	"bytes":              onNumber("a number of bytes", formatBytes),
+	"bytes":              onNumber("a number of bytes", FormatBytes),
 	"humanizeDuration":   {"a duration, or a number of seconds", 1, 1, []kind{kindNumber | kindDuration}, gives(text), callDuration},
 	"humanizePercentage": onNumber("a fraction", FormatPercent),
 	"duration":           {"a duration, or a number of seconds", 1, 1, []kind{kindNumber | kindDuration}, gives(text), callDuration},
@@ -98,7 +98,8 @@ func onText(f func(string) string) function {
 	}}
 }
 
-func formatBytes(v float64) string {
+// FormatBytes prints a size with a binary prefix: 1.5MiB.
+func FormatBytes(v float64) string {
 	s := humanize(v, 1024, "KMGTPE")
 	if strings.HasSuffix(s, missing) {
 		return s

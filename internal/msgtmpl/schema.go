@@ -1,6 +1,9 @@
 package msgtmpl
 
-import "sort"
+import (
+	"sort"
+	"sync"
+)
 
 // Type is what a template may do with a value.
 type Type struct {
@@ -71,9 +74,17 @@ func (t *Type) names() []string {
 
 // Version1 returns the fields that a version-1 template knows. Data for it is
 // a map with these keys; a key that is absent is missing data, not an error.
-func Version1() *Type {
-	return structure(version1())
-}
+func Version1() *Type { return ofVersion1() }
+
+// Version2 returns the fields that a version-2 template knows: all of
+// version 1, and the rest.
+func Version2() *Type { return ofVersion2() }
+
+// A type isn't changed once it was made, so one does for all templates.
+var (
+	ofVersion1 = sync.OnceValue(func() *Type { return structure(version1()) })
+	ofVersion2 = sync.OnceValue(func() *Type { return structure(version2()) })
+)
 
 func version1() map[string]*Type {
 	return map[string]*Type{
@@ -87,9 +98,7 @@ func version1() map[string]*Type {
 	}
 }
 
-// Version2 returns the fields that a version-2 template knows: all of
-// version 1, and the rest.
-func Version2() *Type {
+func version2() map[string]*Type {
 	fields := version1()
 	for name, t := range alertFields() {
 		fields[name] = t
@@ -104,7 +113,7 @@ func Version2() *Type {
 	} {
 		fields[name] = t
 	}
-	return structure(fields)
+	return fields
 }
 
 // alertFields are the fields of one alert.
