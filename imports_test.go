@@ -167,7 +167,7 @@ func TestRules(t *testing.T) {
 }
 
 // mostNames bounds what the root package exports, beside methods and fields:
-// a reader should see all of it on two pages and a half.
+// a third of them are options and a half.
 const mostNames = 80
 
 func TestExportedNames(t *testing.T) {

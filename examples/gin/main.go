@@ -17,7 +17,6 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strconv"
 	"syscall"
 	"time"
@@ -82,17 +81,11 @@ func watch(config, socket string) (*hawkeye.Hawkeye, error) {
 		opts = append(opts, hawkeye.WithSocket(socket))
 	}
 	if config == "" {
-		dir, err := os.MkdirTemp("", "hawkeye-example")
-		if err != nil {
-			return nil, err
-		}
-		defer os.RemoveAll(dir)
-		config = filepath.Join(dir, "monitors.yaml")
-		if err := os.WriteFile(config, monitors, 0o600); err != nil {
-			return nil, err
-		}
+		opts = append(opts, hawkeye.WithConfig("monitors.yaml", monitors))
+	} else {
+		opts = append(opts, hawkeye.WithConfigFile(config))
 	}
-	return hawkeye.New(append(opts, hawkeye.WithConfigFile(config))...)
+	return hawkeye.New(opts...)
 }
 
 func router(h *hawkeye.Hawkeye) http.Handler {

@@ -8,6 +8,7 @@ package main
 
 import (
 	"context"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -24,22 +25,24 @@ import (
 	"github.com/go-batteries/hawkeye"
 )
 
+//go:embed monitors.yaml
+var monitors []byte
+
 func main() {
 	addr := flag.String("addr", "localhost:8080", "where to listen")
-	config := flag.String("config", "examples/nethttp/monitors.yaml", "what to watch")
 	socket := flag.String("socket", hawkeye.DefaultSocket("nethttp-example"), "path of the metric server's socket")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *addr, *config, *socket); err != nil {
+	if err := run(ctx, *addr, *socket); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(ctx context.Context, addr, config, socket string) error {
+func run(ctx context.Context, addr, socket string) error {
 	h, err := hawkeye.New(
 		hawkeye.WithService("nethttp-example", "development"),
-		hawkeye.WithConfigFile(config),
+		hawkeye.WithConfig("monitors.yaml", monitors),
 		hawkeye.WithSocket(socket),
 	)
 	if err != nil {

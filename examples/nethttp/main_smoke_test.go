@@ -12,7 +12,7 @@ var aMail = regexp.MustCompile(`msg="?mail"? |WARN mail `)
 // TestExample does what the comment at the top of main.go says.
 func TestExample(t *testing.T) {
 	t.Parallel()
-	p := exampletest.Start(t, "-config", "monitors.yaml")
+	p := exampletest.Start(t)
 	if status, body := p.Get("/orders/7", 5); status != 200 || body != "order 7\n" {
 		t.Errorf("GET /orders/7: %d %q, want 200 %q", status, body, "order 7\n")
 	}
