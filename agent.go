@@ -96,12 +96,11 @@ func newAgent(h *Hawkeye, book *ledger.Book, clock *publish.Clock) *agent {
 
 // run evaluates whenever it is this process's turn.
 func (a *agent) run(ctx context.Context) error {
-	defer a.doneOnce.Do(func() { close(a.finished) })
 	for {
-		if err := a.await(ctx); err != nil {
-			return nil //nolint:nilerr // shut down while waiting
+		err := a.await(ctx)
+		if err == nil {
+			err = a.evaluate(ctx)
 		}
-		err := a.evaluate(ctx)
 		a.mu.Lock()
 		a.evaluator = nil
 		a.mu.Unlock()

@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"runtime/debug"
 	"sync"
 	"time"
 
 	"github.com/go-batteries/hawkeye/internal/ledger"
-	"github.com/go-batteries/hawkeye/internal/message"
 	"github.com/go-batteries/hawkeye/internal/notify"
 	"github.com/go-batteries/hawkeye/store"
 )
@@ -54,7 +54,7 @@ type notifier struct {
 
 	gone chan struct{} // closed when run won't be called again
 
-	mu        sync.Mutex // guards abandoned, and the flag in sending
+	mu        sync.Mutex // guards abandoned, and the flags in sending
 	abandoned map[string]int
 }
 
@@ -70,7 +70,7 @@ type sending struct {
 	deadline time.Time
 	cancel   context.CancelFunc
 
-	abandoned bool // guarded by notifier.mu
+	ended, abandoned bool // guarded by notifier.mu
 }
 
 // sendResult is how one ended. err may be nil.
@@ -329,15 +329,10 @@ func (n *notifier) send(m notify.Message) {
 	ctx, cancel := context.WithTimeout(context.Background(), n.h.cfg.sendTimeout) // ended by giveUp, or with the notifier
 	s := &sending{message: m, deadline: time.Now().Add(n.h.cfg.sendTimeout + lateGrace), cancel: cancel}
 	n.busy[m.ID] = s
-	text := n.h.setup().renderer.Render(&m, n.h.clock().Now())
-	if text.Problem != "" {
-		n.logger.LogAttrs(ctx, slog.LevelError, "a template failed, the default text goes out",
-			slog.String("receiver", m.Receiver), slog.String("error", text.Problem))
-	}
-	to := n.h.setup().senders[m.Receiver]
+	set := n.h.setup()
 	go func() {
 		defer cancel()
-		err := guardedSend(ctx, to, &m, text)
+		err := n.guardedSend(ctx, set, &m)
 		if n.returned(s) {
 			return // nobody waits for it any more
 		}
@@ -352,21 +347,43 @@ func (n *notifier) send(m notify.Message) {
 func (n *notifier) returned(s *sending) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	s.ended = true
 	if s.abandoned {
 		n.abandoned[s.message.Receiver]--
 	}
 	return s.abandoned
 }
 
-// guardedSend turns a panic of the receiver into an error.
-func guardedSend(ctx context.Context, to sender, m *notify.Message, text message.Text) (err error) {
+// abandon says that nobody waits for a Send any more, unless it has ended: its
+// outcome is on the way, however long the store keeps us from taking it.
+func (n *notifier) abandon(s *sending) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if s.ended {
+		return false
+	}
+	s.abandoned = true
+	n.abandoned[s.message.Receiver]++
+	return true
+}
+
+// guardedSend renders and sends, and turns a panic into an error.
+func (n *notifier) guardedSend(ctx context.Context, set *setup, m *notify.Message) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("the receiver panicked: %v", p)
+			n.logger.LogAttrs(ctx, slog.LevelError, "a receiver panicked", slog.String("receiver", m.Receiver),
+				slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
 		}
 	}()
+	to := set.senders[m.Receiver]
 	if to == nil {
 		return Permanent(fmt.Errorf("there is no receiver called %q in this process's configuration", m.Receiver))
+	}
+	text := set.renderer.Render(m, n.h.clock().Now())
+	if text.Problem != "" {
+		n.logger.LogAttrs(ctx, slog.LevelError, "a template failed, the default text goes out",
+			slog.String("receiver", m.Receiver), slog.String("error", text.Problem))
 	}
 	return to.send(ctx, m, text)
 }
@@ -388,15 +405,11 @@ func (n *notifier) settle(ctx context.Context, r sendResult) {
 // giveUp abandons the Sends that ignore their deadline.
 func (n *notifier) giveUp(ctx context.Context) {
 	for id, s := range n.busy {
-		if time.Now().Before(s.deadline) {
+		if time.Now().Before(s.deadline) || !n.abandon(s) {
 			continue
 		}
 		s.cancel()
 		delete(n.busy, id)
-		n.mu.Lock()
-		s.abandoned = true
-		n.abandoned[s.message.Receiver]++
-		n.mu.Unlock()
 		n.logger.LogAttrs(ctx, slog.LevelError, "a receiver ignores its deadline, going on without it",
 			slog.String("receiver", s.message.Receiver))
 		n.write(ctx, &s.message, notify.Result{Kind: notify.Unknown, Error: "no answer within " + n.h.cfg.sendTimeout.String()})
