@@ -106,6 +106,7 @@ MailingService that this program passed in.
 
 What to try next:
   - go run ./examples/gin        a gin service, with a monitors.yaml and a socket
+  - go run ./examples/nethttp    the same on net/http alone
   - docs/monitors.md             everything that a monitors.yaml can say
   - hawkeye.WithStore            one count and one mail for a fleet of replicas
 `, seen.Value)
