@@ -34,6 +34,9 @@ const (
 	// settleGrace is how long the outcome of a message may take from its
 	// sender to the ledger before somebody else writes it down.
 	settleGrace = 5 * time.Second
+	// handInTicks is how long after an outage nothing is evaluated, because
+	// others have something to say first.
+	handInTicks = 3
 	// sweepEvery is how often what is old is deleted from the ledger.
 	sweepEvery = time.Minute
 )
@@ -41,6 +44,9 @@ const (
 // errLost says that somebody else evaluates by now, or that the store was
 // rolled back: what is in memory is not what is stored.
 var errLost = errors.New("the ledger has moved on without this evaluator")
+
+// errGap says that nothing was evaluated for a while.
+var errGap = errors.New("nothing was evaluated for a while")
 
 // errReloaded says that the configuration was replaced.
 var errReloaded = errors.New("the configuration was replaced")
@@ -65,6 +71,8 @@ type agent struct {
 	turned  int                             // as the mirror counts; for run alone
 	lostTo  string                          // the winner that was logged; for run alone
 	configs map[string]*ledger.ConfigRecord // as Removed saw them; for run alone
+
+	outage time.Time // when one was last found over; for run alone
 
 	head  store.ID // the commit of the head that memory is of; for run alone
 	born  int64    // see ledger.Head; for run alone
@@ -111,7 +119,7 @@ func (a *agent) run(ctx context.Context) error {
 			return nil
 		case ctx.Err() != nil:
 			return nil
-		case errors.Is(err, errLost), errors.Is(err, errReloaded):
+		case errors.Is(err, errLost), errors.Is(err, errGap), errors.Is(err, errReloaded):
 			a.logger.LogAttrs(ctx, slog.LevelInfo, "evaluation goes on from what is stored", slog.Any("reason", err))
 		default:
 			a.logger.LogAttrs(ctx, slog.LevelWarn, "evaluation interrupted", slog.Any("error", err))
@@ -226,6 +234,9 @@ func (a *agent) evaluate(ctx context.Context) error {
 			a.logger.LogAttrs(ctx, slog.LevelDebug, "read ticks", slog.Any("error", err))
 			continue
 		}
+		if a.afterOutage(ctx, tick) {
+			return errGap
+		}
 		a.mu.Lock()
 		pending = evaluate.Merge(pending, ev.Step(a.feed.Engine(), a.step(tick)))
 		a.mu.Unlock()
@@ -249,6 +260,20 @@ func (a *agent) evaluate(ctx context.Context) error {
 			return errReloaded
 		}
 	}
+}
+
+// afterOutage waits, if nobody has evaluated for so long that replicas may
+// have told what they saw themselves: they hand that in, and publish what they
+// kept, before anything is caught up with. It says whether it did.
+func (a *agent) afterOutage(ctx context.Context, tick feed.Tick) bool {
+	after := a.h.cfg.blindAfter
+	if !a.h.store.Traits().Shared || a.h.clock().Now().Sub(tick.End) < after ||
+		!a.outage.IsZero() && time.Since(a.outage) < after {
+		return false
+	}
+	a.outage = time.Now()
+	pause(ctx, handInTicks*a.h.store.Traits().Tick)
+	return true
 }
 
 // removed ends the alerts whose monitor no live agent has any more. Who those

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,8 +30,10 @@ type mailbox struct {
 	mu    sync.Mutex
 	block chan struct{} // if set, Send waits for it to be closed
 	tries int
-	mails []hawkeye.MailerConfig
-	at    []time.Time
+
+	delivered map[string]int // by Message-ID
+	mails     []hawkeye.MailerConfig
+	at        []time.Time
 }
 
 func (b *mailbox) Send(_ context.Context, cfg hawkeye.MailerConfig) error {
@@ -48,6 +51,10 @@ func (b *mailbox) Send(_ context.Context, cfg hawkeye.MailerConfig) error {
 			return err
 		}
 	}
+	if b.delivered == nil {
+		b.delivered = make(map[string]int)
+	}
+	b.delivered[cfg.MessageID]++
 	b.mails = append(b.mails, cfg)
 	b.at = append(b.at, time.Now())
 	return nil
@@ -532,4 +539,21 @@ func TestQueryReadsOwnWrites(t *testing.T) {
 			}
 		}
 	})
+}
+
+// body returns that of the newest mail.
+func (b *mailbox) body() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.mails) == 0 {
+		return ""
+	}
+	return b.mails[len(b.mails)-1].Body
+}
+
+// ids returns how often each Message-ID of a firing was delivered, ever.
+func (b *mailbox) ids() map[string]int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return maps.Clone(b.delivered)
 }

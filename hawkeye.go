@@ -41,6 +41,7 @@ type Hawkeye struct {
 	server    *server
 	agent     *agent
 	notifier  *notifier
+	blind     *blind
 	reloader  *reloader
 	keeper    *keeper // nil if the store keeps by itself
 
@@ -62,7 +63,7 @@ const (
 
 // parts are the running components, in the order of their start.
 type parts struct {
-	maintain, keep, reload, publish, follow, notify, agent, server *component
+	maintain, keep, reload, publish, follow, notify, agent, blind, server *component
 }
 
 // New validates and allocates; it opens nothing and starts nothing. It
@@ -106,6 +107,7 @@ func (c *config) complete(set *monitor.Set) error {
 	c.startTimeout = firstOf(c.startTimeout, DefaultStartTimeout)
 	c.shutdownTimeout = firstOf(c.shutdownTimeout, DefaultShutdownTimeout)
 	c.sendTimeout = firstOf(c.sendTimeout, DefaultSendTimeout)
+	c.blindAfter = firstOf(c.blindAfter, DefaultBlindAfter)
 	if c.store == nil {
 		s, err := memstore.New()
 		if err != nil {
@@ -125,6 +127,7 @@ func (h *Hawkeye) assemble() {
 	h.follower = newFollower(h)
 	h.agent = newAgent(h, h.book, clock)
 	h.notifier = newNotifier(h, h.book)
+	h.blind = newBlind(h)
 	h.publisher = publish.New(publish.Config{
 		Store:    h.store,
 		Registry: h.reg,
@@ -198,6 +201,9 @@ func (h *Hawkeye) start(ctx context.Context) (err error) {
 	}
 	if !h.cfg.noAgent {
 		h.parts.agent = h.sup.start("agent", untilDone(h.agent.run))
+	}
+	if h.store.Traits().Shared && !h.cfg.noAgent && !h.cfg.noNotifier {
+		h.parts.blind = h.sup.start("blind", untilDone(h.blind.run))
 	}
 	if len(h.cfg.files) > 0 && !h.cfg.noReload {
 		h.parts.reload = h.sup.start("reloader", h.reloader.run)

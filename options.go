@@ -83,6 +83,7 @@ type config struct {
 	startTimeout         time.Duration
 	shutdownTimeout      time.Duration
 	sendTimeout          time.Duration
+	blindAfter           time.Duration
 	requireStore         bool
 	noServer             bool
 	noAgent              bool

@@ -137,6 +137,7 @@ func (h *Hawkeye) stop(ctx context.Context) error {
 		func() error { return h.publisher.Final(ctx) },
 		func() error { return h.parts.publish.stop(last) },
 		func() error { return h.finishAgent(ctx) },
+		func() error { return h.parts.blind.stop(last) },
 		func() error { return h.parts.agent.stop(last) },
 		func() error { return h.drainNotifier(ctx) },
 		func() error { return h.parts.notify.stop(last) },

@@ -263,6 +263,9 @@ func (e *Evaluator) judge(a *Alert, in alert.Input, now time.Time, changes map[*
 	if in.Status == alert.StatusUnseen && before.Idle() && !a.Rule.Alert.MustExist && !beats {
 		return // nothing is known, nothing is wrong, nothing is worth a record
 	}
+	if !in.Late && before.Phase.Told() && now.Before(before.FiredAt) {
+		return // told by a replica that was blind: it can't end before it fired
+	}
 	rule := &a.Rule.Alert
 	if !math.IsNaN(a.scale) && a.Rule.relative() {
 		scaled := a.Rule.scaled(a.scale)

@@ -258,7 +258,10 @@ func (p *part) notes() []string {
 	if row.Escalated {
 		notes = append(notes, "\nYou are told because nobody has acknowledged it.")
 	}
-	if row.Snapshot.Incomplete && row.Opens() && row.Kind != notify.Undelivers {
+	if row.Snapshot.Blind && row.Opens() {
+		notes = append(notes, "\nThe store doesn't answer, so this is what a single replica has counted. Others may tell the same.")
+	}
+	if row.Snapshot.Incomplete && !row.Snapshot.Blind && row.Opens() && row.Kind != notify.Undelivers {
 		notes = append(notes, "\nThe value is incomplete: not all samples could be read. It may be higher.")
 	}
 	if p.problem != "" {

@@ -31,16 +31,18 @@ type Snapshot struct {
 	Clear     *Number `json:"clear,omitempty"`
 	// Total is the divisor, Compare the value that relative thresholds are
 	// against, Limit what takes the place of the level's threshold.
-	Total      *Number       `json:"total,omitempty"`
-	Compare    *Number       `json:"compare,omitempty"`
-	Limit      *Number       `json:"limit,omitempty"`
-	Value      Number        `json:"value"`
-	HasValue   bool          `json:"has_value,omitempty"`
-	Incomplete bool          `json:"incomplete,omitempty"`
-	Late       bool          `json:"late,omitempty"`
-	Window     time.Duration `json:"window,omitempty"`
-	Unit       string        `json:"unit,omitempty"`
-	Reason     string        `json:"reason,omitempty"`
+	Total      *Number `json:"total,omitempty"`
+	Compare    *Number `json:"compare,omitempty"`
+	Limit      *Number `json:"limit,omitempty"`
+	Value      Number  `json:"value"`
+	HasValue   bool    `json:"has_value,omitempty"`
+	Incomplete bool    `json:"incomplete,omitempty"`
+	Late       bool    `json:"late,omitempty"`
+	// Blind says that it is what one replica counted while the store was away.
+	Blind  bool          `json:"blind,omitempty"`
+	Window time.Duration `json:"window,omitempty"`
+	Unit   string        `json:"unit,omitempty"`
+	Reason string        `json:"reason,omitempty"`
 	// State is firing, nodata or resolved.
 	State     string            `json:"state,omitempty"`
 	Tags      map[string]string `json:"tags,omitempty"`

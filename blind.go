@@ -1,0 +1,483 @@
+package hawkeye
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/go-batteries/hawkeye/internal/alert"
+	"github.com/go-batteries/hawkeye/internal/bucket"
+	"github.com/go-batteries/hawkeye/internal/evaluate"
+	"github.com/go-batteries/hawkeye/internal/ledger"
+	"github.com/go-batteries/hawkeye/internal/notify"
+	"github.com/go-batteries/hawkeye/internal/window"
+	"github.com/go-batteries/hawkeye/store"
+)
+
+const (
+	// DefaultBlindAfter is how long a shared Store may be away before a
+	// replica looks at its own counts alone.
+	DefaultBlindAfter = 30 * time.Second
+	// blindStep is how much later each further replica tells, maxBlindRanks
+	// how many do.
+	blindStep     = 60 * time.Second
+	maxBlindRanks = 3
+	// maxBlindAlerts is how many alerts a replica tells of while it is blind.
+	maxBlindAlerts = 100
+	// blindTries is for how long it tries to hand in what it told.
+	blindTries = 10 * time.Minute
+)
+
+// WithBlindAfter sets how long a shared Store may be away before this process
+// evaluates what it counts itself, and tells of it if it is among the first
+// three of the replicas it last knew. Only growing counters are looked at:
+// what one replica counts is in breach for the whole fleet, too. Default
+// [DefaultBlindAfter].
+func WithBlindAfter(d time.Duration) Option {
+	return optionFunc(func(c *config) { c.blindAfter = c.positive("WithBlindAfter", d) })
+}
+
+// blind is the watch over a Store that is away.
+type blind struct {
+	h       *Hawkeye
+	logger  *slog.Logger
+	results chan sendResult
+}
+
+func newBlind(h *Hawkeye) *blind {
+	return &blind{h: h, logger: h.logger, results: make(chan sendResult, 64)}
+}
+
+// run looks once a tick whether the Store is away.
+func (b *blind) run(ctx context.Context) error {
+	ticker := time.NewTicker(max(b.h.store.Traits().Tick, 100*time.Millisecond))
+	defer ticker.Stop()
+	began := time.Now()
+	var out *outage
+	for {
+		select {
+		case r := <-b.results:
+			if out != nil {
+				out.settle(r)
+			}
+			continue
+		case <-ticker.C:
+		case <-ctx.Done():
+			return nil
+		}
+		stats := b.h.publisher.Stats()
+		since := stats.LastSuccess
+		if since.IsZero() {
+			since = began
+		}
+		switch away := stats.LastError != nil; {
+		case away && out == nil && time.Since(since) >= b.h.cfg.blindAfter:
+			out = b.begin(ctx)
+		case !away && out != nil:
+			out.end(ctx)
+			out = nil
+			continue
+		}
+		if out != nil {
+			out.step(ctx)
+		}
+	}
+}
+
+// outage is a time without the Store: what this process measures by itself,
+// and an outbox of its own, decided about as the fleet's is. It belongs to
+// blind.run.
+type outage struct {
+	*blind
+	setup *setup
+	began time.Time
+	rank  int // among the replicas that were live
+
+	seq     int64 // of the newest bucket that was taken
+	engine  *window.Engine
+	handles []window.Handle
+	eval    *evaluate.Evaluator
+
+	alerts  map[string]*blindAlert
+	rows    map[string]*notify.Row
+	threads map[notify.ThreadKey]*notify.Thread
+	groups  map[notify.GroupKey]*notify.GroupState
+	history []notify.Entry
+	sent    []notify.Row
+	busy    map[string]*notify.Message
+}
+
+// blindAlert is one that fires by what this process counted.
+type blindAlert struct {
+	record ledger.AlertRecord
+	alert  notify.Alert
+}
+
+// begin starts to look at our own counts, those of the last minutes included.
+func (b *blind) begin(ctx context.Context) *outage {
+	traits := b.h.store.Traits()
+	o := &outage{
+		blind: b, setup: b.h.setup(), began: time.Now(), rank: b.rank(),
+		engine:  window.New(traits.Tick, traits.Retention, 0),
+		alerts:  make(map[string]*blindAlert),
+		rows:    make(map[string]*notify.Row),
+		threads: make(map[notify.ThreadKey]*notify.Thread),
+		groups:  make(map[notify.GroupKey]*notify.GroupState),
+		busy:    make(map[string]*notify.Message),
+	}
+	for _, q := range o.setup.plan.Queries {
+		o.handles = append(o.handles, o.engine.Register(q))
+	}
+	states := make(map[string]alert.State)
+	for key, r := range b.h.book.Alerts() {
+		states[key] = r.State
+	}
+	o.eval = evaluate.New(evaluate.Config{
+		Plan: o.setup.plan, Handles: o.handles, States: states,
+		NewID: func() string { return store.NewID().String() }, // replaced by one that all replicas know
+	})
+	b.logger.LogAttrs(ctx, slog.LevelError, "the store is away: only what this process counts is looked at",
+		slog.Duration("after", b.h.cfg.blindAfter), slog.Int("rank", o.rank))
+	return o
+}
+
+// rank is our place among the replicas that were live when that was last
+// known. Who knows of none is the first.
+func (b *blind) rank() int {
+	fleet, ok := b.h.book.Fleet()
+	if !ok {
+		return 0
+	}
+	var live []string
+	self := b.h.publisher.Writer().String()
+	for _, id := range fleet.Live() {
+		if m := fleet.Writers[id]; id == self || m.Agent && m.Notifier {
+			live = append(live, id)
+		}
+	}
+	if i := slices.Index(live, self); i >= 0 {
+		return i
+	}
+	return len(live)
+}
+
+// tells says whether it is our turn to tell.
+func (o *outage) tells() bool {
+	return o.rank < maxBlindRanks && time.Since(o.began) >= time.Duration(o.rank)*blindStep
+}
+
+// step takes what was closed since the last one, judges it, and sends what is
+// to be sent.
+func (o *outage) step(ctx context.Context) {
+	if tick, ok := o.take(); ok {
+		changes := o.eval.Step(o.engine, evaluate.Tick{N: tick, End: o.h.clock().End(tick)})
+		for i := range changes {
+			o.judge(&changes[i])
+		}
+	}
+	if !o.tells() {
+		return
+	}
+	plan := notify.Decide(o.view(), o.h.clock().Now())
+	o.apply(&plan)
+	for i := range plan.Send {
+		o.send(ctx, &plan.Send[i])
+	}
+}
+
+// take reads our own buckets into the windows.
+func (o *outage) take() (tick int64, ok bool) {
+	writer := o.h.publisher.Writer()
+	var b bucket.Bucket
+	for _, held := range o.h.publisher.Held(o.seq) {
+		o.seq = held.Seq
+		if bucket.Decode(held.Data, &b) != nil {
+			continue
+		}
+		for _, name := range o.h.reg.NamesOf(o.engine.Unknown(nil, &b)) {
+			o.engine.Learn(name.ID, name.Text)
+		}
+		o.engine.Advance(held.Tick)
+		o.engine.Take(held.Tick, writer, &b)
+		o.engine.MarkPartial(held.Tick)
+		tick, ok = max(tick, held.Tick), true
+	}
+	return tick, ok
+}
+
+// judge queues a message about an alert that began to fire by what can only be
+// more in the whole fleet.
+func (o *outage) judge(c *evaluate.Change) {
+	a := c.Alert
+	if a.Rule == nil || a.Rule.Source != "" || a.Rule.Monitor.DivideBy != "" || a.Rule.Monitor.CompareTo > 0 ||
+		!a.Value.Monotone || !a.State.Phase.Told() || o.alerts[a.Key] != nil || len(o.alerts) >= maxBlindAlerts {
+		return
+	}
+	i := slices.IndexFunc(c.Events, func(e alert.Event) bool { return e.Kind == alert.Fired && e.HasValue })
+	if i < 0 {
+		return
+	}
+	e := c.Events[i]
+	e.Incident, e.To, e.Level = o.id(a.Key), a.State.Rank, a.State.Level
+	a.State.Incident = e.Incident
+	record := ledger.AlertRecord{
+		Monitor: a.Rule.Alert.Key, State: a.State, Snapshot: a.Snapshot(o.h.cfg.service, o.h.cfg.environment),
+	}
+	record.Snapshot.Blind = true
+	na := notify.NewAlert(a.Key, record.Monitor, &record.State)
+	na.Snapshot = record.Snapshot
+	o.alerts[a.Key] = &blindAlert{record: record, alert: na}
+	plan := notify.OnEvents(o.view(), &na, []alert.Event{e}, o.h.clock().Now())
+	o.apply(&plan)
+}
+
+// id makes an incident's id that all replicas come to by themselves: of the
+// ledger, and the latest that is known of the alert. With an empty key it is
+// that of the outage.
+func (b *blind) id(alertKey string) string {
+	last, _ := b.h.mirror.Get(ledger.AlertKey(alertKey))
+	if alertKey == "" {
+		last, _ = b.h.mirror.Get(ledger.FleetKey)
+	}
+	epoch := b.h.mirror.Cursor().Epoch
+	sum := sha256.Sum256(slices.Concat(epoch[:], last.Commit[:], []byte(alertKey)))
+	return hex.EncodeToString(sum[:16])
+}
+
+// view is what is decided from: our own outbox, and what was last known of
+// the rest.
+func (o *outage) view() *notify.View {
+	known := o.h.book.View()
+	v := &notify.View{
+		Alerts: make(map[string]*notify.Alert, len(o.alerts)), Threads: make(map[notify.ThreadKey]*notify.Thread),
+		Groups: o.groups, Silences: known.Silences, Acks: known.Acks, Sent: known.Sent,
+		Config: o.setup.routes, Self: o.h.publisher.Writer().String(),
+		Capacity: func(receiver string) int {
+			for _, m := range o.busy {
+				if m.Receiver == receiver {
+					return 0
+				}
+			}
+			return 1
+		},
+	}
+	for _, row := range o.rows {
+		v.Rows = append(v.Rows, row)
+	}
+	slices.SortFunc(v.Rows, func(a, b *notify.Row) int { return cmp.Compare(a.ID, b.ID) })
+	for key, a := range o.alerts {
+		v.Alerts[key] = &a.alert
+	}
+	for key, t := range known.Threads { // for run_every
+		if o.alerts[key.Alert] != nil {
+			v.Threads[key] = t
+		}
+	}
+	for key, t := range o.threads {
+		v.Threads[key] = t
+	}
+	return v
+}
+
+// apply writes a plan into our own outbox.
+func (o *outage) apply(p *notify.Plan) {
+	for _, r := range p.Rows {
+		if r.Live() {
+			o.rows[r.ID] = r
+			continue
+		}
+		delete(o.rows, r.ID)
+		if r.Outcome == notify.Sent {
+			o.sent = append(o.sent, *r)
+		}
+	}
+	for _, t := range p.Threads {
+		o.threads[t.Key()] = t
+	}
+	for _, g := range p.Groups {
+		o.groups[g.Key()] = g
+	}
+	if o.history = append(o.history, p.History...); len(o.history) > maxBlindAlerts*10 {
+		o.history = o.history[len(o.history)-maxBlindAlerts*10:]
+	}
+}
+
+// send hands a message to its receiver: one at a time each, so that one that
+// hangs costs one goroutine.
+func (o *outage) send(ctx context.Context, m *notify.Message) {
+	o.busy[m.ID] = m
+	set, n, results, timeout := o.setup, o.h.notifier, o.results, o.h.cfg.sendTimeout
+	go func() { // it may outlive the outage, if the receiver ignores its deadline
+		attempt, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+		defer cancel()
+		err := n.guardedSend(attempt, set, m)
+		select {
+		case results <- sendResult{id: m.ID, err: err}:
+		case <-ctx.Done():
+		}
+	}()
+}
+
+// settle takes note of how a Send ended.
+func (o *outage) settle(r sendResult) {
+	m := o.busy[r.id]
+	if m == nil {
+		return // of an outage before this one
+	}
+	delete(o.busy, r.id)
+	res := result(r.err)
+	now := o.h.clock().Now()
+	if res.Kind == notify.Delivered && len(res.Failed) == 0 {
+		o.h.sent.delivered(m, now)
+	}
+	plan := notify.Settle(o.view(), m, res, now, rand.Float64())
+	o.apply(&plan)
+}
+
+// end hands in what was told, so that evaluation goes on with it.
+func (o *outage) end(ctx context.Context) {
+	told := o.told()
+	o.logger.LogAttrs(ctx, slog.LevelWarn, "the store is back", slog.Duration("away", time.Since(o.began)+o.h.cfg.blindAfter),
+		slog.Int("told", len(told)))
+	if len(told) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, blindTries)
+	defer cancel()
+	for ctx.Err() == nil {
+		err := o.handIn(ctx, told)
+		if err == nil {
+			return
+		}
+		if !errors.Is(err, store.ErrConflict) {
+			o.logger.LogAttrs(ctx, slog.LevelDebug, "hand in what was told while the store was away", slog.Any("error", err))
+			pause(ctx, 100*time.Millisecond)
+		}
+	}
+}
+
+// told returns the keys of the alerts that somebody was told of, or may have
+// been.
+func (o *outage) told() (keys []string) {
+	for key := range o.alerts {
+		for _, t := range o.threads {
+			if t.Alert == key && t.Told {
+				keys = append(keys, key)
+				break
+			}
+		}
+	}
+	for _, m := range o.busy {
+		for _, row := range m.Rows {
+			keys = append(keys, row.Alert)
+		}
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
+// handIn commits what was told: the alerts fire, with the incidents that were
+// told, and those who were told are known. The head is replaced, so that
+// whoever evaluates begins anew from there.
+func (o *outage) handIn(ctx context.Context, told []string) error {
+	attempt, cancel := context.WithTimeout(ctx, commitTimeout)
+	defer cancel()
+	if err := o.h.mirror.Sync(attempt); err != nil {
+		return err
+	}
+	tx := o.h.mirror.Begin()
+	head, ok := o.h.mirror.Get(ledger.HeadKey)
+	if !ok {
+		return fmt.Errorf("no head yet: %w", ledger.ErrNotOpen)
+	}
+	tx.RequireAt(ledger.HeadKey, head.Commit)
+	tx.Put(ledger.HeadKey, head.Value)
+	plan := notify.Plan{History: o.history}
+	receivers := make(map[string]bool)
+	for _, key := range told {
+		if err := o.handInAlert(tx, &plan, key, receivers); err != nil {
+			return err
+		}
+	}
+	for receiver := range receivers {
+		o.over(&plan, receiver)
+	}
+	now := o.h.clock().Now()
+	if err := tx.PutPlan(&plan, now); err != nil {
+		return err
+	}
+	return o.h.mirror.Commit(attempt, tx)
+}
+
+// handInAlert adds what was told of one alert, unless it is known to fire with
+// another incident by now.
+func (o *outage) handInAlert(tx *ledger.Tx, plan *notify.Plan, key string, receivers map[string]bool) error {
+	a := o.alerts[key]
+	stored, ok := o.h.book.Alert(key)
+	fires := ok && stored.State.Phase.Told()
+	if !fires {
+		tx.Require(ledger.AlertKey(key))
+		if err := tx.PutJSON(ledger.AlertKey(key), a.record); err != nil {
+			return err
+		}
+	}
+	known := o.h.book.View().Threads
+	for k, t := range o.threads {
+		if k.Alert != key {
+			continue
+		}
+		if under := o.underway(key, k.Receiver); under != nil {
+			plan.Rows = append(plan.Rows, under)
+		} else if !t.Told {
+			continue
+		}
+		receivers[k.Receiver] = true
+		if before := known[k]; !fires || before == nil || before.Incident == t.Incident || !before.Told {
+			plan.Threads = append(plan.Threads, t)
+		}
+	}
+	for i := range o.sent {
+		if r := &o.sent[i]; r.Alert == key && !o.h.book.HasSent(r.ID) {
+			if err := tx.PutSent(r.ID, r.Ends(), o.h.clock().Now()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// underway returns the row of a message that was still being sent when the
+// Store came back: it is told again, and says that it may be a repeat.
+func (o *outage) underway(key, receiver string) *notify.Row {
+	for _, m := range o.busy {
+		for _, row := range m.Rows {
+			if row.Alert != key || row.Receiver != receiver {
+				continue
+			}
+			r := *row
+			r.Claim, r.Uncertain, r.Batch = nil, true, m.ID
+			return &r
+		}
+	}
+	return nil
+}
+
+// over queues the message that the Store is back, once for all replicas.
+func (o *outage) over(plan *notify.Plan, receiver string) {
+	id := o.id("")
+	row := &notify.Row{
+		V: notify.RecordVersion, ID: notify.RowID(id, string(notify.BlindOver), 1, receiver), Incident: id,
+		Receiver: receiver, Seq: 1, Kind: notify.BlindOver, Created: o.h.clock().Now(),
+		Snapshot: notify.Snapshot{Service: o.h.cfg.service, Environment: o.h.cfg.environment},
+	}
+	if _, _, ok := o.h.book.Row(row.ID); !ok && !o.h.book.HasSent(row.ID) {
+		plan.Rows = append(plan.Rows, row)
+	}
+}
