@@ -9,6 +9,7 @@ package bucket
 
 import (
 	"errors"
+	"hash/fnv"
 
 	"github.com/go-batteries/hawkeye/store"
 )
@@ -44,6 +45,10 @@ type Bucket struct {
 	Notes      [][]byte      // opaque: what the notifier wants carried
 	Taken      []Taken       // coarse folds only: what the fold holds
 	Folded     []FoldedGauge // coarse folds only
+	// Covers names the metrics that a coarse fold holds, by [MetricHash]: it
+	// says nothing of any other. A fold without it, of an older writer, tells
+	// by nothing but its samples.
+	Covers []uint64
 }
 
 // Counter is by how much a counter grew, in [Unit]s.
@@ -93,6 +98,14 @@ type FoldedGauge struct {
 	N                   uint64
 }
 
+// MetricHash is what stands for a metric's name in [Bucket].Covers: its
+// 64-bit FNV-1a hash.
+func MetricHash(name string) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(name)) // never fails
+	return h.Sum64()
+}
+
 // Reset empties b and keeps its memory for the next use.
 func (b *Bucket) Reset() {
 	b.Final, b.Keyframe = false, false
@@ -103,6 +116,7 @@ func (b *Bucket) Reset() {
 	b.Notes = b.Notes[:0]
 	b.Taken = b.Taken[:0]
 	b.Folded = b.Folded[:0]
+	b.Covers = b.Covers[:0]
 }
 
 // The flags of the second byte.
@@ -121,4 +135,5 @@ const (
 	tagNotes
 	tagTaken
 	tagFolded
+	tagCovers
 )

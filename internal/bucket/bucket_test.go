@@ -103,6 +103,7 @@ func randomBucket(rng *rand.Rand) (b Bucket) {
 			s.Hashes = append(s.Hashes, rng.Uint64())
 		}
 		b.Sets = append(b.Sets, s)
+		b.Covers = append(b.Covers, rng.Uint64())
 		b.Notes = append(b.Notes, bytes.Repeat([]byte{byte(rng.Uint32())}, rng.IntN(300)))
 		b.Taken = append(b.Taken, Taken{Tick: integer(), Writers: make([]store.ID, rng.IntN(4))})
 		b.Folded = append(b.Folded, FoldedGauge{rng.Uint64(), float(), float(), float(), float(), rng.Uint64()})
@@ -110,12 +111,22 @@ func randomBucket(rng *rand.Rand) (b Bucket) {
 	return b
 }
 
-// TestGolden says that data of each version, written once, is still read, and
-// that the current version is still written like this.
+// TestGolden says that data of each format, written once, is still read, and
+// that what has nothing new is still written like this.
 func TestGolden(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join("testdata", "v1.bucket")
-	want := everything()
+	covering := everything()
+	covering.Covers = []uint64{0, MetricHash("http.requests"), math.MaxUint64}
+	for name, want := range map[string]Bucket{
+		"v1.bucket":        everything(), // as before there was Covers
+		"v1-covers.bucket": covering,
+	} {
+		golden(t, filepath.Join("testdata", name), want)
+	}
+}
+
+func golden(t *testing.T, path string, want Bucket) {
+	t.Helper()
 	if *update {
 		if err := os.WriteFile(path, Append(nil, &want), 0o644); err != nil {
 			t.Fatal(err)

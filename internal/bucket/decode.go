@@ -81,6 +81,8 @@ func (r *reader) section(tag byte, b *Bucket) {
 		for i := range b.Folded {
 			r.folded(&b.Folded[i])
 		}
+	case tagCovers:
+		b.Covers = r.hashes(b.Covers)
 	default:
 		r.data = nil
 	}
@@ -151,10 +153,15 @@ func (r *reader) histogram(h *Histogram) {
 
 func (r *reader) set(s *Set) {
 	s.ID = r.uint64()
-	s.Hashes = grow(s.Hashes, r.count(8))
-	for i := range s.Hashes {
-		s.Hashes[i] = r.uint64()
+	s.Hashes = r.hashes(s.Hashes)
+}
+
+func (r *reader) hashes(dst []uint64) []uint64 {
+	dst = grow(dst, r.count(8))
+	for i := range dst {
+		dst[i] = r.uint64()
 	}
+	return dst
 }
 
 func (r *reader) note(note *[]byte) {

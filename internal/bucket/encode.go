@@ -18,6 +18,7 @@ import (
 //	notes       length, bytes
 //	taken       tick, number of writers, writers (16 bytes)...
 //	folded      id, last, min, max, sum, n
+//	covers      hashes
 //
 // Counts, lengths and n are unsigned varints; ticks and differences of
 // indexes are signed (zig-zag) varints; ids and hashes are 8 bytes,
@@ -42,7 +43,8 @@ func Append(dst []byte, b *Bucket) []byte {
 	dst = appendSection(dst, tagSets, b.Sets, appendSets)
 	dst = appendSection(dst, tagNotes, b.Notes, appendNotes)
 	dst = appendSection(dst, tagTaken, b.Taken, appendTaken)
-	return appendSection(dst, tagFolded, b.Folded, appendFolded)
+	dst = appendSection(dst, tagFolded, b.Folded, appendFolded)
+	return appendSection(dst, tagCovers, b.Covers, appendHashes)
 }
 
 // appendSection appends tag, length (4 bytes, little-endian) and payload of a
@@ -112,9 +114,14 @@ func appendSets(dst []byte, elems []Set) []byte {
 	for i := range elems {
 		dst = binary.LittleEndian.AppendUint64(dst, elems[i].ID)
 		dst = binary.AppendUvarint(dst, uint64(len(elems[i].Hashes)))
-		for _, h := range elems[i].Hashes {
-			dst = binary.LittleEndian.AppendUint64(dst, h)
-		}
+		dst = appendHashes(dst, elems[i].Hashes)
+	}
+	return dst
+}
+
+func appendHashes(dst []byte, hashes []uint64) []byte {
+	for _, h := range hashes {
+		dst = binary.LittleEndian.AppendUint64(dst, h)
 	}
 	return dst
 }

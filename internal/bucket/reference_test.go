@@ -38,7 +38,7 @@ func reference(data []byte) (b Bucket, ok bool) {
 
 func (d referenceReader) section(tag byte, b *Bucket) {
 	s := referenceReader{bytes.NewReader(d.bytes(uint64(binary.LittleEndian.Uint32(d.bytes(4)))))}
-	if tag < 1 || tag > 7 {
+	if tag < 1 || tag > 8 {
 		return
 	}
 	n := s.uvarint()
@@ -75,6 +75,8 @@ func (d referenceReader) section(tag byte, b *Bucket) {
 			b.Taken = append(b.Taken, taken)
 		case 7:
 			b.Folded = append(b.Folded, FoldedGauge{s.uint64(), s.float(), s.float(), s.float(), s.float(), s.uvarint()})
+		case 8:
+			b.Covers = append(b.Covers, s.uint64())
 		}
 	}
 	if s.r.Len() > 0 {
