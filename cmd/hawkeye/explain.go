@@ -179,7 +179,6 @@ func (m *moment) note(sim *simulate.Simulation) {
 // write explains one alert.
 func (m *moment) write(w io.Writer, a *evaluate.Alert) {
 	e := m.sim.Explain(a)
-	mon := a.Rule.Monitor
 	fmt.Fprintf(w, "%s at %s (%s after the beginning)\n", nameOf(a), e.At.Format(time.DateTime), m.since(e.At))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "  state\t%s\n", m.state(a))
@@ -194,7 +193,7 @@ func (m *moment) write(w io.Writer, a *evaluate.Alert) {
 		}
 	}
 	for _, v := range e.Verdicts {
-		fmt.Fprintf(t, "  %s\t%s\n", v.Level, m.verdict(mon, v))
+		fmt.Fprintf(t, "  %s\t%s\n", v.Level, m.verdict(a.Rule, v))
 	}
 	for _, n := range e.Next {
 		when := "next"
@@ -243,21 +242,26 @@ func (m *moment) state(a *evaluate.Alert) string {
 // valueOf writes the value and how it came about.
 func valueOf(a *evaluate.Alert, parts []simulate.Part) string {
 	mon := a.Rule.Monitor
-	if a.Value.Status != window.OK || math.IsNaN(a.Value.V) {
-		return map[window.Status]string{
-			window.Unseen:    "none: the metric was never counted",
-			window.Ambiguous: "none: the name exists in several kinds; type: says which is meant",
-		}[a.Value.Status] + map[bool]string{true: "none: there is nothing to compute one from"}[a.Value.Status == window.Missing || a.Value.Status == window.OK]
+	switch {
+	case a.Value.Status == window.Unseen:
+		return "none: the metric was never counted"
+	case a.Value.Status == window.Ambiguous:
+		return "none: the name exists in several kinds; type: says which is meant"
+	case len(parts) > 1 && mon.DivideBy != "" && parts[1].Value.V < mon.MinTotal:
+		return fmt.Sprintf("none: %.6g in all is less than min_total %.6g", parts[1].Value.V, mon.MinTotal)
+	case a.Value.Status != window.OK || math.IsNaN(a.Value.V):
+		return "none: there is nothing to compute one from"
+	case a.Rule.Source == "slo":
+		return fmt.Sprintf("the error budget burns %.4g times as fast as it may", a.Value.V)
+	case a.Rule.Source == "heartbeat":
+		return fmt.Sprintf("overdue for %.6g s", a.Value.V)
 	}
 	text := quantity(mon, a.Value.V)
-	if len(parts) == 2 && mon.DivideBy != "" {
+	if len(parts) > 1 && mon.DivideBy != "" {
 		text += fmt.Sprintf(" = %.6g / %.6g", parts[0].Value.V, parts[1].Value.V)
-		if parts[1].Value.V < mon.MinTotal {
-			text += fmt.Sprintf(", which is less than min_total %.6g: no verdict", mon.MinTotal)
-		}
 	}
-	if len(parts) == 2 && mon.CompareTo > 0 {
-		text += fmt.Sprintf(": %.6g against %.6g, %s before", parts[0].Value.V, parts[1].Value.V, monitor.FormatDuration(mon.CompareTo))
+	if !math.IsNaN(a.Compare) && mon.CompareTo > 0 {
+		text += fmt.Sprintf("; %s before it was %s", monitor.FormatDuration(mon.CompareTo), quantity(mon, a.Compare))
 	}
 	return text
 }
@@ -316,13 +320,19 @@ func belongs(a *evaluate.Alert, tags []series.Tag) bool {
 	return true
 }
 
-func (m *moment) verdict(mon *monitor.Monitor, v simulate.Verdict) string {
+func (m *moment) verdict(rule *evaluate.Rule, v simulate.Verdict) string {
 	word := map[bool]string{true: "yes", false: "no"}[v.Breach]
-	limit := string(mon.Op) + " " + quantity(mon, v.Limit)
+	limit := string(rule.Monitor.Op) + " " + quantity(rule.Monitor, v.Limit)
 	if v.Clear {
 		limit += " (clear, since it fires)"
 	}
 	text := limit + ": " + word
+	if rule.Source != "" { // its limits are in the value already
+		text = "quiet"
+		if v.Firing || !v.Since.IsZero() {
+			text = "in breach"
+		}
+	}
 	if v.Firing {
 		text += ", fires"
 	}

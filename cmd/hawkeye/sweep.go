@@ -193,7 +193,11 @@ func (s *sweep) report(w io.Writer, b *book) {
 	}
 	for _, v := range s.variants {
 		m := b.tally(v.key)
-		for _, x := range v.thresholds {
+		for i, x := range v.thresholds {
+			if s.monitor.Triggers[i].Relative {
+				fmt.Fprintf(t, "%+.4g%%\t", x*100)
+				continue
+			}
 			fmt.Fprintf(t, "%s\t", quantity(s.monitor, x))
 		}
 		mark := ""
@@ -212,9 +216,9 @@ func bar(n, most int) string {
 	return strings.Repeat("=", length)
 }
 
-// quantity writes a threshold as its author would.
+// quantity writes a value as the monitor's author would.
 func quantity(m *monitor.Monitor, v float64) string {
-	if m.DivideBy != "" || m.CompareTo > 0 {
+	if m.DivideBy != "" {
 		return fmt.Sprintf("%.4g%%", v*100)
 	}
 	return fmt.Sprintf("%.6g", v)

@@ -75,6 +75,9 @@ func (s *Simulation) Explain(a *evaluate.Alert) Explanation {
 
 // parts asks the windows again for what the alert's value was made of.
 func (s *Simulation) parts(a *evaluate.Alert) []Part {
+	if a.Rule.Source != "" {
+		return nil
+	}
 	alone := &monitor.Set{Monitors: []monitor.Monitor{*a.Rule.Monitor}}
 	var parts []Part
 	for _, q := range evaluate.NewPlan(alone, s.cfg.Tick).Queries {
@@ -91,10 +94,13 @@ func (s *Simulation) parts(a *evaluate.Alert) []Part {
 }
 
 func verdict(a *evaluate.Alert, i int) Verdict {
-	l, state := &a.Rule.Alert.Levels[i], &a.State
+	l, state := &a.Rule.Alert.Levels[i], &a.State // a level for each trigger
 	v := Verdict{Level: l.Name, Limit: l.Threshold, Firing: state.Phase.Told() && i < state.Rank}
 	if v.Firing && l.Clear != nil {
 		v.Limit, v.Clear = *l.Clear, true
+	}
+	if a.Rule.Monitor.Triggers[i].Relative {
+		v.Limit = a.Compare * (1 + v.Limit)
 	}
 	v.Breach = a.Value.Status == window.OK && a.Rule.Alert.Op.Holds(a.Value.V, v.Limit)
 	if since, ok := state.Clocks[l.Name]; ok && !v.Firing {
