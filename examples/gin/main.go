@@ -25,6 +25,7 @@ import (
 
 	"github.com/go-batteries/hawkeye"
 	"github.com/go-batteries/hawkeye/hawkeyegin"
+	"github.com/go-batteries/hawkeye/store/memstore"
 )
 
 //go:embed monitors.yaml
@@ -34,21 +35,28 @@ func main() {
 	addr := flag.String("addr", "localhost:8080", "where to listen")
 	config := flag.String("config", "", "a monitors.yaml; default: the one of this example")
 	socket := flag.String("socket", "", "path of the metric server's socket; default: hawkeye's own")
+	state := flag.String("state", "", "a file that keeps counts and alerts over a restart; default: none")
 	without := flag.Bool("without", false, "run without hawkeye, to compare")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *addr, *config, *socket, *without); err != nil {
+	if err := run(ctx, *addr, settings{*config, *socket, *state, *without}); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(ctx context.Context, addr, config, socket string, without bool) error {
+// settings are the flags that concern hawkeye.
+type settings struct {
+	config, socket, state string
+	without               bool
+}
+
+func run(ctx context.Context, addr string, s settings) error {
 	gin.SetMode(gin.ReleaseMode)
 	var h *hawkeye.Hawkeye // nil works, and does nothing
-	if !without {
+	if !s.without {
 		var err error
-		if h, err = watch(config, socket); err != nil {
+		if h, err = watch(s); err != nil {
 			return err
 		}
 	}
@@ -75,15 +83,22 @@ func run(ctx context.Context, addr, config, socket string, without bool) error {
 }
 
 // watch makes the handle. Without WithMailer mails go to the log.
-func watch(config, socket string) (*hawkeye.Hawkeye, error) {
+func watch(s settings) (*hawkeye.Hawkeye, error) {
 	opts := []hawkeye.Option{hawkeye.WithService("gin-example", "development")}
-	if socket != "" {
-		opts = append(opts, hawkeye.WithSocket(socket))
+	if s.socket != "" {
+		opts = append(opts, hawkeye.WithSocket(s.socket))
 	}
-	if config == "" {
+	if s.state != "" {
+		memory, err := memstore.New(memstore.WithStateFile(s.state))
+		if err != nil {
+			return nil, err
+		}
+		opts = append(opts, hawkeye.WithStore(memory))
+	}
+	if s.config == "" {
 		opts = append(opts, hawkeye.WithConfig("monitors.yaml", monitors))
 	} else {
-		opts = append(opts, hawkeye.WithConfigFile(config))
+		opts = append(opts, hawkeye.WithConfigFile(s.config))
 	}
 	return hawkeye.New(opts...)
 }

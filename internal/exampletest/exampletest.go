@@ -59,7 +59,7 @@ func Start(t *testing.T, args ...string) *Program {
 		p.err = p.cmd.Wait()
 		close(p.exited)
 	}()
-	t.Cleanup(p.kill)
+	t.Cleanup(p.Kill)
 	p.URL = p.WaitLog(regexp.MustCompile(`listening.* url=(\S+)`))
 	return p
 }
@@ -175,7 +175,8 @@ func (p *Program) Stop() {
 	}
 }
 
-func (p *Program) kill() {
+// Kill ends the program by SIGKILL, of which it notices nothing.
+func (p *Program) Kill() {
 	p.cmd.Process.Kill()
 	<-p.exited
 }
