@@ -22,6 +22,10 @@ const (
 	MaxWait = 1500 * time.Millisecond
 )
 
+// ownWait is how long at least a tick of this process's own Store is waited
+// for.
+const ownWait = 2 * time.Second
+
 // lateMargin is how far behind the present what comes late is still evaluated
 // exactly.
 const lateMargin = time.Minute

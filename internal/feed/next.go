@@ -121,6 +121,19 @@ func (f *Feed) due() time.Duration {
 	return clock.Until(p.again)
 }
 
+// wait is how long after its end a tick is waited for. One that only this
+// process can bring, and is known to bring, is worth more patience: where the
+// machine is busy publisher and evaluator are late together.
+func (f *Feed) wait() time.Duration {
+	f.mu.Lock()
+	ours := f.wake > 0 && !f.traits.Shared
+	f.mu.Unlock()
+	if ours {
+		return max(f.cfg.Wait, ownWait)
+	}
+	return f.cfg.Wait
+}
+
 // round reads the next tick, those behind it if they have ended, and again
 // the last ones, in which something may be late.
 func (f *Feed) round(ctx context.Context) error {
@@ -143,7 +156,7 @@ func (f *Feed) round(ctx context.Context) error {
 		n := answers[i].Tick
 		t := f.tick(n)
 		fresh := f.add(t, &answers[i])
-		t.settled = t.settled || !now.Before(clock.End(n).Add(f.cfg.Wait))
+		t.settled = t.settled || !now.Before(clock.End(n).Add(f.wait()))
 		if n < f.next && (fresh > 0 || len(t.pending) > 0) {
 			if err := f.takeLate(ctx, n, t, fresh); err != nil {
 				return err
@@ -245,7 +258,7 @@ func (f *Feed) decide(ctx context.Context) (Tick, bool, error) {
 		return Tick{}, false, nil
 	}
 	now, end := f.cfg.Clock.Now(), f.cfg.Clock.End(n)
-	over := t.settled && !now.Before(end.Add(f.cfg.Wait))
+	over := t.settled && !now.Before(end.Add(f.wait()))
 	live, missing := f.missing(n, t)
 	present := len(missing) == 0 && len(t.has) > 0
 	// A tick that hasn't ended can be complete only as the last one of the

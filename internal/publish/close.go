@@ -11,8 +11,11 @@ import (
 
 const (
 	// liveTicks is how long a writer is live without a bucket. Ticks that
-	// were slept through are published empty as far back as that.
+	// were slept through are published empty as far back as that, and in a
+	// Store of this process alone, where nobody else can have counted
+	// anything, as far as sleepFor.
 	liveTicks = 10
+	sleepFor  = 10 * time.Second
 	// keyframeEvery is how often a bucket names all gauges: on seconds
 	// divisible by it.
 	keyframeEvery = 5 * time.Second
@@ -58,7 +61,7 @@ func (p *Publisher) closeDue() (open int64) {
 	first := c.open == 0
 	due := now > c.open
 	if due && !first {
-		p.fill(max(c.open, now-liveTicks), now-1)
+		p.fill(max(c.open, now-p.slept()), now-1)
 	}
 	if first {
 		// The hello: from the next tick on, everybody waits for us.
@@ -76,6 +79,14 @@ func (p *Publisher) closeDue() (open int64) {
 		p.kick()
 	}
 	return open
+}
+
+// slept is how many ticks that were slept through are published, empty.
+func (p *Publisher) slept() int64 {
+	if p.traits.Shared {
+		return liveTicks
+	}
+	return max(liveTicks, p.ticks(sleepFor))
 }
 
 // fill adds empty buckets for the ticks from up to, but without, to: this
