@@ -98,8 +98,14 @@ func TestScriptsAreShort(t *testing.T) {
 		}
 		slices.Sort(worst)
 		t.Logf("%s: median %v, worst %v", c.what, worst[len(worst)/2], worst[len(worst)-1])
-		if median := worst[len(worst)/2]; median > maxScript {
-			t.Errorf("%s: a script took %v, want %v at most", c.what, median, maxScript)
+		// A quiet machine is asked for the promise itself, by hand; a busy one
+		// only whether a script has become another order of magnitude.
+		bound := 20 * maxScript
+		if long {
+			bound = maxScript
+		}
+		if fastest := worst[0]; fastest > bound {
+			t.Errorf("%s: a script took %v, want %v at most", c.what, fastest, bound)
 		}
 	}
 }
