@@ -1,6 +1,7 @@
 package hawkeye
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -302,28 +303,34 @@ func (p *MutePeriod) internal() (out monitor.Period, err error) {
 	return out, nil
 }
 
-// load reads the files and checks them together with what is from code.
+// load reads the files and checks them together with what is from code. Files
+// that can't be read don't hide what is wrong in the others.
 func (c *config) load() (*monitor.Set, error) {
-	files, err := monitor.Read(c.files...)
-	if err != nil {
+	files, unread := monitor.Read(c.files...)
+	set, err := c.check(files)
+	if err = errors.Join(unread, err); err != nil {
 		return nil, fmt.Errorf("%w:\n%w", ErrInvalidConfig, err)
 	}
-	return c.parse(files)
+	return set, nil
 }
 
 // parse checks the content of files together with what is from code.
 func (c *config) parse(files []monitor.Source) (*monitor.Set, error) {
+	set, err := c.check(files)
+	if err != nil {
+		return nil, fmt.Errorf("%w:\n%w", ErrInvalidConfig, err)
+	}
+	return set, nil
+}
+
+func (c *config) check(files []monitor.Source) (*monitor.Set, error) {
 	opts := c.code
 	for i := range c.monitors {
 		m, receivers := c.monitors[i].internal(i)
 		opts.Monitors = append(opts.Monitors, m)
 		opts.Receivers = append(opts.Receivers, receivers...)
 	}
-	set, err := opts.Parse(append(files[:len(files):len(files)], c.sources...)...)
-	if err != nil {
-		return nil, fmt.Errorf("%w:\n%w", ErrInvalidConfig, err)
-	}
-	return set, nil
+	return opts.Parse(append(files[:len(files):len(files)], c.sources...)...)
 }
 
 // internal returns the monitor as package monitor has it, and a receiver for

@@ -56,14 +56,17 @@ func (o Options) Load(patterns ...string) (*Set, error) {
 	return o.Parse(sources...)
 }
 
-// Read reads the files that patterns name, as [Options.Load] does.
+// Read reads the files that patterns name, as [Options.Load] does. With an
+// error, which names each file that can't be read, it returns the others.
 func Read(patterns ...string) ([]Source, error) {
 	var sources []Source
+	var failed []error
 	seen := map[string]bool{}
 	for _, pattern := range patterns {
 		names, err := expand(pattern)
 		if err != nil {
-			return nil, err
+			failed = append(failed, err)
+			continue
 		}
 		for _, name := range names {
 			if seen[name] {
@@ -72,12 +75,13 @@ func Read(patterns ...string) ([]Source, error) {
 			seen[name] = true
 			data, err := readFile(name)
 			if err != nil {
-				return nil, fmt.Errorf("read configuration: %w", err)
+				failed = append(failed, fmt.Errorf("read configuration: %w", err))
+				continue
 			}
 			sources = append(sources, Source{name, data})
 		}
 	}
-	return sources, nil
+	return sources, errors.Join(failed...)
 }
 
 // expand lists the files that a pattern names. A name without special
