@@ -18,7 +18,7 @@ import (
 //	notes       length, bytes
 //	taken       tick, number of writers, writers (16 bytes)...
 //	folded      id, last, min, max, sum, n
-//	covers      hashes
+//	covers      hashes, ascending
 //
 // Counts, lengths and n are unsigned varints; ticks and differences of
 // indexes are signed (zig-zag) varints; ids and hashes are 8 bytes,

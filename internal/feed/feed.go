@@ -86,6 +86,7 @@ type Stats struct {
 	LateBuckets int64
 	BadBuckets  int64 // that couldn't be decoded
 	Folds       int64 // that were written
+	FoldsAgain  int64 // of them, those that the Store had lost
 	FoldsQueued int
 	Writers     []store.ID // live at the watermark
 	Missing     []store.ID // of them, those without a bucket there
@@ -113,6 +114,14 @@ type Feed struct {
 	ids     []uint64
 	scratch bucket.Bucket
 	folds   foldQueue
+	held    held
+	// folded says, for each tier up to the feeding one, whose bucket of a fine
+	// tick is part of a fold that was loaded. Such a bucket may be lost by then,
+	// and come back.
+	folded [store.Tier1h + 1]map[int64]map[store.ID]struct{}
+	former *window.Engine // while a new one is loaded: what it knew of names
+	loaded bool           // engine is whole
+	lost   time.Time      // when the Store was last seen to have lost a bucket; local time
 
 	mu    sync.Mutex // guards what follows
 	late  map[int64]struct{}
@@ -148,12 +157,16 @@ func New(cfg Config) *Feed {
 
 // reset makes the windows anew.
 func (f *Feed) reset() {
+	if f.loaded {
+		f.former, f.loaded = f.engine, false
+	}
 	f.engine = window.New(f.traits.Tick, f.traits.Retention, f.margin)
 	f.handles = f.handles[:0]
 	for _, q := range f.cfg.Queries {
 		f.handles = append(f.handles, f.engine.Register(q))
 	}
 	f.ticks = make(map[int64]*tick)
+	clear(f.folded[:])
 	f.lateMin = none
 	f.poll = poll{}
 }

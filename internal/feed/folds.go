@@ -3,6 +3,7 @@ package feed
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/go-batteries/hawkeye/internal/bucket"
@@ -13,39 +14,73 @@ import (
 const (
 	// maxFolds bounds the folds that wait for the Store.
 	maxFolds = 1000
+	// foldsPerTick is how many folds are published before a tick, so that
+	// evaluation goes on meanwhile.
+	foldsPerTick = 64
 	// renameAfter is how often the names in folds are published again: the
 	// Store may forget names that no writer uses any more.
 	renameAfter = 10 * time.Minute
 )
 
+// queued is a fold on its way to the Store.
+type queued struct {
+	cellKey
+	encoded
+	keep  time.Duration
+	again bool // the Store had it before
+}
+
+func encodeFold(n *window.Fold) queued {
+	return queued{
+		cellKey: cellKey{n.Tier, n.Cell},
+		encoded: encoded{n.Writer, bucket.Append(nil, n.Bucket)},
+		keep:    n.Keep,
+	}
+}
+
 // foldQueue is the folds that aren't published yet.
 type foldQueue struct {
-	queue []window.Fold
+	queue []queued
+	again int                  // how many of them the Store had before
 	named map[uint64]time.Time // when an id's name was published
 }
 
-func (q *foldQueue) add(folds []window.Fold, discard bool) {
-	if discard || len(folds) == 0 {
-		return
+// push appends a fold. Beyond the bound the oldest leaves.
+func (q *foldQueue) push(n queued) {
+	if n.again {
+		q.again++
+		q.named = nil // the names may be lost, too
 	}
-	q.queue = append(q.queue, folds...)
-	if n := len(q.queue) - maxFolds; n > 0 {
-		q.queue = q.queue[n:]
+	q.queue = append(q.queue, n)
+	if len(q.queue) > maxFolds {
+		q.pop()
 	}
 }
 
-// publishFolds writes what waits, each at most once: publishing again what
+func (q *foldQueue) pop() {
+	if q.queue[0].again {
+		q.again--
+	}
+	q.queue[0] = queued{}
+	q.queue = q.queue[1:]
+}
+
+// waits says whether a fold is in the queue.
+func (q *foldQueue) waits(k cellKey, writer store.ID) bool {
+	return slices.ContainsFunc(q.queue, func(n queued) bool { return n.cellKey == k && n.writer == writer })
+}
+
+// publishFolds writes what waits, some at each tick: publishing again what
 // was stored changes nothing. After an error it waits for the next tick.
 func (f *Feed) publishFolds(ctx context.Context) {
-	for q := &f.folds; len(q.queue) > 0; {
-		fold := &q.queue[0]
+	q := &f.folds
+	for range min(len(q.queue), foldsPerTick) {
+		fold := q.queue[0]
 		p := store.Publication{
-			Writer: fold.Writer,
-			Keep:   fold.Keep,
-			Names:  f.foldNames(fold.Bucket),
-			Buckets: []store.Bucket{{
-				Tier: fold.Tier, Tick: fold.Cell, Writer: fold.Writer, Data: bucket.Append(nil, fold.Bucket),
-			}},
+			Writer:  fold.writer,
+			Keep:    fold.keep,
+			Names:   f.foldNames(fold.data),
+			Buckets: []store.Bucket{{Tier: fold.tier, Tick: fold.cell, Writer: fold.writer, Data: fold.data}},
 		}
 		if _, err := f.publish(ctx, p); err != nil {
 			f.log.LogAttrs(ctx, slog.LevelDebug, "publishing a coarse bucket fails", slog.Any("error", err))
@@ -55,16 +90,23 @@ func (f *Feed) publishFolds(ctx context.Context) {
 		for _, n := range p.Names {
 			q.named[n.ID] = now
 		}
-		q.queue = q.queue[1:]
+		q.pop()
 		f.mu.Lock()
 		f.stats.Folds++
+		if fold.again {
+			f.stats.FoldsAgain++
+		}
 		f.stats.FoldsQueued = len(q.queue)
 		f.mu.Unlock()
 	}
 }
 
 // foldNames returns the names in a fold that weren't published lately.
-func (f *Feed) foldNames(b *bucket.Bucket) (names []store.Name) {
+func (f *Feed) foldNames(data []byte) (names []store.Name) {
+	b := &f.scratch
+	if err := bucket.Decode(data, b); err != nil { // it was read or written before
+		return nil
+	}
 	q := &f.folds
 	if q.named == nil || len(q.named) > maxNamed {
 		q.named = make(map[uint64]time.Time)

@@ -22,9 +22,6 @@ type loader struct {
 	*Feed
 	base int64 // the last tick that is loaded
 	from int64 // the first fine tick that is read
-	// held says, for each tier up to the feeding one, whose bucket of a fine
-	// tick is part of a fold.
-	held [store.Tier1h + 1]map[int64]map[store.ID]struct{}
 }
 
 // fold is a stored one.
@@ -49,6 +46,7 @@ func (f *Feed) SeekTo(ctx context.Context, watermark int64) error {
 	if err := l.load(ctx); err != nil {
 		return err
 	}
+	f.former, f.loaded = nil, true
 	f.next, f.skipped = l.base+1, l.base-watermark
 	f.engine.MarkUnknown(watermark+1, l.base)
 	f.engine.Changed(nil)
@@ -93,9 +91,6 @@ func (l *loader) loadTicks(ctx context.Context, from, to int64) error {
 		n := answers[i].Tick
 		t := l.tick(n)
 		l.add(t, &answers[i])
-		for k := range t.pending {
-			t.pending[k].tiers = l.wanting(n, t.pending[k].writer)
-		}
 		l.engine.Advance(n)
 		t.settled, t.begun = true, true
 		if err := l.apply(ctx, n, t); err != nil {
@@ -110,11 +105,11 @@ func (l *loader) loadTicks(ctx context.Context, from, to int64) error {
 
 // wanting returns the tiers that don't have a writer's bucket in a fold.
 // Those wider than the feeding one have it if that one has.
-func (l *loader) wanting(n int64, writer store.ID) uint8 {
+func (f *Feed) wanting(n int64, writer store.ID) uint8 {
 	want := window.AllTiers
-	feeder := l.engine.Feeder()
+	feeder := f.engine.Feeder()
 	for tier := store.Tier5s; tier <= feeder; tier++ {
-		if _, held := l.held[tier][n][writer]; !held {
+		if _, held := f.folded[tier][n][writer]; !held {
 			continue
 		}
 		want &^= 1 << tier
@@ -236,7 +231,8 @@ func (l *loader) unknownFeed(tier store.Tier, folded, known map[int64]bool) {
 
 // readFolds reads a tier's folds that reach back some ticks. Of those of a
 // cell that overlap, two evaluators' say, it returns only such that don't,
-// those that are named first, then those that hold most.
+// those that are named first, then those that hold most, of the
+// most metrics.
 func (l *loader) readFolds(ctx context.Context, tier store.Tier, back int64, named map[store.ID]bool) ([]fold, error) {
 	var folds []fold
 	from, to := l.engine.CellOf(tier, l.base-back), l.engine.CellOf(tier, l.base)
@@ -273,16 +269,36 @@ func (l *loader) unknown(in, tier store.Tier, cell int64) {
 	l.engine.MarkUnknownIn(in, first, min(next, l.from)-1)
 }
 
+// decode returns the folds of a cell: those that are stored, and those that we
+// hold and the Store has lost, which are published again.
 func (l *loader) decode(answer *store.TickBuckets, named map[store.ID]bool) []fold {
 	var all []fold
+	k := cellKey{answer.Tier, answer.Tick}
+	take := func(writer store.ID, data []byte) bool {
+		decoded := &bucket.Bucket{}
+		if err := bucket.Decode(data, decoded); err != nil {
+			l.reject(k.cell, writer, err)
+			return false
+		}
+		all = append(all, fold{k.tier, k.cell, writer, decoded, named[writer]})
+		return true
+	}
+	stored := make(map[store.ID]bool)
 	for i := range answer.Buckets {
 		b := &answer.Buckets[i]
-		decoded := &bucket.Bucket{}
-		if err := bucket.Decode(b.Data, decoded); err != nil {
-			l.reject(b.Tick, b.Writer, err)
+		stored[b.Writer] = true
+		if take(b.Writer, b.Data) && l.traits.Shared && !l.cfg.NoFolds {
+			l.held.put(k, encoded{b.Writer, b.Data})
+		}
+	}
+	for _, e := range l.held.cells[k] {
+		if stored[e.writer] {
 			continue
 		}
-		all = append(all, fold{b.Tier, b.Tick, b.Writer, decoded, named[b.Writer]})
+		take(e.writer, e.data)
+		if !l.folds.waits(k, e.writer) {
+			l.again(k, e)
+		}
 	}
 	return disjoint(all)
 }
@@ -302,7 +318,8 @@ func disjoint(folds []fold) []fold {
 			}
 			return 1
 		}
-		return cmp.Or(cmp.Compare(size(&b), size(&a)), bytes.Compare(a.writer[:], b.writer[:]))
+		return cmp.Or(cmp.Compare(size(&b), size(&a)),
+			cmp.Compare(len(b.bucket.Covers), len(a.bucket.Covers)), bytes.Compare(a.writer[:], b.writer[:]))
 	})
 	type part struct {
 		tick   int64
@@ -351,10 +368,10 @@ func (l *loader) hold(d *fold) {
 	if d.tier > l.engine.Feeder() {
 		return
 	}
-	held := l.held[d.tier]
+	held := l.folded[d.tier]
 	if held == nil {
 		held = make(map[int64]map[store.ID]struct{})
-		l.held[d.tier] = held
+		l.folded[d.tier] = held
 	}
 	for _, taken := range d.bucket.Taken {
 		if taken.Tick < l.from {

@@ -139,20 +139,20 @@ func (f *Feed) wait() time.Duration {
 func (f *Feed) round(ctx context.Context) error {
 	clock := f.cfg.Clock
 	now := clock.Now()
-	q := f.rechecks()
+	q := append(f.held.check(f.next), f.rechecks()...)
 	last := max(min(clock.TickOf(now)-1, f.next+aheadTicks), f.next)
 	for n := f.next; n <= last; n++ {
-		known := 0
-		if t := f.ticks[n]; t != nil {
-			known = len(t.has)
-		}
-		q = append(q, store.TickQuery{Tick: n, Known: known})
+		q = append(q, f.question(n))
 	}
 	answers, err := f.read(ctx, q)
 	if err != nil {
 		return fmt.Errorf("read %d ticks: %w", len(q), err)
 	}
 	for i := range answers {
+		if answers[i].Tier != store.TierFine {
+			f.checkedFolds(&answers[i])
+			continue
+		}
 		n := answers[i].Tick
 		t := f.tick(n)
 		fresh := f.add(t, &answers[i])
@@ -185,13 +185,7 @@ func (f *Feed) postpone(now time.Time) {
 // rechecks returns the questions about ticks that were handed out already:
 // the last ten, those that the ledger names, and some others in turn.
 func (f *Feed) rechecks() (q []store.TickQuery) {
-	ask := func(n int64) {
-		known := 0
-		if t := f.ticks[n]; t != nil {
-			known = len(t.has)
-		}
-		q = append(q, store.TickQuery{Tick: n, Known: known})
-	}
+	ask := func(n int64) { q = append(q, f.question(n)) }
 	recent := f.next - window.LiveTicks
 	for n := recent; n < f.next; n++ {
 		ask(n)
@@ -212,6 +206,7 @@ func (f *Feed) rechecks() (q []store.TickQuery) {
 	if !f.traits.Shared {
 		return q
 	}
+	f.doubtAll()
 	f.healing = max(f.healing, oldest)
 	stop := min(recent, f.healing+aheadTicks)
 	for asked := 0; asked < healTicks && f.healing < stop; f.healing++ {
@@ -298,7 +293,10 @@ func (f *Feed) advance(t Tick, live, missing []store.ID) {
 	f.next++
 	f.skipped = 0
 	delete(f.ticks, f.next-f.retention-1)
-	f.folds.add(f.engine.Folds(), f.cfg.NoFolds)
+	for _, of := range f.folded {
+		delete(of, f.next-f.retention-1)
+	}
+	f.holdFolds()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.stats.Watermark = t.N

@@ -7,11 +7,15 @@ import (
 	"log/slog"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/go-batteries/hawkeye/internal/bucket"
-	"github.com/go-batteries/hawkeye/internal/window"
 	"github.com/go-batteries/hawkeye/store"
 )
+
+// doubtAfter is how long after a loss the ticks are read again: most of what
+// the writers publish again is there by then.
+const doubtAfter = 15 * time.Second
 
 // none is a tick that doesn't come.
 const none = int64(math.MaxInt64)
@@ -20,6 +24,8 @@ const none = int64(math.MaxInt64)
 type tick struct {
 	has     map[store.ID]struct{} // the writers whose bucket was read
 	pending []read                // of these, what isn't in the windows yet
+	stored  int                   // how many buckets the Store had when it was looked at last
+	doubt   bool                  // they may be others than those of has
 	bad     int                   // how many of them can't be decoded
 	settled bool                  // it was read after its waiting time was over
 	begun   bool                  // the windows stand at it, or beyond
@@ -42,9 +48,36 @@ func (f *Feed) tick(n int64) *tick {
 	return t
 }
 
+// question asks for a tick, if there is something new in it. What matters is
+// how many buckets are stored, not how many were read: after a loss, a bucket
+// that comes late may make up the number that there was.
+func (f *Feed) question(n int64) store.TickQuery {
+	q := store.TickQuery{Tick: n}
+	if t := f.ticks[n]; t != nil && !t.doubt {
+		q.Known = t.stored
+	}
+	return q
+}
+
+// doubtAll has all ticks read again as a whole, some time after a loss was
+// seen: between two looks a lost bucket may have been replaced by a new one.
+func (f *Feed) doubtAll() {
+	if f.lost.IsZero() || time.Since(f.lost) < doubtAfter {
+		return
+	}
+	f.lost = time.Time{}
+	for _, t := range f.ticks {
+		t.doubt = true
+	}
+}
+
 // add takes in an answer of the Store and returns how many buckets of it are
 // new.
 func (f *Feed) add(t *tick, answer *store.TickBuckets) (fresh int) {
+	if answer.Count < t.stored && answer.Tick > f.oldest()+f.retention/20 { // not expired
+		f.lost = time.Now()
+	}
+	t.stored, t.doubt = answer.Count, false
 	for i := range answer.Buckets {
 		b := &answer.Buckets[i]
 		if _, known := t.has[b.Writer]; known {
@@ -52,7 +85,7 @@ func (f *Feed) add(t *tick, answer *store.TickBuckets) (fresh int) {
 		}
 		t.has[b.Writer] = struct{}{}
 		fresh++
-		t.pending = append(t.pending, read{b.Writer, b.Data, window.AllTiers})
+		t.pending = append(t.pending, read{b.Writer, b.Data, f.wanting(b.Tick, b.Writer)})
 	}
 	return fresh
 }
@@ -111,6 +144,15 @@ func (f *Feed) takeAll(n int64, t *tick) {
 func (f *Feed) learn(ctx context.Context, ids []uint64) error {
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
+	if f.former != nil { // the Store may have lost them since
+		ids = slices.DeleteFunc(ids, func(id uint64) bool {
+			text := f.former.Text(id)
+			if text != "" {
+				f.engine.Learn(id, text)
+			}
+			return text != ""
+		})
+	}
 	if len(ids) == 0 {
 		return nil
 	}

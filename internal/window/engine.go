@@ -142,14 +142,15 @@ func (e *Engine) Take(tick int64, writer store.ID, b *bucket.Bucket) bool {
 const AllTiers = ^uint8(0)
 
 // TakeInto is Take for the windows of some tiers alone (bit n is tier n): the
-// others have the bucket already, as part of a fold.
+// others have the bucket already, as part of a fold. A window whose metric that
+// fold doesn't cover takes it all the same.
 func (e *Engine) TakeInto(tiers uint8, tick int64, writer store.ID, b *bucket.Bucket) bool {
 	if !e.lookUp(b) {
 		return false
 	}
 	w := e.writer(writer)
 	w.saw(tick, b.Final)
-	e.takeSums(tiers, tick, b, e.scratch)
+	e.takeSums(source{tiers: tiers, fine: true}, tick, b, e.scratch)
 	for i, in := range e.scratch[len(b.Counters):][:len(b.Gauges)] {
 		e.seen(in, tick)
 		for _, g := range in.groups {
@@ -162,13 +163,20 @@ func (e *Engine) TakeInto(tiers uint8, tick int64, writer store.ID, b *bucket.Bu
 	return true
 }
 
+// source is where samples come from: the tiers whose windows want them, and
+// whether they are of a fine tick, not of a fold.
+type source struct {
+	tiers uint8
+	fine  bool
+}
+
 // takeSums adds what is added up: counters, histograms, sets. found is what
 // the ids of b stand for, as lookUp finds it.
-func (e *Engine) takeSums(tiers uint8, tick int64, b *bucket.Bucket, found []*interest) {
+func (e *Engine) takeSums(from source, tick int64, b *bucket.Bucket, found []*interest) {
 	for i, in := range found[:len(b.Counters)] {
 		e.seen(in, tick)
 		for _, g := range in.groups {
-			if at, ok := e.accept(g, series.KindCounter, tiers, tick); ok {
+			if at, ok := e.accept(g, series.KindCounter, from, tick); ok {
 				g.counter.take(&g.track.grid, at, e.now, b.Counters[i].Delta)
 				g.schedule()
 			}
@@ -178,7 +186,7 @@ func (e *Engine) takeSums(tiers uint8, tick int64, b *bucket.Bucket, found []*in
 	for i, in := range found[:len(b.Histograms)] {
 		e.seen(in, tick)
 		for _, g := range in.groups {
-			if at, ok := e.accept(g, series.KindHistogram, tiers, tick); ok {
+			if at, ok := e.accept(g, series.KindHistogram, from, tick); ok {
 				g.histogram.take(&g.track.grid, at, e.now, b.Histograms[i].Buckets, b.Histograms[i].Sum)
 				g.schedule()
 			}
@@ -187,7 +195,7 @@ func (e *Engine) takeSums(tiers uint8, tick int64, b *bucket.Bucket, found []*in
 	for i, in := range found[len(b.Histograms):][:len(b.Sets)] {
 		e.seen(in, tick)
 		for _, g := range in.groups {
-			if at, ok := e.accept(g, series.KindSet, tiers, tick); ok {
+			if at, ok := e.accept(g, series.KindSet, from, tick); ok {
 				g.set.take(&g.track.grid, at, e.now, b.Sets[i].Hashes)
 				g.schedule()
 			}
@@ -216,10 +224,10 @@ func (e *Engine) lookUp(b *bucket.Bucket) bool {
 
 // accept says whether a sample of tick belongs into the group's window, and
 // into which cell, and marks the group as changed.
-func (e *Engine) accept(g *Group, kind series.Kind, tiers uint8, tick int64) (cell int64, ok bool) {
+func (e *Engine) accept(g *Group, kind series.Kind, from source, tick int64) (cell int64, ok bool) {
 	t := g.track
 	g.sees(kind)
-	if tiers&(1<<t.grid.tier) == 0 {
+	if from.tiers&(1<<t.grid.tier) == 0 && (!from.fine || !t.cover.lacks(tick)) {
 		return 0, false
 	}
 	cell = t.grid.of(tick)

@@ -34,8 +34,9 @@ type folder struct {
 	width     time.Duration
 	retention int64 // in ticks
 	feeder    store.Tier
-	tiers     map[string]uint8 // needed by metric, as bits
-	all       uint8            // of all metrics
+	tiers     map[string]uint8           // needed by metric, as bits
+	all       uint8                      // of all metrics
+	covers    [store.Tier1h + 1][]uint64 // hashes of the metrics of each tier, ascending; never changed in place
 	keep      [store.Tier1h + 1]time.Duration
 	open      map[foldKey]*fold
 	done      [store.Tier1h + 1]int64 // the newest cell with a fold
@@ -54,6 +55,7 @@ type fold struct {
 	sets       map[uint64]map[uint64]struct{}
 	gauges     map[uint64]*bucket.FoldedGauge
 	taken      map[int64][]store.ID
+	covers     []uint64 // metrics of which it holds everything, ascending
 }
 
 func newFolder(width, retention time.Duration) *folder {
@@ -86,9 +88,20 @@ func (f *folder) need(t *track) (tiers uint8) {
 		tiers |= 1 << f.feeder
 		f.keep[f.feeder] = max(f.keep[f.feeder], 2*g.cell+time.Duration(f.retention)*f.width)
 	}
+	for tier := store.Tier5s; tier <= store.Tier1h; tier++ {
+		if tiers&^f.tiers[t.sel.Metric]&(1<<tier) != 0 {
+			f.covers[tier] = insert(f.covers[tier], t.cover.metric)
+		}
+	}
 	f.tiers[t.sel.Metric] |= tiers
 	f.all |= tiers
 	return tiers
+}
+
+// insert returns a copy of an ascending list with x in its place.
+func insert(list []uint64, x uint64) []uint64 {
+	i, _ := slices.BinarySearch(list, x)
+	return slices.Concat(list[:i], []uint64{x}, list[i:])
 }
 
 // cellOf returns the cell of a tier that a tick begins in.
@@ -111,6 +124,7 @@ func (f *folder) at(tier store.Tier, cell int64) *fold {
 			sets:       make(map[uint64]map[uint64]struct{}),
 			gauges:     make(map[uint64]*bucket.FoldedGauge),
 			taken:      make(map[int64][]store.ID),
+			covers:     f.covers[tier],
 		}
 		f.open[key] = o
 	}
@@ -282,6 +296,9 @@ func (f *folder) feed(n *Fold, known map[uint64]*interest) {
 func (f *folder) addFold(tier store.Tier, first, cell int64, id store.ID, b *bucket.Bucket, found []*interest) {
 	o := f.at(tier, f.cellOf(tier, first))
 	o.taken[cell] = append(o.taken[cell], id)
+	if len(b.Covers) > 0 {
+		o.covers = intersect(o.covers, b.Covers)
+	}
 	o.add(1<<tier, b, found)
 }
 
@@ -304,7 +321,10 @@ func (f *folder) close(k foldKey) Fold {
 	o := f.open[k]
 	delete(f.open, k)
 	f.holds(k.tier, k.cell)
-	b := &bucket.Bucket{}
+	b := &bucket.Bucket{Covers: o.covers}
+	if len(b.Covers) == 0 {
+		b.Covers = coverNothing
+	}
 	for _, id := range slices.Sorted(maps.Keys(o.counters)) {
 		b.Counters = append(b.Counters, bucket.Counter{ID: id, Delta: o.counters[id]})
 	}

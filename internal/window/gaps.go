@@ -17,6 +17,14 @@ type gap struct {
 // mark says what is known of the ticks from up to and with to, whatever was
 // said of them before.
 func (g *gaps) mark(from, to int64, missing, unknown bool) {
+	if k := len(g.list); missing && (k == 0 || g.list[k-1].to < from) { // most are the newest
+		if k > 0 && g.list[k-1].to+1 == from && g.list[k-1].unknown == unknown {
+			g.list[k-1].to = to
+			return
+		}
+		g.list = append(g.list, gap{from, to, unknown})
+		return
+	}
 	var list []gap
 	put := func(n gap) {
 		if k := len(list) - 1; k >= 0 && list[k].to+1 == n.from && list[k].unknown == n.unknown {
@@ -74,6 +82,16 @@ func (g *gaps) count(from, to int64, v *Value) {
 	}
 }
 
+// has says whether a tick is among them.
+func (g *gaps) has(tick int64) bool {
+	for i := len(g.list) - 1; i >= 0 && g.list[i].to >= tick; i-- {
+		if g.list[i].from <= tick {
+			return true
+		}
+	}
+	return false
+}
+
 // MarkComplete says that everything is known of a tick.
 func (e *Engine) MarkComplete(tick int64) {
 	if n := len(e.gaps.list); n > 0 && e.gaps.list[n-1].to >= tick {
@@ -101,8 +119,10 @@ func (e *Engine) MarkUnknownIn(tier store.Tier, from, to int64) {
 }
 
 // countGaps fills in how much of a window isn't known, as of a tick.
-func (e *Engine) countGaps(g *grid, tick int64, v *Value) {
+func (e *Engine) countGaps(t *track, tick int64, v *Value) {
+	g := &t.grid
 	from, to := g.oldest(tick), tick-g.delay
 	e.gaps.count(from, to, v)
 	e.tierGaps[g.tier].count(from, to, v)
+	t.cover.unknown.count(from, to, v)
 }

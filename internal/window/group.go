@@ -96,7 +96,7 @@ func (e *Engine) Value(h Handle, g *Group) Value {
 		}
 	}
 	v.Kind = kind
-	e.countGaps(&q.track.grid, e.now, &v)
+	e.countGaps(q.track, e.now, &v)
 	return v
 }
 
@@ -125,7 +125,7 @@ func (e *Engine) ValueAt(h Handle, g *Group, tick int64) (Value, bool) {
 		}
 	}
 	v.Kind = kind
-	e.countGaps(grid, tick, &v)
+	e.countGaps(q.track, tick, &v)
 	return v, true
 }
 

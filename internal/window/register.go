@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/go-batteries/hawkeye/internal/bucket"
 	"github.com/go-batteries/hawkeye/internal/series"
 )
 
@@ -20,6 +21,7 @@ type track struct {
 	seconds float64 // of the window
 	history bool    // of gauges
 	folded  int64   // the newest tick whose gauges came in a fold
+	cover   cover
 	groups  map[string]*Group
 	order   []*Group
 	handles []Handle
@@ -95,6 +97,7 @@ func (e *Engine) newTrack(key string, q *Query) *track {
 		grid:    newGrid(e.width, e.retention, q.Window, q.Delay),
 		seconds: q.Window.Seconds(),
 		folded:  math.MinInt64,
+		cover:   cover{metric: bucket.MetricHash(q.Selector.Metric)},
 		groups:  make(map[string]*Group),
 	}
 	e.tracks[key] = t

@@ -2,6 +2,7 @@ package window
 
 import (
 	"math"
+	"time"
 
 	"github.com/go-batteries/hawkeye/internal/bucket"
 	"github.com/go-batteries/hawkeye/internal/series"
@@ -41,6 +42,9 @@ func (e *Engine) FirstTick(tier store.Tier, cell int64) int64 { return e.folder.
 // CellOf returns the coarse tier's cell that a tick begins in.
 func (e *Engine) CellOf(tier store.Tier, tick int64) int64 { return e.folder.cellOf(tier, tick) }
 
+// Keep returns how long the folds of a tier are needed after their end.
+func (e *Engine) Keep(tier store.Tier) time.Duration { return e.folder.keep[tier] }
+
 // Folds returns the folds of cells that have ended, each once. The caller
 // publishes them.
 func (e *Engine) Folds() []Fold { return e.folder.closed(e.now, e.series) }
@@ -52,28 +56,29 @@ func (e *Engine) TakeFold(into, tier store.Tier, cell int64, id store.ID, b *buc
 	if !e.lookUp(b) {
 		return false
 	}
-	first := e.folder.firstTick(tier, cell)
+	first, last := e.folder.firstTick(tier, cell), e.folder.firstTick(tier, cell+1)-1
 	found := e.scratch
 	if into == tier {
 		e.folder.holds(tier, cell)
 	} else if e.folder.all&(1<<into) != 0 {
 		e.folder.addFold(into, first, cell, id, b, found)
 	}
-	tiers := uint8(1) << into
-	e.takeSums(tiers, first, b, found)
+	from := source{tiers: 1 << into}
+	e.takeSums(from, first, b, found)
 	found = found[len(found)-len(b.Folded):]
-	e.takeFolded(tiers, first, e.folder.firstTick(tier, cell+1)-1, b.Folded, found)
+	e.takeFolded(from, first, last, b.Folded, found)
+	e.cover(into, first, last, b.Covers)
 	return true
 }
 
 // takeFolded adds gauges. A fold has each series by itself, so the least and
 // the greatest of a sum over several aren't known; their means stand for them.
-func (e *Engine) takeFolded(tiers uint8, first, last int64, gauges []bucket.FoldedGauge, found []*interest) {
+func (e *Engine) takeFolded(from source, first, last int64, gauges []bucket.FoldedGauge, found []*interest) {
 	sums := make(map[*Group]*bucket.FoldedGauge)
 	for i := range gauges {
 		e.seen(found[i], first)
 		for _, g := range found[i].groups {
-			if _, ok := e.accept(g, series.KindGauge, tiers, first); !ok || !g.track.history {
+			if _, ok := e.accept(g, series.KindGauge, from, first); !ok || !g.track.history {
 				continue
 			}
 			s := sums[g]
