@@ -47,6 +47,7 @@ type Alert struct {
 	groups []*window.Group // of the rule's queries, as far as they are known
 	kind   string          // of series, as it was seen last
 	heard  time.Time       // of a heartbeat: the last sign of life
+	alive  bool            // of a heartbeat: there was one before this evaluator began
 	empty  int64           // the tick since which there are no samples, 0 if there are
 	queued bool            // in Evaluator.todo
 	gone   bool            // dropped: no room is held for it

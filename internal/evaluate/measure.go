@@ -306,7 +306,9 @@ func (p pulse) measure(r *reader) Reading {
 	case !a.heard.IsZero():
 		overdue = now.Sub(a.heard) - wait
 	case v.Status == window.OK && v.V > 0:
-		out.input.Incomplete = false // that it was heard is certain
+		a.alive, out.input.Incomplete = true, false // that it was heard is certain
+	case a.alive && !a.State.Phase.Told():
+		overdue = 0 // it was in the window when this evaluator began
 	case a.State.Phase.Told():
 		overdue = now.Sub(a.State.FiredAt)
 	case a.State.MissingSince.IsZero() || now.Sub(a.State.MissingSince) < wait:

@@ -79,6 +79,9 @@ func (p *Plan) add(r *Rule, queries ...window.Query) {
 		p.Queries = append(p.Queries, q)
 	}
 	r.every = p.every(r.Monitor)
+	if _, beats := r.measure.(pulse); beats {
+		r.every = 1 // so that no sign of life is missed
+	}
 	r.hold = int64(min(r.Monitor.Window, maxUnknownHold) / p.width)
 	p.Rules = append(p.Rules, r)
 }
