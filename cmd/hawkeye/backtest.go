@@ -15,6 +15,7 @@ import (
 	"github.com/go-batteries/hawkeye/internal/evaluate"
 	"github.com/go-batteries/hawkeye/internal/monitor"
 	"github.com/go-batteries/hawkeye/internal/simulate"
+	"github.com/go-batteries/hawkeye/internal/testfile"
 	"github.com/go-batteries/hawkeye/store/memstore"
 )
 
@@ -97,7 +98,7 @@ func (cmd *backtestCmd) Run(c *console) error {
 	took := time.Now()
 	b := newBook(sweeps)
 	sim := simulate.New(simulate.Config{
-		Set: withVariants(set, sweeps), Start: tape.start, Tick: tape.tick, Quiet: !cmd.Messages,
+		Set: withVariants(set, sweeps), Start: tape.start, Tick: tape.tick, Quiet: !cmd.Messages, Service: testfile.DefaultService,
 		OnMessage: b.message, OnChange: b.change,
 	})
 	tape.Play(sim, tape.end.Add(tape.tick-1), nil)

@@ -91,6 +91,12 @@ func (n Node) Has(key string) bool {
 	return false
 }
 
+// Lacks says whether a mapping should be told to lack a key: it is not there,
+// nor is one that was told to be meant for it.
+func (n Node) Lacks(key string) bool {
+	return !n.Has(key) && !n.v.r.broken[child(n.v.path, key)]
+}
+
 // Scalar returns a single text; what names it in messages.
 func (n Node) Scalar(what string) (string, bool) { return n.v.scalar(what) }
 

@@ -16,7 +16,7 @@ import (
 // Parse reads a file of tests. The error is a [*monitor.Errors] with every
 // mistake.
 func Parse(name string, data []byte) (*File, error) {
-	f := &File{Name: name, Start: DefaultStart, Tick: simulate.DefaultTick}
+	f := &File{Name: name, Service: DefaultService, Start: DefaultStart, Tick: simulate.DefaultTick}
 	doc := monitor.Document{Needs: "config: and tests:", LookupEnv: func(string) (string, bool) { return "", false }}
 	if err := doc.Read(monitor.Source{Name: name, Data: data}, f.read); err != nil {
 		return nil, err
@@ -39,10 +39,10 @@ func (f *File) read(root monitor.Node) {
 	if !ok {
 		return
 	}
-	if !root.Has("config") {
+	if root.Lacks("config") {
 		root.Fail("config: is missing: the monitors.yaml that is tested", "config: monitors.yaml")
 	}
-	if !root.Has("tests") {
+	if root.Lacks("tests") {
 		root.Fail("tests: is missing", "")
 	}
 }
@@ -89,10 +89,10 @@ func (f *File) readTest(n monitor.Node) Test {
 	if !ok {
 		return t
 	}
-	if t.Name == "" && !n.Has("name") {
+	if t.Name == "" && n.Lacks("name") {
 		n.Fail("the test needs a name", "")
 	}
-	if len(t.Expect) == 0 && !n.Has("expect") && !t.HasMessages {
+	if len(t.Expect) == 0 && n.Lacks("expect") && !t.HasMessages {
 		n.Fail("the test expects nothing; it needs expect: or messages:", "")
 	}
 	if t.ticks(f.Tick) > MaxTicks {
@@ -123,7 +123,7 @@ func readSeries(n monitor.Node) Series {
 	if !ok {
 		return s
 	}
-	if !n.Has("metric") {
+	if n.Lacks("metric") {
 		n.Fail("the series needs a metric", "")
 	}
 	switch {
@@ -188,7 +188,7 @@ func readSilence(n monitor.Node) Silence {
 			readMatcher(n, &s.Matchers)
 		}},
 	)
-	if n.IsMapping() && (!n.Has("for") || !n.Has("matchers")) {
+	if n.IsMapping() && (n.Lacks("for") || n.Lacks("matchers")) {
 		n.Fail("a silence needs for: and matchers:", "")
 	}
 	return s
@@ -214,7 +214,7 @@ func readAck(n monitor.Node) Ack {
 		monitor.Key{Name: "monitor", Read: monitor.Text(&a.Monitor)},
 		monitor.Key{Name: "tags", Read: monitor.Pairs(&a.Tags)},
 	)
-	if n.IsMapping() && !n.Has("monitor") {
+	if n.IsMapping() && n.Lacks("monitor") {
 		n.Fail("an ack needs the monitor that is acknowledged", "")
 	}
 	return a
@@ -236,7 +236,7 @@ func readOutage(n monitor.Node) Outage {
 			}
 		}},
 	)
-	if n.IsMapping() && (!n.Has("receiver") || !n.Has("to")) {
+	if n.IsMapping() && (n.Lacks("receiver") || n.Lacks("to")) {
 		n.Fail("an outage needs receiver: and to:", "")
 	}
 	return o

@@ -17,10 +17,10 @@ func readExpectation(n monitor.Node) Expectation {
 			n.Items("alerts", func(item monitor.Node) { e.Alerts = append(e.Alerts, readAlert(item)) })
 		}},
 	)
-	if ok && !n.Has("at") {
+	if ok && n.Lacks("at") {
 		n.Fail("the expectation needs at:, the time since the beginning", "")
 	}
-	if ok && !n.Has("alerts") {
+	if ok && n.Lacks("alerts") {
 		n.Fail("the expectation needs alerts:; [] is none", "")
 	}
 	return e
@@ -38,10 +38,10 @@ func readAlert(n monitor.Node) WantAlert {
 		}},
 		monitor.Key{Name: "value", Read: a.readValue},
 	)
-	if ok && !n.Has("monitor") {
+	if ok && n.Lacks("monitor") {
 		n.Fail("the alert needs its monitor", "")
 	}
-	if ok && !n.Has("state") {
+	if ok && n.Lacks("state") {
 		n.Fail("the alert needs a state: "+strings.Join(states, ", "), "")
 	}
 	return a
@@ -90,7 +90,7 @@ func readMessage(n monitor.Node) WantMessage {
 	if !ok {
 		return m
 	}
-	if !n.Has("to") {
+	if n.Lacks("to") {
 		n.Fail("the message needs to:, its receiver", "")
 	}
 	own := n.Has("kind") || n.Has("monitor") || n.Has("tags") || n.Has("level")

@@ -24,6 +24,9 @@ const (
 // DefaultStart is a Monday.
 var DefaultStart = time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
 
+// DefaultService is the service's name in messages.
+const DefaultService = "example"
+
 // File is a file of tests.
 type File struct {
 	Name string

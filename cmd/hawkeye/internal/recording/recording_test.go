@@ -1,0 +1,190 @@
+package recording
+
+import (
+	"encoding/json"
+	"errors"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/go-batteries/hawkeye/internal/monitor"
+	"github.com/go-batteries/hawkeye/internal/series"
+	"github.com/go-batteries/hawkeye/internal/simulate"
+)
+
+func mustRead(t *testing.T, text string) *Recording {
+	t.Helper()
+	r, err := Read("samples.jsonl", strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// TestBetween reads the same samples, written in many ways.
+func TestBetween(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
+	want := []Sample{
+		{"orders{a=1, b=2}", series.KindCounter, []series.Tag{{Key: "a", Value: "1"}, {Key: "b", Value: "2"}}, []float64{1, 2.5, -3}},
+	}
+	tests := map[string]string{
+		"a line each": `
+{"time":1767571200,"metric":"orders","type":"counter","tags":{"b":"2","a":"1"},"value":1}
+{"time":1767571201,"metric":"orders","tags":{"a":"1","b":"2"},"value":2.5}
+
+{"time":1767571202, "metric" : "orders", "tags": { "a" : "1" , "b":"2"}, "value":-3}`,
+		"not in order": `
+{"time":1767571202,"metric":"orders","tags":{"b":"2","a":"1"},"value":-3}
+{"time":1767571200,"metric":"orders","tags":{"b":"2","a":"1"},"value":1}
+{"time":1767571201,"metric":"orders","tags":{"b":"2","a":"1"},"value":2.5}`,
+		"a column":           `{"time":1767571200,"step":1,"metric":"orders","tags":{"b":"2","a":"1"},"values":[1,2.5,-3]}`,
+		"a column with gaps": `{"time":"2026-01-05T00:00:00Z","step":"500ms","metric":"orders","tags":{"b":"2","a":"1"},"values":[1,null,2.5,null , -3]}`,
+		"escapes":            `{"time":1767571200,"step":1.0,"metric":"\u006frders","tags":{"\u0062":"2","a":"1"},"values":[1e0,2.5,-0.3e1]}`,
+		"another zone": `
+{"time":"2026-01-05T01:00:00+01:00","metric":"orders","tags":{"a":"1","b":"2"},"value":1}
+{"time":"2026-01-05T00:00:01.5Z","metric":"orders","tags":{"a":"1","b":"2"},"value":2.5}
+{"time":1767571202.25,"metric":"orders","tags":{"a":"1","b":"2"},"value":-3}`,
+	}
+	for name, text := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := mustRead(t, text+"\n"+`{"time":1767571201,"metric":"other","value":9}`)
+			if diff := cmp.Diff(want, r.Between("orders", start, start.Add(3*time.Second))); diff != "" {
+				t.Errorf("Between (-want +got):\n%s", diff)
+			}
+			if got := r.Between("orders", start.Add(3*time.Second), start.Add(time.Hour)); len(got) != 0 {
+				t.Errorf("Between behind the end = %v, want nothing", got)
+			}
+			if !r.Start.Equal(start) || r.Series() != 2 {
+				t.Errorf("Start, Series = %v, %d, want %v, 2", r.Start, r.Series(), start)
+			}
+		})
+	}
+}
+
+func TestReadFailures(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct{ text, want string }{
+		"no JSON":         {`{"time":`, "samples.jsonl:1: not JSON at byte"},
+		"no object":       {`[1]`, "samples.jsonl:1: expected an object"},
+		"second line":     {`{"time":1,"metric":"a","value":1}` + "\n" + `{}`, "samples.jsonl:2: time is missing"},
+		"unknown key":     {`{"time":1,"metric":"a","val":1}`, `unknown key "val"; the keys are`},
+		"likely key":      {`{"time":1,"metrc":"a","value":1}`, "did you mean metric?"},
+		"no metric":       {`{"time":1,"value":1}`, "metric is missing"},
+		"empty metric":    {`{"time":1,"metric":"","value":1}`, "metric is missing"},
+		"no value":        {`{"time":1,"metric":"a"}`, "expected either value or values"},
+		"both":            {`{"time":1,"metric":"a","value":1,"step":1,"values":[1]}`, "expected either value or values"},
+		"no step":         {`{"time":1,"metric":"a","values":[1]}`, "values need a step"},
+		"step of zero":    {`{"time":1,"step":0,"metric":"a","values":[1]}`, "step: expected seconds"},
+		"bare duration":   {`{"time":1,"step":"5","metric":"a","values":[1]}`, "step: expected seconds, or a duration"},
+		"no such type":    {`{"time":1,"metric":"a","type":"countr","value":1}`, `type: expected one of counter, gauge, histogram, set, found "countr"; did you mean counter?`},
+		"tags":            {`{"time":1,"metric":"a","tags":{"a":1},"value":1}`, "tags: expected texts"},
+		"tags as list":    {`{"time":1,"metric":"a","tags":["a"],"value":1}`, "tags: expected texts"},
+		"value is text":   {`{"time":1,"metric":"a","value":"1"}`, `value: expected a number, found "1"`},
+		"value is null":   {`{"time":1,"metric":"a","value":null}`, `value: expected a number, found null`},
+		"value is huge":   {`{"time":1,"metric":"a","value":1e999}`, `value: expected a number`},
+		"values":          {`{"time":1,"step":1,"metric":"a","values":["1"]}`, "values: expected a list of numbers"},
+		"count":           {`{"time":1,"metric":"a","value":1,"count":0}`, "count: expected a whole number"},
+		"fraction count":  {`{"time":1,"metric":"a","value":1,"count":1.5}`, "count: expected a whole number"},
+		"time is a word":  {`{"time":"noon","metric":"a","value":1}`, `time: expected seconds since 1970`},
+		"negative time":   {`{"time":-5,"metric":"a","value":1}`, `time: expected seconds since 1970`},
+		"time of the sun": {`{"time":1e300,"metric":"a","value":1}`, `time: expected seconds since 1970`},
+		"nothing":         {"\n\n", "no samples"},
+		"no values":       {`{"time":1,"step":1,"metric":"a","values":[]}`, "no samples"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := Read("samples.jsonl", strings.NewReader(tt.text))
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("Read(%s) = %v, want an error with %q", tt.text, err, tt.want)
+			}
+		})
+	}
+	if _, err := Read("x", strings.NewReader("")); !errors.Is(err, ErrEmpty) {
+		t.Errorf("Read of nothing = %v, want %v", err, ErrEmpty)
+	}
+	long := `{"time":1,"step":1,"metric":"a","values":[` + strings.Repeat("0,", MaxLine/2) + "0]}"
+	if _, err := Read("x", strings.NewReader(long)); err == nil || !strings.Contains(err.Error(), "x:1: the line is longer than 16 MiB") {
+		t.Errorf("Read of a long line = %v", err)
+	}
+}
+
+// TestPlayAgain: what is played in two goes is what is played in one.
+func TestPlayAgain(t *testing.T) {
+	t.Parallel()
+	set, err := monitor.Parse("m.yaml", []byte(`version: 2
+receivers: {r: {email: {to: [a@example.com]}}}
+monitors: [{name: m, metric: orders, window: 1m, notify: [r], triggers: [{threshold: 1e9}]}]`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := mustRead(t, `{"time":1000,"step":0.5,"metric":"orders","values":[1,2,3,4,5,6,7,8]}
+{"time":1001.7,"metric":"orders","value":100}
+{"time":1003,"metric":"orders","value":1000,"process":"b"}`)
+	play := func(stops ...int) float64 {
+		sim := simulate.New(simulate.Config{Set: set, Start: r.Start})
+		ticks := 0
+		for _, s := range stops {
+			r.Play(sim, r.Start.Add(time.Duration(s)*time.Second), func() { ticks++ })
+		}
+		if ticks != stops[len(stops)-1] {
+			t.Errorf("%d ticks, want %d", ticks, stops[len(stops)-1])
+		}
+		return sim.Alerts()[0].Value.V
+	}
+	for _, stops := range [][]int{{4}, {1, 4}, {2, 3, 4}} {
+		if got := play(stops...); got != 1136 {
+			t.Errorf("the sum after playing to %v = %v, want 1136", stops, got)
+		}
+	}
+	if got := play(2); got != 110 {
+		t.Errorf("the sum after two seconds = %v, want 110", got)
+	}
+}
+
+// FuzzLine compares the fast reader of lines with the thorough one.
+func FuzzLine(f *testing.F) {
+	for _, seed := range []string{
+		`{"time":1767571200,"metric":"orders","type":"counter","tags":{"b":"2","a":"1"},"value":1}`,
+		`{"time": 1767571201.5, "step": 1, "metric":"a b", "process": "x", "values":[1, null,-2.5e3 ,0.5]}`,
+		`{"time":01,"metric":"a","value":1.}`, `{"time":1,"metric":"a","value":-}`, `{"time":1,"metric":" a","tags":{},"value":.5}`,
+		`{"time":1,"time":2,"metric":"a","value":1}`, `{"metric":"\u0061","value":1}`, `{"time":1,"metric":"a","value":1}x`, `{"time":1,"metric":"a","value":+1}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var fast, slow line
+		if !scan(data, &fast) {
+			return
+		}
+		if !json.Valid(data) {
+			t.Fatalf("scan(%q) reads what is no JSON", data)
+		}
+		if err := slow.decode(data); err != nil {
+			t.Fatalf("scan(%q) reads what decode refuses: %v", data, err)
+		}
+		same := fast.at == slow.at && fast.step == slow.step && string(fast.metric) == string(slow.metric) &&
+			string(fast.kind) == string(slow.kind) && string(fast.process) == string(slow.process) &&
+			fast.value == slow.value && fast.hasTime == slow.hasTime && fast.hasValue == slow.hasValue && sameValues(fast.values, slow.values)
+		if !same {
+			t.Errorf("scan(%q) = %+v, decode = %+v", data, fast, slow)
+		}
+	})
+}
+
+func sameValues(a, b []float64) bool {
+	if len(a) != len(b) || (a == nil) != (b == nil) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] && !(math.IsNaN(a[i]) && math.IsNaN(b[i])) {
+			return false
+		}
+	}
+	return true
+}
