@@ -67,7 +67,7 @@ func (c *Chart) Write(w io.Writer) error {
 		name = max(name, min(utf8.RuneCountInString(c.Rows[i].Name), maxName))
 	}
 	var b strings.Builder
-	b.WriteString(strings.Repeat(" ", name+2) + c.axis(width) + "\n")
+	b.WriteString(strings.TrimRight(strings.Repeat(" ", name+2)+c.axis(width), " ") + "\n")
 	used := [marks]bool{}
 	told := false
 	for i := range c.Rows {

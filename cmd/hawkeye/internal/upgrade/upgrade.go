@@ -79,8 +79,9 @@ func (u *upgrader) root(old *yaml.Node) *yaml.Node {
 			carried := *key
 			root.Content = append(root.Content, text("receivers"), u.receivers, &carried, monitors)
 		case value.Tag != "!!null":
-			carried := *key
-			root.Content = append(root.Content, &carried, u.literal(value))
+			carried, literal := *key, u.literal(value)
+			literal.LineComment = value.LineComment
+			root.Content = append(root.Content, &carried, literal)
 		}
 	}
 	return root
