@@ -20,11 +20,12 @@ type evaluation struct {
 	*evaluate.Evaluator
 	engine *window.Engine
 	tick   int64
+	width  time.Duration
 	writer store.ID
 }
 
 func newEvaluation(set *monitor.Set, width time.Duration) *evaluation {
-	e := &evaluation{engine: window.New(width, 5*time.Minute, 15), tick: 1_000_000, writer: store.NewID()}
+	e := &evaluation{engine: window.New(width, 5*time.Minute, 15), width: width, tick: 1_000_000, writer: store.NewID()}
 	plan := evaluate.NewPlan(set, width)
 	handles := make([]window.Handle, len(plan.Queries))
 	for i, q := range plan.Queries {
@@ -45,7 +46,7 @@ func (e *evaluation) step(data *bucket.Bucket) (fired int) {
 	e.engine.Advance(e.tick)
 	e.engine.Take(e.tick, e.writer, data)
 	e.engine.MarkComplete(e.tick)
-	end := time.Unix(0, 0).Add(time.Duration(e.tick+1) * e.engine.Width())
+	end := time.Unix(0, 0).Add(time.Duration(e.tick+1) * e.width)
 	for _, c := range e.Step(e.engine, evaluate.Tick{N: e.tick, End: end}) {
 		for _, event := range c.Events {
 			if event.Kind == alert.Fired {
