@@ -1,0 +1,188 @@
+package evaluate
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-batteries/hawkeye/internal/alert"
+	"github.com/go-batteries/hawkeye/internal/series"
+	"github.com/go-batteries/hawkeye/internal/window"
+)
+
+// maxCells is into how many parts a window is cut to show its samples.
+const maxCells = 30
+
+// Find returns the rule that a person calls name: an alert's key without its
+// group, or a monitor's name, nil if there is none.
+func (p *Plan) Find(name string) *Rule {
+	for _, r := range p.Rules {
+		if r.Alert.Key == name {
+			return r
+		}
+	}
+	for _, r := range p.Rules {
+		if r.Monitor.Name == name {
+			return r
+		}
+	}
+	return nil
+}
+
+// Cells returns a plan of r alone, with its first query over each part of the
+// window behind its queries, oldest first, and how long a part is.
+func (p *Plan) Cells(r *Rule) (single *Plan, width time.Duration) {
+	own := *r
+	own.queries = nil
+	single = &Plan{width: p.width, Rules: []*Rule{&own}}
+	for i, q := range r.queries {
+		own.queries = append(own.queries, i)
+		single.Queries = append(single.Queries, p.Queries[q])
+	}
+	first := single.Queries[0]
+	width = max(first.Window/maxCells, p.width)
+	width = (width + p.width - 1) / p.width * p.width
+	n := max(int(first.Window/width), 1)
+	for i := n - 1; i >= 0; i-- {
+		cell := first
+		cell.Window, cell.Delay = width, first.Delay+time.Duration(i)*width
+		single.Queries = append(single.Queries, cell)
+	}
+	return single, width
+}
+
+// Own is how many of a plan's queries are its rules'.
+func (p *Plan) Own() (n int) {
+	for _, r := range p.Rules {
+		n += len(r.queries)
+	}
+	return n
+}
+
+// GroupKey returns what the key of an alert of the rule ends with, for tags by
+// name. It is an error if a tag of the monitor's `by` is missing.
+func (r *Rule) GroupKey(tags []series.Tag) (key, group string, err error) {
+	if len(r.Monitor.By) == 0 {
+		return r.Alert.Key, "", nil
+	}
+	values := make([]string, len(r.Monitor.By))
+	for i, name := range r.Monitor.By {
+		at := slices.IndexFunc(tags, func(t series.Tag) bool { return t.Key == name })
+		if at < 0 {
+			return "", "", fmt.Errorf("want a value of the tag %q: the monitor has an alert for each of %s", name, strings.Join(r.Monitor.By, ", "))
+		}
+		values[i] = strings.NewReplacer(`\`, `\\`, `|`, `\|`).Replace(tags[at].Value)
+	}
+	group = strings.Join(values, "|")
+	return r.Alert.Key + "{" + group + "}", group, nil
+}
+
+// Read measures an alert of the plan's first rule at a tick, without judging
+// it.
+func (e *Evaluator) Read(w Windows, key, group string, t Tick) *Alert {
+	r := &e.rules[0]
+	a := &Alert{Key: key, Rule: r.Rule, State: e.stored[key], group: group, groups: make([]*window.Group, len(r.queries))}
+	for i, v := range groupValues(group) {
+		if i < len(r.Monitor.By) {
+			a.Tags = append(a.Tags, series.Tag{Key: r.Monitor.By[i], Value: v})
+		}
+	}
+	if e.kindOf != nil {
+		a.kind = e.kindOf(key)
+	}
+	a.Reading, a.Read = a.Rule.measure.measure(&reader{e: e, w: w, a: a, t: t}), true
+	a.note(t)
+	return a
+}
+
+// Cell returns the value of a query that is none of a rule's own.
+func (e *Evaluator) Cell(w Windows, query int, group string) window.Value {
+	g := w.Group(e.handles[query], group)
+	if g == nil {
+		g = noGroup
+	}
+	v := w.Value(e.handles[query], g)
+	if v.LastUnknown <= e.born {
+		v.Unknown = 0
+	}
+	return v
+}
+
+// Verdict is how the value stands to one level.
+type Verdict struct {
+	Level string
+	// Threshold is what the value is compared with now: of a level that
+	// fires, its clear value.
+	Threshold float64
+	// Breached says that the value is in breach, Since since when, Fires
+	// that the level fires.
+	Breached, Fires bool
+	Since           time.Time
+	For             time.Duration
+}
+
+// Verdicts returns how the latest value stands to each level, mildest first.
+func (a *Alert) Verdicts() []Verdict {
+	rule := a.Rule.Alert
+	if !math.IsNaN(a.scale) && a.Rule.relative() {
+		rule = a.Rule.scaled(a.scale)
+	}
+	out := make([]Verdict, len(rule.Levels))
+	for i, level := range rule.Levels {
+		v := Verdict{Level: level.Name, Threshold: level.Threshold, For: level.For, Since: a.State.Clocks[level.Name]}
+		v.Fires = a.State.Phase.Told() && a.State.Rank > i
+		if v.Fires && level.Clear != nil {
+			v.Threshold = *level.Clear
+		}
+		v.Breached = a.Value.Status == window.OK && rule.Op.Holds(a.input.Value, v.Threshold)
+		if a.Rule.Source == "slo" {
+			v.Threshold = a.Rule.Monitor.Triggers[i].Threshold
+		}
+		out[i] = v
+	}
+	return out
+}
+
+// Outlook says in sentences what the alert will do by itself.
+func (a *Alert) Outlook() []string {
+	s, r := &a.State, &a.Rule.Alert
+	var out []string
+	switch s.Phase {
+	case alert.Pending:
+		for i := len(r.Levels) - 1; i >= 0; i-- {
+			if since, running := s.Clocks[r.Levels[i].Name]; running {
+				out = append(out, fmt.Sprintf("fires as %s at %s if it stays in breach", r.Levels[i].Name, stamp(since.Add(r.Levels[i].For))))
+			}
+		}
+	case alert.Firing:
+		out = append(out, "ends when the value is clear"+lasting(r.KeepFiringFor))
+	case alert.Recovering:
+		out = append(out, "ends at "+stamp(s.ClearSince.Add(r.KeepFiringFor))+" if it stays clear")
+	case alert.NoData:
+		out = append(out, "ends when there is data again")
+	default:
+		switch a.Value.Status {
+		case window.Unseen:
+			out = append(out, "waits for the first sample")
+		case window.Ambiguous:
+			out = append(out, "can't be evaluated: the metric exists in several kinds, the monitor needs a type")
+		default:
+			out = append(out, "fires when a threshold is breached")
+		}
+	}
+	if s.Flapping() {
+		out = append(out, "flaps: single changes aren't told until it was stable for "+r.Flap.LookBack.String())
+	}
+	return out
+}
+
+func lasting(d time.Duration) string {
+	if d == 0 {
+		return ""
+	}
+	return " for " + d.String()
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
