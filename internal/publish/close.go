@@ -102,31 +102,12 @@ func (p *Publisher) fill(from, to int64) {
 // the tick before the open one or, as the final one, of the open tick itself.
 func (p *Publisher) closeOne(final bool) {
 	c := &p.closer
-	b := &c.scratch
-	p.mu.Lock()
-	tick := p.closing(final)
-	p.mu.Unlock()
-	p.cfg.Registry.Collect(b, c.keyframe || final || p.isKeyframe(tick))
-	c.keyframe, c.final = false, final
-	b.Final, b.Notes = final, nil
+	var notes [][]byte
 	if p.cfg.Notes != nil {
-		b.Notes = p.cfg.Notes()
+		notes = p.cfg.Notes()
 	}
-	e := entry{
-		data:   bucket.Append(nil, b),
-		series: len(b.Counters) + len(b.Gauges) + len(b.Histograms) + len(b.Sets),
-	}
-	p.mu.Lock()
-	before := p.ring.droppedTicks
-	// The number is taken only now: the first measurement of the clock moves
-	// the ticks that were closed before it.
-	e.writer, e.tick = p.stats.Writer, p.closing(final)
-	p.ring.add(e)
-	firstDrop := before == 0 && p.ring.droppedTicks > 0
-	if p.ring.droppedTicks > before {
-		p.stats.LastDrop = time.Now()
-	}
-	p.mu.Unlock()
+	e, firstDrop := p.collect(final, notes)
+	b := &c.scratch
 	if firstDrop {
 		p.log.LogAttrs(context.Background(), slog.LevelWarn, "the backlog is full, the oldest ticks are dropped")
 	}
@@ -137,6 +118,34 @@ func (p *Publisher) closeOne(final bool) {
 		c.swept = e.tick
 		p.cfg.Registry.DropIdle(int(p.ticks(p.cfg.IdleAfter)))
 	}
+}
+
+// collect brings what was counted into the ring, as a bucket that stays in
+// the closer's scratch.
+func (p *Publisher) collect(final bool, notes [][]byte) (e entry, firstDrop bool) {
+	p.collecting.Lock()
+	defer p.collecting.Unlock()
+	c := &p.closer
+	b := &c.scratch
+	p.mu.Lock()
+	tick := p.closing(final)
+	p.mu.Unlock()
+	p.cfg.Registry.Collect(b, c.keyframe || final || p.isKeyframe(tick))
+	c.keyframe, c.final = false, final
+	b.Final, b.Notes = final, notes
+	e.data = bucket.Append(nil, b)
+	e.series = len(b.Counters) + len(b.Gauges) + len(b.Histograms) + len(b.Sets)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	before := p.ring.droppedTicks
+	// The number is taken only now: the first measurement of the clock moves
+	// the ticks that were closed before it.
+	e.writer, e.tick = p.stats.Writer, p.closing(final)
+	p.ring.add(e)
+	if p.ring.droppedTicks > before {
+		p.stats.LastDrop = time.Now()
+	}
+	return e, before == 0 && p.ring.droppedTicks > 0
 }
 
 // closing returns the tick that closeOne closes.

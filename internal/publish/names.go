@@ -1,40 +1,115 @@
 package publish
 
 import (
+	"context"
+	"log/slog"
+	"slices"
+
+	"github.com/go-batteries/hawkeye/internal/bucket"
 	"github.com/go-batteries/hawkeye/internal/series"
 	"github.com/go-batteries/hawkeye/store"
 )
 
-// batchNames is how many names one publication carries at most.
-const batchNames = 2000
+const (
+	// batchNames is how many names one publication carries at most.
+	batchNames = 2000
+	// nameRounds is how many publications of names go ahead of one with
+	// buckets, before others get their turn.
+	nameRounds = 16
+)
 
 // names are the texts of series that are still to be published. It belongs to
 // the goroutine that sends.
+//
+// New ones go ahead of the buckets that use their ids: in the Store an id may
+// stand for another series already, and a bucket can't be edited once it is
+// stored. That is a round trip more only when there are new series.
 type names struct {
 	cursor  int
-	pending []store.Name
-	renewed int64 // the tick at which all were published again
+	fresh   []store.Name // never published so far
+	known   []store.Name // to be published once more
+	renewed int64        // the tick at which all were published again
 }
 
-// take returns the names that the next publication carries. They stay pending
-// until settle.
-func (n *names) take(r *series.Registry) []store.Name {
+// ahead returns the names that must be stored before the next bucket. They
+// stay until settle.
+func (n *names) ahead(r *series.Registry) []store.Name {
 	fresh, cursor := r.Names(n.cursor)
 	n.cursor = cursor
-	n.pending = append(n.pending, fresh...)
-	return n.pending[:min(len(n.pending), batchNames)]
+	n.fresh = append(n.fresh, fresh...)
+	return batch(n.fresh)
 }
 
-// settle takes note that the first count of the pending names are stored.
-func (n *names) settle(count int) {
-	n.pending = n.pending[count:]
-	if len(n.pending) == 0 {
-		n.pending = nil
+func batch(names []store.Name) []store.Name { return names[:min(len(names), batchNames)] }
+
+// settle takes note that names of ahead, or of known, are stored.
+func settle(names *[]store.Name, count int) {
+	*names = (*names)[count:]
+	if len(*names) == 0 {
+		*names = nil
 	}
 }
 
-// again makes all names pending, as of tick now.
+// again has all names published once more, as of tick now.
 func (n *names) again(r *series.Registry, now int64) {
-	n.pending, n.cursor = r.Names(0)
+	n.known, _ = r.Names(0)
 	n.renewed = now
+}
+
+// salt gives the series of names that clash other ids, also in the buckets
+// that wait. It is not called while some are under way.
+func (p *Publisher) salt(clashes []store.Name) {
+	if len(clashes) == 0 {
+		return
+	}
+	for _, clash := range clashes {
+		p.log.LogAttrs(context.Background(), slog.LevelWarn, "two series have the same id, ours gets another",
+			slog.String("series", clash.Text))
+	}
+	p.collecting.Lock()
+	defer p.collecting.Unlock()
+	ids := make(map[uint64]uint64)
+	for _, clash := range clashes {
+		if id, ok := p.cfg.Registry.Salt(clash.ID); ok {
+			ids[clash.ID] = id
+		}
+	}
+	p.names.known = slices.DeleteFunc(p.names.known, func(n store.Name) bool { return ids[n.ID] != 0 })
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stats.Clashes += int64(len(clashes))
+	p.ring.rename(ids)
+}
+
+// rename replaces ids in the backlog, no part of which may have been sent
+// with one of them.
+func (r *ring) rename(ids map[uint64]uint64) {
+	var b bucket.Bucket
+	for i := range r.backlog {
+		e := &r.backlog[i]
+		if err := bucket.Decode(e.data, &b); err == nil && renameIn(&b, ids) {
+			e.data = bucket.Append(nil, &b) // as long as before; others may have the old one
+		}
+	}
+}
+
+func renameIn(b *bucket.Bucket, ids map[uint64]uint64) (renamed bool) {
+	rename := func(id *uint64) {
+		if to, ok := ids[*id]; ok {
+			*id, renamed = to, true
+		}
+	}
+	for i := range b.Counters {
+		rename(&b.Counters[i].ID)
+	}
+	for i := range b.Gauges {
+		rename(&b.Gauges[i].ID)
+	}
+	for i := range b.Histograms {
+		rename(&b.Histograms[i].ID)
+	}
+	for i := range b.Sets {
+		rename(&b.Sets[i].ID)
+	}
+	return renamed
 }

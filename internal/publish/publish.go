@@ -49,7 +49,8 @@ type Config struct {
 	IdleAfter time.Duration
 
 	// Notes, if set, returns what the next bucket carries besides samples.
-	// It is called once for each tick, at its end.
+	// It is called once for each tick, at its end, before samples are
+	// collected.
 	Notes func() [][]byte
 	// OnClose, if set, is told of each tick when it closes, published or
 	// not. It must not keep b, and must not block.
@@ -121,15 +122,18 @@ type Publisher struct {
 	running  chan struct{} // capacity 1: full while Run runs, or Final after it
 	finished bool          // guarded by running: the final bucket is published
 
-	closer  closer
-	mu      sync.Mutex // guards what follows; never held over a call to Store
-	ring    ring
-	names   names
-	stats   Stats
-	stepped time.Duration // by how much the clock stepped forward, for noticePause
-	moved   chan struct{} // closed, and replaced, when something was published
-	ready   chan struct{} // closed after the first flush that succeeded
-	ended   bool          // nothing will be published any more
+	closer closer
+	// collecting is held while a tick is on its way from the Registry into the
+	// ring, or ids change in both. It is taken before mu.
+	collecting sync.Mutex
+	mu         sync.Mutex // guards what follows; never held over a call to Store
+	ring       ring
+	names      names
+	stats      Stats
+	stepped    time.Duration // by how much the clock stepped forward, for noticePause
+	moved      chan struct{} // closed, and replaced, when something was published
+	ready      chan struct{} // closed after the first flush that succeeded
+	ended      bool          // nothing will be published any more
 }
 
 // New returns a Publisher. Nothing happens before [Publisher.Run].
@@ -207,6 +211,9 @@ func (p *Publisher) Run(ctx context.Context) error {
 func (p *Publisher) Flush(ctx context.Context) (tick int64, err error) {
 	p.mu.Lock()
 	seq := p.ring.closed + 1
+	if p.closer.open == 0 { // the first one will be the hello, which holds nothing
+		seq++
+	}
 	p.mu.Unlock()
 	for {
 		p.mu.Lock()

@@ -3,8 +3,10 @@ package publish
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -430,31 +432,118 @@ func TestNamesArePublishedAgainAfterALoss(t *testing.T) {
 	})
 }
 
+func TestFlushBeforeTheHelloWaitsForSamples(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := publishtest.New(memstore.WithTick(time.Second))
+		p := start(t, s, nil)
+		p.reg.Counter("hits").Inc()
+		last := flush(t, p)
+		if got := total(t, s, last-1, last); got != 1 {
+			t.Errorf("after the first flush %d samples are stored, want 1", got)
+		}
+		p.stop()
+	})
+}
+
+// No sample is ever stored under an id that stands for another series: not
+// those of the first tick either, nor of those that waited for the Store.
 func TestClashSaltsTheSeries(t *testing.T) {
+	t.Parallel()
+	for _, waiting := range []int{0, 5} {
+		synctest.Test(t, func(t *testing.T) {
+			s := publishtest.New(memstore.WithTick(time.Second))
+			p := start(t, s, nil)
+			first := p.Clock().NowTick() - 1
+			hits, took, seen := p.reg.Counter("hits"), p.reg.Histogram("took"), p.reg.Set("seen")
+			p.reg.Gauge("load").Set(1)
+			seen.AddHash(1)
+			names, _ := p.reg.Names(0)
+			clashing := make(map[uint64]bool)
+			for _, n := range names {
+				clashing[n.ID] = true
+				s.Clash(slices.Collect(maps.Keys(clashing))...)
+			}
+			if waiting > 0 {
+				s.Fail(publishtest.Always(publishtest.Refuse))
+			}
+			for range waiting {
+				hits.Inc()
+				took.Observe(1)
+				time.Sleep(time.Second)
+			}
+			s.Fail(nil)
+			for range 2 {
+				hits.Inc()
+				took.Observe(1)
+				flush(t, p)
+			}
+			last := flush(t, p)
+			counted, observed := int64(0), 0
+			for n, tick := range stored(t, s, first, last) {
+				for _, b := range tick {
+					for _, c := range b.Counters {
+						counted += c.Delta / bucket.Unit
+					}
+					for _, h := range b.Histograms {
+						observed += int(h.Sum)
+					}
+					for _, id := range seriesIDs(b) {
+						if clashing[id] {
+							t.Errorf("after %d ticks without the store, bucket %d names a series that clashes", waiting, n)
+						}
+					}
+				}
+			}
+			if want := waiting + 2; counted != int64(want) || observed != want {
+				t.Errorf("%d are counted and %d observed under new ids, want %d", counted, observed, want)
+			}
+			if st := p.Stats(); st.Clashes != 4 {
+				t.Errorf("clashes = %d, want 4", st.Clashes)
+			}
+			p.stop()
+		})
+	}
+}
+
+func seriesIDs(b *bucket.Bucket) (ids []uint64) {
+	for _, x := range b.Counters {
+		ids = append(ids, x.ID)
+	}
+	for _, x := range b.Gauges {
+		ids = append(ids, x.ID)
+	}
+	for _, x := range b.Histograms {
+		ids = append(ids, x.ID)
+	}
+	for _, x := range b.Sets {
+		ids = append(ids, x.ID)
+	}
+	return ids
+}
+
+// New names cost a round trip of their own; without any there is one a tick.
+func TestRoundTripsOfATick(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := publishtest.New(memstore.WithTick(time.Second))
 		p := start(t, s, nil)
 		c := p.reg.Counter("hits")
-		names, _ := p.reg.Names(0)
-		s.Clash(names[0].ID)
-		c.Inc()
 		flush(t, p)
-		c.Inc()
-		last := flush(t, p)
-		var ids []uint64
-		for _, tick := range stored(t, s, last, last) {
-			for _, b := range tick {
-				for _, c := range b.Counters {
-					ids = append(ids, c.ID)
-				}
+		ticks := func(each func(i int)) int {
+			before := s.Calls("Publish")
+			for i := range 20 {
+				c.Inc()
+				each(i)
+				flush(t, p)
 			}
+			return s.Calls("Publish") - before
 		}
-		if len(ids) != 1 || slices.Contains(ids, names[0].ID) {
-			t.Errorf("after a clash of %d the series has ids %d, want another", names[0].ID, ids)
+		if got := ticks(func(int) {}); got != 20 {
+			t.Errorf("20 ticks without new series take %d round trips, want 20", got)
 		}
-		if st := p.Stats(); st.Clashes != 1 {
-			t.Errorf("clashes = %d, want 1", st.Clashes)
+		if got := ticks(func(i int) { p.reg.Counter(fmt.Sprint("new", i)).Inc() }); got != 40 {
+			t.Errorf("20 ticks with new series take %d round trips, want 40", got)
 		}
 		p.stop()
 	})

@@ -87,31 +87,46 @@ func (p *Publisher) flush(ctx context.Context) (more bool, err error) {
 			return false, err
 		}
 	}
-	pub, fresh := p.next()
-	sent := time.Now()
-	reply, err := p.publish(ctx, pub)
-	if err != nil {
-		p.failed(err)
-		return false, err
+	for range nameRounds {
+		pub, fresh, ahead := p.next()
+		sent := time.Now()
+		reply, err := p.publish(ctx, pub)
+		if err != nil {
+			p.failed(err)
+			return false, err
+		}
+		p.observe(reply.Now, sent)
+		if !ahead {
+			return p.stored(&pub, fresh, reply), nil
+		}
+		settle(&p.names.fresh, len(pub.Names))
+		p.salt(reply.Clashes)
 	}
-	p.observe(reply.Now, sent)
-	return p.stored(&pub, fresh, reply), nil
+	return true, nil
 }
 
-// next returns what is published next; fresh of its buckets, the last ones,
-// are published for the first time.
-func (p *Publisher) next() (pub store.Publication, fresh int) {
+// next returns what is published next: new names that must go ahead, or
+// buckets, of which fresh, the last ones, are published for the first time.
+func (p *Publisher) next() (pub store.Publication, fresh int, ahead bool) {
 	now := p.clock.NowTick()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	pub.Writer = p.stats.Writer
+	// The series in the ring's buckets were registered before those were
+	// added to it, so none of them is overlooked here.
+	if pub.Names = p.names.ahead(p.cfg.Registry); len(pub.Names) > 0 {
+		return pub, 0, true
+	}
+	if p.names.renewed == 0 {
+		p.names.renewed = now
+	}
 	// Names are published again now and then because nobody can tell when
 	// the Store has lost only them.
 	if p.ring.verifyAll(now) || p.traits.Shared && now-p.names.renewed > p.ring.retention/2 {
 		p.names.again(p.cfg.Registry, now)
 	}
-	pub.Names = p.names.take(p.cfg.Registry)
-	return pub, p.ring.take(&pub)
+	pub.Names = batch(p.names.known)
+	return pub, p.ring.take(&pub), false
 }
 
 // observe corrects the clock by the time in a reply.
@@ -168,12 +183,7 @@ func (p *Publisher) failed(err error) {
 // stored takes note of a round trip that succeeded, and says whether another
 // is due at once.
 func (p *Publisher) stored(pub *store.Publication, fresh int, reply store.PublishReply) (more bool) {
-	p.names.settle(len(pub.Names))
-	for _, clash := range reply.Clashes {
-		p.cfg.Registry.Salt(clash.ID)
-		p.log.LogAttrs(context.Background(), slog.LevelWarn, "two series have the same id, ours gets another",
-			slog.String("series", clash.Text))
-	}
+	settle(&p.names.known, len(pub.Names))
 	now := p.clock.NowTick()
 	p.mu.Lock()
 	healthy := p.ring.missing == 0 && p.ring.verify == 0
@@ -182,7 +192,6 @@ func (p *Publisher) stored(pub *store.Publication, fresh int, reply store.Publis
 	p.ring.expire(now)
 	p.stats.Flushes++
 	p.stats.Republished += int64(again)
-	p.stats.Clashes += int64(len(reply.Clashes))
 	p.stats.LastSuccess, p.stats.LastError = time.Now(), nil
 	select {
 	case <-p.ready:
@@ -194,6 +203,7 @@ func (p *Publisher) stored(pub *store.Publication, fresh int, reply store.Publis
 	more = p.ring.busy()
 	p.mu.Unlock()
 
+	p.salt(reply.Clashes)
 	if lost {
 		p.log.LogAttrs(context.Background(), slog.LevelWarn, "the store has lost what was published, publishing again")
 	}
@@ -201,7 +211,7 @@ func (p *Publisher) stored(pub *store.Publication, fresh int, reply store.Publis
 	if p.cfg.OnFlush != nil {
 		p.cfg.OnFlush(Flushed{Tick: tick, Reply: reply})
 	}
-	return more || len(p.names.pending) > 0 || len(reply.Clashes) > 0
+	return more || len(p.names.known) > 0 || len(reply.Clashes) > 0
 }
 
 func (p *Publisher) tellLate(entries []entry, now int64) {
