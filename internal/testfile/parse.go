@@ -221,7 +221,7 @@ func readAck(n monitor.Node) Ack {
 }
 
 func readOutage(n monitor.Node) Outage {
-	var o Outage
+	o := Outage{Line: n.Line()}
 	n.Mapping("an outage",
 		monitor.Key{Name: "receiver", Read: monitor.Text(&o.Receiver)},
 		monitor.Key{Name: "from", Read: monitor.Duration(&o.From, 0)},

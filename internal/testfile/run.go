@@ -43,6 +43,7 @@ func (f *File) Run(set *monitor.Set) []Result {
 	for i := range f.Tests {
 		begun := time.Now()
 		r := newRun(f, &f.Tests[i], set)
+		r.checkNames(set)
 		r.run()
 		results[i] = Result{Test: &f.Tests[i], Failures: r.failures, Messages: r.messages, Took: time.Since(begun)}
 	}

@@ -104,6 +104,7 @@ type Outage struct {
 	From, To time.Duration
 	// Permanent says that what is sent then is refused for good.
 	Permanent bool
+	Line      int
 }
 
 // Expectation is how alerts should stand at a time.
