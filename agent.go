@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-batteries/hawkeye/internal/alert"
 	"github.com/go-batteries/hawkeye/internal/evaluate"
+	"github.com/go-batteries/hawkeye/internal/failpoint"
 	"github.com/go-batteries/hawkeye/internal/feed"
 	"github.com/go-batteries/hawkeye/internal/ledger"
 	"github.com/go-batteries/hawkeye/internal/notify"
@@ -73,6 +74,8 @@ type agent struct {
 	configs map[string]*ledger.ConfigRecord // as Removed saw them; for run alone
 
 	outage time.Time // when one was last found over; for run alone
+
+	awaited store.ID // the head from which await let us go on; for run alone
 
 	head  store.ID // the commit of the head that memory is of; for run alone
 	born  int64    // see ledger.Head; for run alone
@@ -148,6 +151,7 @@ func (a *agent) await(ctx context.Context) error {
 			}
 			wait = a.patience(ctx, head, ok) - time.Since(since)
 			if wait <= 0 {
+				a.awaited = commit
 				return nil
 			}
 		}
@@ -173,7 +177,7 @@ func (a *agent) await(ctx context.Context) error {
 // Somebody with an older configuration isn't waited for; but a place that is
 // free is left to those with a newer one for a moment.
 func (a *agent) patience(ctx context.Context, head ledger.Head, ok bool) time.Duration {
-	if !a.h.store.Traits().Shared {
+	if !a.h.store.Traits().Shared || failpoint.On("split") {
 		return 0
 	}
 	own := a.h.setup().set.Hash
@@ -234,6 +238,7 @@ func (a *agent) evaluate(ctx context.Context) error {
 			a.logger.LogAttrs(ctx, slog.LevelDebug, "read ticks", slog.Any("error", err))
 			continue
 		}
+		failpoint.At("read")
 		if a.afterOutage(ctx, tick) {
 			return errGap
 		}
@@ -318,6 +323,9 @@ func (a *agent) load(ctx context.Context) (*evaluate.Evaluator, error) {
 	a.head, a.born, a.configs = commit, head.Born, nil
 	a.setup = a.h.setup()
 	a.feed.SetQueries(a.setup.plan.Queries)
+	if commit != a.awaited && head.Writer != a.h.publisher.Writer() && a.h.store.Traits().Shared && !failpoint.On("split") {
+		return nil, errLost // somebody was faster, and we hadn't heard yet
+	}
 	if err := a.acquire(ctx, head); err != nil {
 		return nil, err
 	}
@@ -344,7 +352,7 @@ func (a *agent) load(ctx context.Context) (*evaluate.Evaluator, error) {
 // those who want it too see that it is taken.
 func (a *agent) acquire(ctx context.Context, head ledger.Head) error {
 	self, hash := a.h.publisher.Writer(), a.setup.set.Hash
-	if !a.h.store.Traits().Shared || head.Writer == self && head.Config == hash {
+	if !a.h.store.Traits().Shared || head.Writer == self && head.Config == hash || failpoint.On("split") {
 		return nil
 	}
 	head.Writer, head.Config = self, hash
@@ -363,6 +371,7 @@ func (a *agent) acquire(ctx context.Context, head ledger.Head) error {
 		return fmt.Errorf("take over the evaluation: %w", err)
 	}
 	a.head = tx.ID()
+	failpoint.At("acquire")
 	return nil
 }
 
@@ -415,6 +424,7 @@ func (a *agent) commit(ctx context.Context, tick feed.Tick, changes []evaluate.C
 		err = a.mirror.Commit(attempt, tx)
 		cancel()
 		if err == nil {
+			failpoint.At("commit")
 			a.head = tx.ID()
 			return nil
 		}

@@ -163,7 +163,7 @@ func (r *roster) gone(writer string, at int64) bool {
 	// The record is as of its last change; that it still holds is known by
 	// the head, which moves on with each tick.
 	head, _, ok, err := r.h.mirror.Head()
-	return err == nil && ok && head.Tick > at+2*liveTicks
+	return err == nil && ok && head.Tick > at+liveTicks
 }
 
 // liveTicks is how long a writer is live after a bucket, in ticks.

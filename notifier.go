@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-batteries/hawkeye/internal/failpoint"
 	"github.com/go-batteries/hawkeye/internal/ledger"
 	"github.com/go-batteries/hawkeye/internal/notify"
 	"github.com/go-batteries/hawkeye/store"
@@ -153,6 +154,9 @@ func (n *notifier) decide(ctx context.Context) time.Duration {
 		case err != nil:
 			n.logger.LogAttrs(ctx, slog.LevelWarn, "claim messages", slog.Any("error", err))
 			return time.Second
+		}
+		if len(plan.Send) > 0 {
+			failpoint.At("claim")
 		}
 		for _, m := range plan.Send {
 			n.send(m)
@@ -333,6 +337,9 @@ func (n *notifier) send(m notify.Message) {
 	go func() {
 		defer cancel()
 		err := n.guardedSend(ctx, set, &m)
+		if err == nil {
+			failpoint.At("accepted")
+		}
 		if n.returned(s) {
 			return // nobody waits for it any more
 		}
@@ -423,6 +430,7 @@ func (n *notifier) write(ctx context.Context, m *notify.Message, res notify.Resu
 		n.logger.LogAttrs(ctx, slog.LevelWarn, "a message was not delivered",
 			slog.String("receiver", m.Receiver), slog.String("error", res.Error), slog.Bool("permanent", res.Kind == notify.Permanent))
 	}
+	failpoint.At("settle")
 	random := rand.Float64()
 	for ctx.Err() == nil {
 		now := n.h.clock().Now()
