@@ -151,6 +151,24 @@ var monitorCases = map[string]struct {
 		},
 		want: []mail{{0, 1, "[critical] a {i=0}"}, {1, 2, "[critical] a {i=1}"}, {2, 3, "[too many groups] a"}},
 	},
+	"fewer groups are kept than fire": {
+		config: `monitors: [{name: a, metric: a, by: [i], max_groups: 3, window: 1m, notify: [team], triggers: [{threshold: 1}]}]`,
+		do: func(w *outage) {
+			for i := range 3 {
+				w.Incr("a", hawkeye.T("i", fmt.Sprint(i)))
+			}
+			w.until(10)
+			w.stop()
+			w.config = strings.Replace(w.config, "max_groups: 3", "max_groups: 1", 1)
+			w.again()
+			w.until(40)
+			if got := w.box.count(); got != 1 {
+				w.t.Errorf("%d mails, want 1: what fires is not dropped", got)
+			}
+			w.until(100)
+		},
+		want: []mail{{0, 1, "[3 firing] monitor=a"}, {60, 72, "[3 ended] monitor=a"}},
+	},
 	"two series of the same group are one alert": { // A21
 		config: `monitors: [{name: a, metric: a, by: [i], window: 1m, notify: [team], triggers: [{threshold: 2}]}]`,
 		do: func(w *outage) {

@@ -15,11 +15,11 @@ import (
 // elsewhere are the cases that this package does not decide, or decides
 // otherwise on purpose, with the reason.
 var elsewhere = map[string]string{
-	"A21": "groups are keyed by their tags, so two results with the same tags can't exist: package window",
-	"A22": "how many groups a monitor keeps is the evaluator's business (max_groups), before a rule sees them",
+	"A21": "groups are keyed by their tags, so two results with the same tags can't exist: TestMonitors of the root",
+	"A22": "how many groups a monitor keeps is the evaluator's business (max_groups), before a rule sees them: TestMonitors of the root",
 	"E03": "no alert ends because nobody refreshed it: state is in the ledger, and only a clear evaluation ends it",
 	"E04": "delays that grow are not offered: flapping is told once when it starts and once when it is over",
-	"I03": "ratios and min_total are worked out before a rule sees the value: package window",
+	"I03": "ratios and min_total are worked out before a rule sees the value: TestMonitors of the root",
 	"C06": "sending: package notify",
 	"E01": "sending: package notify",
 	"H11": "mute times: package monitor",
