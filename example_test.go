@@ -75,16 +75,22 @@ func Example() {
 	// <nil>
 }
 
-// running returns a handle that is started, without a socket and with a silent
-// log.
+// running returns a handle that is started and evaluates, without a socket and
+// with a silent log.
 func running(opts ...hawkeye.Option) *hawkeye.Hawkeye {
 	opts = append(opts, hawkeye.WithoutSocket(), hawkeye.WithLogger(slog.New(slog.DiscardHandler)))
 	h, err := hawkeye.New(opts...)
 	if err != nil {
 		panic(err)
 	}
-	if err := h.Start(context.Background()); err != nil {
+	ctx := context.Background()
+	if err := h.Start(ctx); err != nil {
 		panic(err)
+	}
+	for !h.Health(ctx).Evaluates {
+		if _, err := h.Query(ctx, "anything", time.Second); err != nil { // waits for the next tick
+			panic(err)
+		}
 	}
 	return h
 }
