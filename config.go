@@ -303,15 +303,16 @@ func (p *MutePeriod) internal() (out monitor.Period, err error) {
 	return out, nil
 }
 
-// load reads the files and checks them together with what is from code. Files
-// that can't be read don't hide what is wrong in the others.
-func (c *config) load() (*monitor.Set, error) {
+// load reads the files and checks them together with what is from code, and
+// returns the sum of what it read. Files that can't be read don't hide what is
+// wrong in the others.
+func (c *config) load() (set *monitor.Set, loaded [32]byte, err error) {
 	files, unread := monitor.Read(c.files...)
-	set, err := c.check(files)
+	set, err = c.check(files)
 	if err = errors.Join(unread, err); err != nil {
-		return nil, fmt.Errorf("%w:\n%w", ErrInvalidConfig, err)
+		return nil, loaded, fmt.Errorf("%w:\n%w", ErrInvalidConfig, err)
 	}
-	return set, nil
+	return set, sum(files), nil
 }
 
 // parse checks the content of files together with what is from code.

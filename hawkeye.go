@@ -79,7 +79,7 @@ func New(opts ...Option) (*Hawkeye, error) {
 		opt.apply(&cfg)
 	}
 	err := cfg.validate()
-	set, serr := cfg.load()
+	set, loaded, serr := cfg.load()
 	if err := errors.Join(err, serr); err != nil {
 		return nil, err
 	}
@@ -91,7 +91,7 @@ func New(opts ...Option) (*Hawkeye, error) {
 	h.sup = supervisor{logger: cfg.logger, restarts: make(map[string]restarts)}
 	h.reg = series.New(series.Limits{MaxSeries: cfg.limits.MaxSeries, MaxTags: cfg.limits.MaxTags})
 	h.meter = httpcount.New(h.reg)
-	h.reloader = newReloader(h)
+	h.reloader = newReloader(h, loaded)
 	h.assemble()
 	return h, nil
 }

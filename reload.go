@@ -60,7 +60,11 @@ type reloader struct {
 	failed error      // why the newest content isn't used
 }
 
-func newReloader(h *Hawkeye) *reloader { return &reloader{h: h, turn: make(chan struct{}, 1)} }
+// newReloader returns a reloader of a configuration that was made of files
+// with the given sum.
+func newReloader(h *Hawkeye, loaded [32]byte) *reloader {
+	return &reloader{h: h, turn: make(chan struct{}, 1), inUse: loaded}
+}
 
 // Reload reads the configuration's files again and puts them in force. What
 // comes from code stays. A configuration with a mistake is not used: the old
