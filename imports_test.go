@@ -39,6 +39,7 @@ var rules = []rule{
 	{"notify/...", []string{"notify/...", ".", "store", "internal/..."}},
 	{"hawkeyetest/...", []string{".", "store", "store/memstore", "internal/..."}},
 	{"dashboard/...", []string{"dashboard/...", ".", "store", "internal/..."}},
+	{"examples/fleet", []string{".", "store", "store/redisstore", "internal/exampletest", "github.com/redis/go-redis/v9/..."}},
 	{"examples/...", []string{".", "internal/exampletest"}},
 	{"test/...", []string{".", "store/...", "internal/..."}},
 }
