@@ -35,6 +35,7 @@ type Engine struct {
 	scratch    []*interest // of the bucket that is taken
 	nextWriter uint32
 	folder     *folder
+	recall     recall
 }
 
 // query is a registered query: a track and what is made of it.
@@ -74,6 +75,7 @@ func New(width, retention time.Duration, margin int64) *Engine {
 		margin:    margin,
 		now:       math.MinInt64,
 		evaluated: math.MinInt64,
+		recall:    recall{from: math.MinInt64, partial: math.MinInt64},
 		queries:   make(map[string]*query),
 		tracks:    make(map[string]*track),
 		metrics:   make(map[string]*metric),
@@ -235,11 +237,16 @@ func (e *Engine) accept(g *Group, kind series.Kind, from source, tick int64) (ce
 		return 0, false
 	}
 	e.mark(g)
+	e.markLate(g, tick)
+	return cell, true
+}
+
+// markLate takes note of a sample of a tick whose values were used.
+func (e *Engine) markLate(g *Group, tick int64) {
 	if tick <= e.evaluated && !g.late {
 		g.late = true
 		e.late = append(e.late, g)
 	}
-	return cell, true
 }
 
 func (e *Engine) takeGauge(g *Group, w *writer, tick int64, sample *bucket.Gauge) {
@@ -247,9 +254,19 @@ func (e *Engine) takeGauge(g *Group, w *writer, tick int64, sample *bucket.Gauge
 	if w.gone(e.now) {
 		return
 	}
-	g.gauge.take(w.index, sample.ID, sample.Value, tick)
+	older, ok := g.gauge.take(w.index, sample.ID, sample.Value, tick)
+	switch {
+	case e.recalls():
+		if ok {
+			e.recall.kept += g.gauge.keep(member{w.index, sample.ID}, older, e.now-e.margin)
+		}
+	case ok:
+		e.recall.kept -= g.gauge.forget()
+		e.recall.from = max(e.recall.from, e.now)
+	}
 	w.groups[g] = struct{}{}
 	e.mark(g)
+	e.markLate(g, tick)
 }
 
 // leave drops the gauges of a writer that is gone.
@@ -257,6 +274,7 @@ func (e *Engine) leave(w *writer) {
 	for g := range w.groups {
 		if g.gauge != nil {
 			g.gauge.leave(w.index)
+			e.recall.from = e.now
 			e.mark(g)
 		}
 	}

@@ -100,13 +100,17 @@ func (e *Engine) MarkComplete(tick int64) {
 }
 
 // MarkPartial says that a live writer's bucket of a tick is missing.
-func (e *Engine) MarkPartial(tick int64) { e.gaps.mark(tick, tick, true, false) }
+func (e *Engine) MarkPartial(tick int64) {
+	e.gaps.mark(tick, tick, true, false)
+	e.recall.partial = max(e.recall.partial, tick)
+}
 
 // MarkUnknown says that nobody knows anything of the ticks from up to and
 // with to.
 func (e *Engine) MarkUnknown(from, to int64) {
 	if from <= to {
 		e.gaps.mark(from, to, true, true)
+		e.recall.partial = max(e.recall.partial, to)
 	}
 }
 

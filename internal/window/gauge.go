@@ -10,6 +10,7 @@ type gauge struct {
 	combine float64                       // NaN if there are no members
 	count   int
 	span    span[past]
+	older   map[member][]reading // ascending; see recall
 }
 
 type reading struct {
@@ -40,17 +41,21 @@ func (p *past) add(q past) {
 	p.n += q.n
 }
 
-func (g *gauge) take(writer uint32, id uint64, v float64, tick int64) {
+// take takes a reading, which may be older than the latest one. It returns
+// the reading that isn't the latest any more, or never was.
+func (g *gauge) take(writer uint32, id uint64, v float64, tick int64) (older reading, ok bool) {
 	of := g.members[writer]
 	if of == nil {
 		of = make(map[uint64]reading)
 		g.members[writer] = of
 	}
-	if old, known := of[id]; known && old.tick > tick {
-		return
+	old, known := of[id]
+	if known && old.tick > tick {
+		return reading{v, tick}, true
 	}
 	of[id] = reading{v, tick}
 	g.stale = true
+	return old, known && old.tick < tick
 }
 
 // leave drops the gauges of a writer that is gone.
@@ -93,14 +98,7 @@ func (g *gauge) value(o op, t *track, now int64) Value {
 	if t.grid.delay > 0 || needsPast(o) {
 		return t.past(o, g.past(t, v, now))
 	}
-	out := Value{V: v, Status: OK, Count: float64(g.count), Sum: v}
-	switch {
-	case o == opQuantile || o == opUnder || o == opNone || math.IsNaN(v):
-		out.miss()
-	case o == opCount:
-		out.V = out.Count
-	}
-	return out
+	return latestValue(o, v, g.count)
 }
 
 func needsPast(o op) bool {

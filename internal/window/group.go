@@ -101,14 +101,15 @@ func (e *Engine) Value(h Handle, g *Group) Value {
 }
 
 // ValueAt returns the value as of an older tick, and false if that can't be
-// said: the tick is behind the margin, or the value is a gauge's. It is slow,
-// and meant for what arrived late. In a coarse tier, the newest cell holds
-// what came after the tick as well.
+// said: the tick is behind the margin, or the value is made of what gauges
+// were over time, or of gauges before anything was missing. It is slow, and
+// meant for what arrived late. In a coarse tier, the newest cell holds what
+// came after the tick as well.
 func (e *Engine) ValueAt(h Handle, g *Group, tick int64) (Value, bool) {
 	q := e.handles[h]
 	grid := &q.track.grid
 	v, kind, ok := g.verdict()
-	if tick > e.now || tick < e.now-e.margin || kind == series.KindGauge && ok {
+	if tick > e.now || tick < e.now-e.margin {
 		return Value{}, false
 	}
 	if ok {
@@ -116,6 +117,10 @@ func (e *Engine) ValueAt(h Handle, g *Group, tick int64) (Value, bool) {
 		case series.KindCounter:
 			cells := g.counter.span.windowAt(grid, tick)
 			v = g.counter.value(q.op, q.track, tick, sumCells(cells), cells)
+		case series.KindGauge:
+			if v, ok = e.gaugeAt(q, g, tick); !ok {
+				return Value{}, false
+			}
 		case series.KindHistogram:
 			cells := g.histogram.span.windowAt(grid, tick)
 			total := mergeCells(cells)

@@ -236,6 +236,7 @@ func (w *world) step(tick int64) {
 		i++
 	}
 	w.e.Advance(tick)
+	partial := false
 	for _, writer := range w.writers {
 		if w.gone[writer] || w.rng.IntN(10) == 0 {
 			continue
@@ -264,10 +265,14 @@ func (w *world) step(tick int64) {
 			w.ref.buckets[tick][writer] = final
 		}
 		if w.rng.IntN(8) == 0 && !final {
+			partial = true
 			w.late = append(w.late, deliver)
 			continue
 		}
 		deliver()
+	}
+	if partial {
+		w.e.MarkPartial(tick)
 	}
 	if w.rng.IntN(30) == 0 {
 		w.writers = append(w.writers, store.NewID())

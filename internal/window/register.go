@@ -137,10 +137,17 @@ func (e *Engine) Release(h Handle) {
 	m := e.metric(t.sel.Metric)
 	m.tracks = slices.DeleteFunc(m.tracks, func(x *track) bool { return x == t })
 	for _, g := range t.order {
-		g.dropped = true
+		e.drop(g)
 	}
 	for _, in := range m.known {
 		in.groups = slices.DeleteFunc(in.groups, func(g *Group) bool { return g.track == t })
+	}
+}
+
+func (e *Engine) drop(g *Group) {
+	g.dropped = true
+	if g.gauge != nil {
+		e.recall.kept -= g.gauge.forget()
 	}
 }
 
@@ -237,7 +244,7 @@ func (e *Engine) Forget(h Handle, g *Group) {
 	if g.dropped || len(t.sel.By) == 0 {
 		return
 	}
-	g.dropped = true
+	e.drop(g)
 	delete(t.groups, g.key)
 	t.order = slices.DeleteFunc(t.order, func(x *Group) bool { return x == g })
 	m := e.metric(t.sel.Metric)

@@ -47,6 +47,7 @@ func compare(t *testing.T, width time.Duration, seed uint64) {
 		handles[i] = w.e.Register(q)
 	}
 	last := make(map[Ref]float64)
+	recalled := 0 // values of gauges at older ticks
 	for tick := int64(100_000); tick < 100_150; tick++ {
 		w.step(tick)
 		changed := make(map[Ref]bool)
@@ -67,6 +68,9 @@ func compare(t *testing.T, width time.Duration, seed uint64) {
 				if old := tick - w.rng.Int64N(20); tick-old < 20 && old >= 100_000 && w.rng.IntN(10) == 0 {
 					if v, ok := w.e.ValueAt(handles[i], g, old); ok {
 						w.check(&queries[i], g, old, v)
+						if old < tick && queries[i].Selector.Metric == "depth" {
+							recalled++
+						}
 					}
 				}
 			}
@@ -74,6 +78,9 @@ func compare(t *testing.T, width time.Duration, seed uint64) {
 		if t.Failed() {
 			return
 		}
+	}
+	if recalled < 100 {
+		t.Errorf("the values of gauges are known at %d older ticks, want at least 100", recalled)
 	}
 }
 
@@ -399,6 +406,61 @@ func TestLateSamplesAreToldApart(t *testing.T) {
 	}
 	if _, ok := l.ValueAt(h, l.Group(h, ""), 40); ok {
 		t.Error("ValueAt(40) is said to be known, behind the margin")
+	}
+}
+
+// What gauges were is known from the first tick on of which something is
+// missing, until that is long over.
+func TestLateGaugeIsKnownWhereItWasTheLatest(t *testing.T) {
+	t.Parallel()
+	l := newLone(time.Second, "g|depth")
+	h := l.Register(Query{Selector: Selector{Metric: "depth"}, Window: time.Minute})
+	over := l.Register(Query{Selector: Selector{Metric: "depth"}, Window: time.Minute, Aggregate: "max"})
+	g := l.Group(h, "")
+	set := func(tick int64, writer byte, v float64) {
+		l.Advance(tick)
+		if !l.Take(tick, store.ID{writer}, &bucket.Bucket{Gauges: []bucket.Gauge{{ID: 1, Value: v}}}) {
+			t.Fatalf("Take(%d) = false", tick)
+		}
+	}
+	for tick := int64(100); tick < 110; tick++ {
+		set(tick, 1, float64(tick))
+		set(tick, 2, 1000)
+		l.Evaluated(tick)
+	}
+	for tick := int64(110); tick < 115; tick++ { // the second writer's are missing
+		set(tick, 1, float64(tick))
+		l.MarkPartial(tick)
+		l.Evaluated(tick)
+	}
+	set(115, 1, 115)
+	set(115, 2, 1)
+	l.ChangedLate(nil)
+	set(112, 2, 5000)
+	if v := l.Value(h, g); v.V != 116 {
+		t.Errorf("Value = %v after a late sample, want 116", v.V)
+	}
+	if refs := l.ChangedLate(nil); len(refs) != 2 {
+		t.Errorf("ChangedLate = %v, want both queries", refs)
+	}
+	for tick, want := range map[int64]float64{110: 1110, 111: 1111, 112: 5112, 114: 5114, 115: 116} {
+		if v, ok := l.ValueAt(h, g, tick); !ok || v.V != want {
+			t.Errorf("ValueAt(%d) = %v, %v, want %v", tick, v.V, ok, want)
+		}
+	}
+	for _, tick := range []int64{100, 108} {
+		if v, ok := l.ValueAt(h, g, tick); ok {
+			t.Errorf("ValueAt(%d) = %v, want it not known: nothing was missing then", tick, v.V)
+		}
+	}
+	if v, ok := l.ValueAt(over, g, 112); ok {
+		t.Errorf("ValueAt(112) of the greatest value = %v, want it not known", v.V)
+	}
+	for tick := int64(116); tick < 300; tick++ {
+		set(tick, 1, 1)
+	}
+	if l.recall.kept != 0 || len(g.gauge.older) != 0 {
+		t.Errorf("%d older readings are kept though nothing is missing, want none", l.recall.kept)
 	}
 }
 

@@ -57,11 +57,17 @@ func (w *writer) live(tick int64) bool {
 		return false
 	}
 	for t := tick - 1; t >= tick-LiveTicks; t-- {
-		if back := w.last - t; back >= 0 && back < seenTicks && w.ticks>>uint64(back)&1 == 1 {
+		if w.has(t) {
 			return true
 		}
 	}
 	return false
+}
+
+// has says whether there is a bucket of the writer at a tick.
+func (w *writer) has(tick int64) bool {
+	back := w.last - tick
+	return back >= 0 && back < seenTicks && w.ticks>>uint64(back)&1 == 1
 }
 
 // gone says that at tick the writer neither is live nor has a bucket.
