@@ -7,6 +7,9 @@ type path struct {
 	unit  unit
 	bars  []bar
 	note  string
+	// beside are those that are measured for orientation, and are no peers:
+	// they do less.
+	beside []string
 }
 
 // unit is how a path's figure follows from the benchmark's.
@@ -51,9 +54,11 @@ type suite struct {
 var paths = []suite{
 	{dir: "record", cpu: "1,4", paths: []path{
 		{title: "Counter by handle", bench: "CounterHandle", unit: nanoseconds, bars: []bar{{cpu: 1, limit: 9}, {cpu: 4, limit: 2.5}},
-			note: "xsync.Counter and atomic.Int64 are cells alone, without a name, tags or anybody who reads them."},
+			beside: []string{"xsync.Counter", "atomic.Int64"},
+			note:   "xsync.Counter and atomic.Int64 are cells alone, without a name, tags or anybody who reads them."},
 		{title: "Counter by name and 3 tags", bench: "CounterName", unit: nanoseconds, bars: []bar{{cpu: 1, limit: 40}, {cpu: 4, limit: 15}},
-			note: "100 series in turn. VictoriaMetrics takes name and tags as one text, made before the measurement: only who has made it for each series is that fast."},
+			beside: []string{"VictoriaMetrics_prepared"},
+			note:   "100 series in turn. VictoriaMetrics takes name and tags as one text, which is joined from them; VictoriaMetrics_prepared is given texts that were joined beforehand."},
 		{title: "Histogram observe", bench: "HistogramObserve", unit: nanoseconds, bars: []bar{{cpu: 1, limit: 16}, {cpu: 4, limit: 6}},
 			note: "client_golang has its 11 default buckets, client_golang_native buckets of 2.2 %. The sketches are guarded by a mutex."},
 	}},

@@ -76,11 +76,11 @@ func (p path) writeBars(out *strings.Builder, set *result.Set) {
 	}
 }
 
-// best is the best peer under the same conditions, or under any if it has only
-// one.
+// best is the best peer under the same conditions, or without any if that is
+// how it is measured.
 func (p path) best(set *result.Set, u unit, of result.Case) (who string, best float64, found bool) {
 	for _, c := range set.Cases(p.bench) {
-		if c.Who == ours || c.Who == u.less || c.CPU != of.CPU || c.Sub != of.Sub && c.Sub != "" {
+		if c.Who == ours || c.Who == u.less || slices.Contains(p.beside, c.Who) || c.CPU != of.CPU || c.Sub != of.Sub && c.Sub != "" {
 			continue
 		}
 		v, ok := u.value(set, c)
