@@ -26,6 +26,7 @@ import (
 // decides what Send returns for the n-th mail, from 1.
 type mailbox struct {
 	fail func(n int, cfg hawkeye.MailerConfig) error
+	hang func(cfg hawkeye.MailerConfig)
 
 	mu    sync.Mutex
 	block chan struct{} // if set, Send waits for it to be closed
@@ -42,6 +43,9 @@ func (b *mailbox) Send(_ context.Context, cfg hawkeye.MailerConfig) error {
 	b.mu.Unlock()
 	if block != nil {
 		<-block
+	}
+	if b.hang != nil {
+		b.hang(cfg)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -556,4 +560,22 @@ func (b *mailbox) ids() map[string]int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return maps.Clone(b.delivered)
+}
+
+// hold lets no Send end before release.
+func (b *mailbox) hold() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.block = make(chan struct{})
+}
+
+// subjects returns those of all mails in the order in which they came.
+func (b *mailbox) subjects() (subjects []string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, m := range b.mails {
+		subjects = append(subjects, m.Subject)
+	}
+	b.mails, b.at = nil, nil
+	return subjects
 }
