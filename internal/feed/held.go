@@ -142,7 +142,7 @@ func (f *Feed) checkedFolds(answer *store.TickBuckets) {
 
 // again has a fold that the Store has lost published once more.
 func (f *Feed) again(k cellKey, e encoded) {
-	if f.folds.again == 0 {
+	if f.held.hurry == 0 { // the first of many
 		f.log.LogAttrs(context.Background(), slog.LevelWarn, "the store has lost coarse buckets, publishing them again")
 	}
 	f.held.hurry = len(f.held.order)

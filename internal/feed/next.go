@@ -49,6 +49,10 @@ func (f *Feed) Next(ctx context.Context) (Tick, error) {
 }
 
 func (f *Feed) step(ctx context.Context) (Tick, error) {
+	// A gap that the Store has nothing left of is passed over at once: folds
+	// are made of ticks that were evaluated, so there are none in it either,
+	// unless the ledger was rolled back that far; SeekTo takes those into the
+	// windows, and what was decided by them was told then.
 	if f.next < f.oldest() {
 		if err := f.SeekTo(ctx, f.next-1-f.skipped); err != nil {
 			return Tick{}, err
