@@ -5,9 +5,12 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-batteries/hawkeye/cmd/hawkeye/internal/recording"
@@ -96,13 +99,7 @@ func (cmd *backtestCmd) Run(c *console) error {
 		return err
 	}
 	took := time.Now()
-	b := newBook(sweeps)
-	sim := simulate.New(simulate.Config{
-		Set: withVariants(set, sweeps), Start: tape.start, Tick: tape.tick, Quiet: !cmd.Messages, Service: testfile.DefaultService,
-		OnMessage: b.message, OnChange: b.change,
-	})
-	tape.Play(sim, tape.end.Add(tape.tick-1), nil)
-	b.end = sim.Now()
+	b := cmd.play(tape, set, sweeps)
 	if cmd.Messages {
 		b.list(c.out)
 	}
@@ -117,11 +114,40 @@ func (cmd *backtestCmd) Run(c *console) error {
 	return nil
 }
 
+// play plays the samples through the configuration and, side by side, through
+// its variants.
+func (cmd *backtestCmd) play(t *tape, set *monitor.Set, sweeps []sweep) *book {
+	sets := append([]*monitor.Set{set}, variantSets(set, sweeps, runtime.GOMAXPROCS(0))...)
+	books := make([]*book, len(sets))
+	var all sync.WaitGroup
+	for i := range sets {
+		books[i] = newBook()
+		all.Go(func() {
+			b := books[i]
+			sim := simulate.New(simulate.Config{
+				Set: sets[i], Start: t.start, Tick: t.tick, Quiet: !cmd.Messages || i > 0, Service: testfile.DefaultService,
+				OnMessage: b.message, OnChange: b.change,
+			})
+			t.Play(sim, t.end.Add(t.tick-1), nil)
+			b.close(sim.Now())
+		})
+	}
+	all.Wait()
+	books[0].tried = books[0].monitors
+	if len(books) > 1 {
+		books[0].tried = maps.Clone(books[0].monitors)
+		for _, b := range books[1:] {
+			maps.Copy(books[0].tried, b.monitors)
+		}
+	}
+	return books[0]
+}
+
 // book keeps what came of the samples.
 type book struct {
-	variants map[string]bool // keys of monitors that are tried only
 	alerts   map[string]*alertBook
 	monitors map[string]*tallyBook // by key of the monitor
+	tried    map[string]*tallyBook // likewise, with the variants
 	listed   []*simulate.Message
 	end      time.Time
 }
@@ -141,14 +167,8 @@ type alertBook struct {
 	fired  int
 }
 
-func newBook(sweeps []sweep) *book {
-	b := &book{variants: make(map[string]bool), alerts: make(map[string]*alertBook), monitors: make(map[string]*tallyBook)}
-	for _, s := range sweeps {
-		for _, v := range s.variants {
-			b.variants[v.key] = !v.own
-		}
-	}
-	return b
+func newBook() *book {
+	return &book{alerts: make(map[string]*alertBook), monitors: make(map[string]*tallyBook)}
 }
 
 func (b *book) tally(key string) *tallyBook {
@@ -183,29 +203,33 @@ func (b *book) change(c *evaluate.Change, at time.Time) {
 		t.firing += at.Sub(a.firing)
 		a.firing = time.Time{}
 	}
-	if !b.variants[key] {
-		a.row.Changes = append(a.row.Changes, timeline.Change{At: at, Mark: markOf(c.Alert)})
-	}
+	a.row.Changes = append(a.row.Changes, timeline.Change{At: at, Mark: markOf(c.Alert)})
 }
 
 // message notes what was told.
 func (b *book) message(m *simulate.Message) {
 	seen := make(map[string]bool)
-	variant := false
 	for _, row := range m.Rows {
-		variant = variant || b.variants[row.Monitor]
 		if !seen[row.Monitor] {
 			seen[row.Monitor] = true
 			t := b.tally(row.Monitor)
 			t.messages++
 			t.perReceiver[m.Receiver]++
 		}
-		if a := b.alerts[row.Alert]; a != nil && !b.variants[row.Monitor] {
+		if a := b.alerts[row.Alert]; a != nil {
 			a.row.Told = append(a.row.Told, m.At)
 		}
 	}
-	if !variant {
-		b.listed = append(b.listed, m)
+	b.listed = append(b.listed, m)
+}
+
+// close ends what still fires at the end.
+func (b *book) close(end time.Time) {
+	b.end = end
+	for _, a := range b.alerts {
+		if !a.firing.IsZero() {
+			b.tally(a.key).firing += end.Sub(a.firing)
+		}
 	}
 }
 
@@ -223,17 +247,8 @@ func (b *book) list(w io.Writer) {
 func (b *book) report(w io.Writer, t *tape) {
 	fmt.Fprintf(w, "%s, %s to %s (%s)\n", t.what, t.start.Format(time.DateTime), t.end.Format(time.DateTime),
 		monitor.FormatDuration(t.end.Sub(t.start).Round(time.Second)))
-	for _, a := range b.alerts {
-		if !a.firing.IsZero() {
-			b.tally(a.key).firing += b.end.Sub(a.firing)
-			a.firing = b.end
-		}
-	}
 	quiet := true
 	for _, key := range sortedKeys(b.monitors) {
-		if b.variants[key] {
-			continue
-		}
 		quiet = false
 		m := b.monitors[key]
 		fmt.Fprintf(w, "%s would have fired %s, for %s in all, and sent %s%s\n", key, times(m.fired),
@@ -270,7 +285,7 @@ func times(n int) string {
 func (b *book) chart(start time.Time, cmd *backtestCmd) *timeline.Chart {
 	var rows []*alertBook
 	for _, a := range b.alerts {
-		if !b.variants[a.key] && len(a.row.Changes) > 0 {
+		if len(a.row.Changes) > 0 {
 			rows = append(rows, a)
 		}
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 // factors are what thresholds are multiplied by if none are given.
-var factors = []float64{0.25, 0.5, 0.75, 0.9, 1, 1.1, 1.25, 1.5, 2, 4}
+var factors = []float64{0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 4}
 
 // sweep is a monitor with other thresholds.
 type sweep struct {
@@ -132,42 +132,49 @@ func variantOf(m *monitor.Monitor, factor float64) variant {
 	return v
 }
 
-// withVariants returns set with the monitors that are tried. Each has
-// receivers of its own, so that none is told together with another.
-func withVariants(set *monitor.Set, sweeps []sweep) *monitor.Set {
-	if len(sweeps) == 0 {
-		return set
-	}
-	more := *set
-	more.Monitors = slices.Clone(set.Monitors)
-	more.Receivers = slices.Clone(set.Receivers)
-	for _, s := range sweeps {
-		for _, v := range s.variants {
+// variantSets spreads the monitors that are tried over at most n sets. Each
+// has receivers of its own, so that none is told together with another.
+func variantSets(set *monitor.Set, sweeps []sweep, n int) []*monitor.Set {
+	var sets []*monitor.Set
+	next := 0
+	for i := range sweeps {
+		for j := range sweeps[i].variants {
+			v := &sweeps[i].variants[j]
 			if v.own {
 				continue
 			}
-			mark := strings.TrimPrefix(v.monitor.Name, s.monitor.Name)
-			for _, r := range set.Receivers {
-				r.Name += "\x00" + s.monitor.Key() + mark
-				if r.Fallback != "" {
-					r.Fallback += "\x00" + s.monitor.Key() + mark
-				}
-				more.Receivers = append(more.Receivers, r)
+			if len(sets) < n {
+				one := *set
+				one.Monitors, one.Receivers, one.SLOs, one.Heartbeats = nil, nil, nil, nil
+				sets = append(sets, &one)
 			}
-			m := v.monitor
-			m.Triggers = slices.Clone(m.Triggers)
-			for i := range m.Triggers {
-				t := &m.Triggers[i]
-				t.Notify = marked(t.Notify, "\x00"+s.monitor.Key()+mark)
-				t.Escalate = slices.Clone(t.Escalate)
-				for j := range t.Escalate {
-					t.Escalate[j].Notify = marked(t.Escalate[j].Notify, "\x00"+s.monitor.Key()+mark)
-				}
-			}
-			more.Monitors = append(more.Monitors, m)
+			v.addTo(sets[next%n], set)
+			next++
 		}
 	}
-	return &more
+	return sets
+}
+
+// addTo adds a variant and its receivers.
+func (v *variant) addTo(set, base *monitor.Set) {
+	mark := "\x00" + v.key
+	for _, r := range base.Receivers {
+		r.Name += mark
+		if r.Fallback != "" {
+			r.Fallback += mark
+		}
+		set.Receivers = append(set.Receivers, r)
+	}
+	m := v.monitor
+	for i := range m.Triggers {
+		t := &m.Triggers[i]
+		t.Notify = marked(t.Notify, mark)
+		t.Escalate = slices.Clone(t.Escalate)
+		for j := range t.Escalate {
+			t.Escalate[j].Notify = marked(t.Escalate[j].Notify, mark)
+		}
+	}
+	set.Monitors = append(set.Monitors, m)
 }
 
 func marked(names []string, mark string) []string {
@@ -189,10 +196,10 @@ func (s *sweep) report(w io.Writer, b *book) {
 	fmt.Fprintf(t, "%sfired\tfiring for\tmessages\t\n", head)
 	most := 1
 	for _, v := range s.variants {
-		most = max(most, b.tally(v.key).messages)
+		most = max(most, b.of(v.key).messages)
 	}
 	for _, v := range s.variants {
-		m := b.tally(v.key)
+		m := b.of(v.key)
 		for i, x := range v.thresholds {
 			if s.monitor.Triggers[i].Relative {
 				fmt.Fprintf(t, "%+.4g%%\t", x*100)
@@ -208,6 +215,14 @@ func (s *sweep) report(w io.Writer, b *book) {
 			bar(m.messages, most), mark)
 	}
 	_ = t.Flush()
+}
+
+// of returns what a monitor or a variant cost.
+func (b *book) of(key string) *tallyBook {
+	if t := b.tried[key]; t != nil {
+		return t
+	}
+	return &tallyBook{}
 }
 
 // bar is a line as long as n is of most.

@@ -1,11 +1,11 @@
 package recording
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,46 +13,32 @@ import (
 	"github.com/go-batteries/hawkeye/internal/monitor"
 	"github.com/go-batteries/hawkeye/internal/nearest"
 	"github.com/go-batteries/hawkeye/internal/series"
-	"github.com/go-batteries/hawkeye/internal/simulate"
 )
 
 // parser reads lines into a recording.
 type parser struct {
-	rec    *Recording
-	series map[string]*simulate.Series // by what stands for one in lines
-	key    []byte
+	rec     *Recording
+	sources map[string]int32 // by what stands for one in lines
+	key     []byte
 }
 
 // line is a line, as it stands there.
 type line struct {
 	at, step int64
-	// These are views of the line, valid until the next one is read.
+	// These are views of the block that the line is in.
 	metric, kind, process []byte
 	tags                  []byte // an object of texts
 	value                 float64
 	count                 int32
 	values                []float64
 	hasTime, hasValue     bool
+	blank                 bool
+	err                   error
 }
 
 const keys = "time, metric, type, tags, process, value, count, step, values"
 
 var keyNames = strings.Split(keys, ", ")
-
-func (p *parser) line(data []byte) error {
-	data = bytes.TrimSpace(data)
-	if len(data) == 0 {
-		return nil
-	}
-	var l line
-	if !scan(data, &l) {
-		l = line{}
-		if err := l.decode(data); err != nil {
-			return err
-		}
-	}
-	return p.add(&l)
-}
 
 func (p *parser) add(l *line) error {
 	switch {
@@ -65,46 +51,48 @@ func (p *parser) add(l *line) error {
 	case l.values != nil && l.step <= 0:
 		return errors.New("values need a step: the seconds between two of them")
 	}
-	s, err := p.seriesOf(l)
+	at, err := p.source(l)
 	if err != nil {
 		return err
 	}
-	process := p.process(l.process)
 	if l.values == nil {
-		p.rec.points = append(p.rec.points, point{l.at, l.value, s, int32(process), max(l.count, 1)})
+		p.rec.points.add(point{l.at, l.value, at, max(l.count, 1)})
 		p.rec.Values++
 		return nil
 	}
 	if len(l.values) > 0 {
-		p.rec.columns = append(p.rec.columns, column{s, process, l.at, l.step, l.values})
+		p.rec.columns = append(p.rec.columns, column{p.rec.sources[at], l.at, l.step, l.values})
 	}
 	p.rec.Values += len(l.values)
 	return nil
 }
 
-// seriesOf finds the series of a line: by the way it is written, if it was
-// written so before.
-func (p *parser) seriesOf(l *line) (*simulate.Series, error) {
+// source finds the series and the process of a line: by the way they are
+// written, if they were written so before.
+func (p *parser) source(l *line) (int32, error) {
 	p.key = append(append(append(p.key[:0], l.kind...), 0), l.metric...)
-	p.key = append(append(p.key, 0), l.tags...)
-	if s := p.series[string(p.key)]; s != nil {
-		return s, nil
+	p.key = append(append(append(append(p.key, 0), l.process...), 0), l.tags...)
+	if at, ok := p.sources[string(p.key)]; ok {
+		return at, nil
 	}
 	kind, err := kindOf(string(l.kind))
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 	var pairs map[string]string
 	if len(l.tags) > 0 && json.Unmarshal(l.tags, &pairs) != nil {
-		return nil, errors.New(`tags: expected texts, as in {"route": "/pay"}`)
+		return 0, errors.New(`tags: expected texts, as in {"route": "/pay"}`)
 	}
 	tags := make([]series.Tag, 0, len(pairs))
 	for k, v := range pairs {
 		tags = append(tags, series.Tag{Key: k, Value: v})
 	}
-	s := p.rec.Catalog.Series(kind, string(l.metric), tags)
-	p.series[string(p.key)] = s
-	return s, nil
+	at := int32(len(p.rec.sources))
+	p.rec.sources = append(p.rec.sources, source{
+		p.rec.Catalog.Series(kind, string(l.metric), tags), p.process(string(l.process)),
+	})
+	p.sources[string(p.key)] = at
+	return at, nil
 }
 
 func kindOf(word string) (series.Kind, error) {
@@ -129,13 +117,11 @@ func expected(key, what, found string, candidates []string) error {
 	return fmt.Errorf("%s: expected %s, found %.40q%s", key, what, found, hint)
 }
 
-func (p *parser) process(name []byte) int {
-	for i, known := range p.rec.processes {
-		if known == string(name) {
-			return i
-		}
+func (p *parser) process(name string) int {
+	if i := slices.Index(p.rec.processes, name); i >= 0 {
+		return i
 	}
-	p.rec.processes = append(p.rec.processes, string(name))
+	p.rec.processes = append(p.rec.processes, name)
 	return len(p.rec.processes) - 1
 }
 

@@ -3,7 +3,6 @@
 package recording
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -32,26 +31,23 @@ type Recording struct {
 	Values int
 
 	columns   []column
-	points    []point
+	points    points
+	sources   []source
 	processes []string
 }
 
 // column is samples of one series at equal distances. NaN is none.
 type column struct {
-	series  *simulate.Series
-	process int
-	at      int64 // Unix nanoseconds
-	step    int64
-	values  []float64
+	source
+	at     int64 // Unix nanoseconds
+	step   int64
+	values []float64
 }
 
-// point is one sample.
-type point struct {
-	at      int64
-	value   float64
+// source is a series in a process.
+type source struct {
 	series  *simulate.Series
-	process int32
-	count   int32
+	process int
 }
 
 // LineError is a line that can't be read.
@@ -70,23 +66,9 @@ var ErrEmpty = errors.New("no samples")
 // [*LineError].
 func Read(name string, r io.Reader) (*Recording, error) {
 	rec := &Recording{Catalog: simulate.NewCatalog()}
-	p := parser{rec: rec, series: make(map[string]*simulate.Series)}
-	lines := bufio.NewScanner(r)
-	lines.Buffer(make([]byte, 1<<20), MaxLine)
-	n := 0
-	for lines.Scan() {
-		n++
-		if err := p.line(lines.Bytes()); err != nil {
-			return nil, &LineError{name, n, err.Error()}
-		}
-		if rec.Values > MaxValues {
-			return nil, &LineError{name, n, fmt.Sprintf("more than %d values", MaxValues)}
-		}
-	}
-	if err := lines.Err(); errors.Is(err, bufio.ErrTooLong) {
-		return nil, &LineError{name, n + 1, fmt.Sprintf("the line is longer than %d MiB; part its values", MaxLine>>20)}
-	} else if err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, err)
+	p := parser{rec: rec, sources: make(map[string]int32)}
+	if err := p.read(name, r); err != nil {
+		return nil, err
 	}
 	if rec.Values == 0 {
 		return nil, fmt.Errorf("read %s: %w", name, ErrEmpty)
@@ -97,25 +79,14 @@ func Read(name string, r io.Reader) (*Recording, error) {
 
 // finish sorts the points, and finds the beginning and the end.
 func (r *Recording) finish() {
-	byTime := func(a, b point) int {
-		switch {
-		case a.at < b.at:
-			return -1
-		case a.at > b.at:
-			return 1
-		}
-		return 0
-	}
-	if !slices.IsSortedFunc(r.points, byTime) {
-		slices.SortStableFunc(r.points, byTime)
-	}
+	r.points.sort()
 	first, last := int64(1<<62), int64(-1<<62)
 	for i := range r.columns {
 		c := &r.columns[i]
 		first, last = min(first, c.at), max(last, c.at+int64(len(c.values)-1)*c.step)
 	}
-	if n := len(r.points); n > 0 {
-		first, last = min(first, r.points[0].at), max(last, r.points[n-1].at)
+	if n := r.points.n; n > 0 {
+		first, last = min(first, r.points.get(0).at), max(last, r.points.get(n-1).at)
 	}
 	r.Start, r.End = time.Unix(0, first).UTC(), time.Unix(0, last).UTC()
 	slices.SortStableFunc(r.columns, func(a, b column) int { // those of a process together
@@ -140,9 +111,7 @@ func (r *Recording) Play(sim *simulate.Simulation, until time.Time, each func())
 			play.next[i] = int((begin - c.at + c.step - 1) / c.step)
 		}
 	}
-	for play.point < len(r.points) && r.points[play.point].at < begin {
-		play.point++
-	}
+	play.point = r.points.from(begin)
 	for _, end := sim.Tick(); !end.After(until); _, end = sim.Tick() {
 		play.tick(end.UnixNano())
 		sim.Step()
@@ -175,10 +144,14 @@ func (p *player) tick(end int64) {
 		}
 		p.next[i] = n
 	}
-	for ; p.point < len(p.rec.points) && p.rec.points[p.point].at < end; p.point++ {
-		x := &p.rec.points[p.point]
+	for ; p.point < p.rec.points.n; p.point++ {
+		x := p.rec.points.get(p.point)
+		if x.at >= end {
+			break
+		}
+		source := &p.rec.sources[x.source]
 		for range x.count {
-			p.processes[x.process].Record(x.series, x.value)
+			p.processes[source.process].Record(source.series, x.value)
 		}
 	}
 	for _, process := range p.processes {
@@ -222,15 +195,10 @@ func (r *Recording) Between(metric string, from, to time.Time) []Sample {
 			}
 		}
 	}
-	i, _ := slices.BinarySearchFunc(r.points, a, func(p point, at int64) int {
-		if p.at < at {
-			return -1
-		}
-		return 1
-	})
-	for ; i < len(r.points) && r.points[i].at < b; i++ {
-		for range r.points[i].count {
-			add(r.points[i].series, r.points[i].value)
+	for i := r.points.from(a); i < r.points.n && r.points.get(i).at < b; i++ {
+		x := r.points.get(i)
+		for range x.count {
+			add(r.sources[x.source].series, x.value)
 		}
 	}
 	out := make([]Sample, len(order))

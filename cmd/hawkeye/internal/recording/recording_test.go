@@ -3,9 +3,12 @@ package recording
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"math"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -108,9 +111,44 @@ func TestReadFailures(t *testing.T) {
 	if _, err := Read("x", strings.NewReader("")); !errors.Is(err, ErrEmpty) {
 		t.Errorf("Read of nothing = %v, want %v", err, ErrEmpty)
 	}
-	long := `{"time":1,"step":1,"metric":"a","values":[` + strings.Repeat("0,", MaxLine/2) + "0]}"
-	if _, err := Read("x", strings.NewReader(long)); err == nil || !strings.Contains(err.Error(), "x:1: the line is longer than 16 MiB") {
-		t.Errorf("Read of a long line = %v", err)
+	long := "\n" + strings.Repeat("a", MaxLine+2)
+	for _, text := range []string{long, long + "\n", long + strings.Repeat("a", 3*MaxLine) + "\n"} {
+		if _, err := Read("x", strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), "x:2: the line is longer than 16 MiB") {
+			t.Errorf("Read of a long line = %v", err)
+		}
+	}
+	if _, err := Read("x", iotest.ErrReader(io.ErrNoProgress)); !errors.Is(err, io.ErrNoProgress) {
+		t.Errorf("Read of a broken disk = %v, want %v", err, io.ErrNoProgress)
+	}
+}
+
+// TestBlocks: lines are the same, however they fall into blocks.
+func TestBlocks(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	n := 0
+	for i := 0; b.Len() < 3*blockSize; i++ {
+		fmt.Fprintf(&b, `{"time":%d,"metric":"m%d","value":%d}`+"\n%s", 1000+i, i%7, i, strings.Repeat(" \n", i%3))
+		n++
+	}
+	text := b.String()
+	for name, r := range map[string]io.Reader{
+		"at once":         strings.NewReader(text),
+		"without the end": strings.NewReader(strings.TrimSpace(text)),
+		"in halves":       iotest.HalfReader(strings.NewReader(text)),
+	} {
+		rec, err := Read("x", r)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if rec.Values != n || rec.Series() != 7 || rec.points.get(n-1).value != float64(n-1) {
+			t.Errorf("%s: %d values of %d series, want %d of 7", name, rec.Values, rec.Series(), n)
+		}
+	}
+	lines := strings.Count(text, "\n")
+	_, err := Read("x", strings.NewReader(text+"{}"))
+	if want := fmt.Sprintf("x:%d: time is missing", lines+1); err == nil || err.Error() != want {
+		t.Errorf("Read with a mistake in the last block = %v, want %s", err, want)
 	}
 }
 

@@ -60,8 +60,7 @@ type upgrader struct {
 	receivers *yaml.Node
 	names     map[string]bool   // of monitors and receivers
 	byKey     map[string]string // receivers, by their recipients and run_every
-	flapping  bool
-	silent    bool // some trigger has no text of its own
+	silent    bool              // some trigger has no text of its own
 }
 
 func (u *upgrader) root(old *yaml.Node) *yaml.Node {
