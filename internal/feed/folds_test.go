@@ -2,6 +2,7 @@ package feed
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -136,4 +137,61 @@ func TestDisjoint(t *testing.T) {
 			t.Errorf("%s: disjoint keeps %v, want %v", test.name, got, test.want)
 		}
 	}
+}
+
+// Nothing is lost or counted twice when the Store loses everything again and
+// again, and the evaluator starts anew at any moment.
+func TestFoldsAreExactThroughLosses(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(6) {
+		synctest.Test(t, func(t *testing.T) { foldsThroughLosses(t, seed) })
+	}
+}
+
+func foldsThroughLosses(t *testing.T, seed uint64) {
+	rng := rand.New(rand.NewPCG(seed, 6))
+	s := publishtest.New(memstore.WithTick(time.Second), memstore.WithRetention(time.Minute))
+	queries := []window.Query{sum("hits", 6*time.Minute), sum("hits", 30*time.Minute), sum("hits", 3*time.Hour)}
+	a, b := start(t, s, nil), start(t, s, nil)
+	f := newFeed(t, s, a.Clock(), queries...)
+	counted := 0.0
+	for i := range 25 * 60 {
+		n := rng.IntN(5)
+		a.reg.Counter("hits").Add(int64(n))
+		b.reg.Counter("hits").Add(1)
+		counted += float64(n + 1)
+		f.must(t)
+		if rng.IntN(60) == 0 && i%60 < 30 {
+			s.Wipe()
+		}
+		if rng.IntN(40) == 0 {
+			if err := f.SeekTo(t.Context(), f.Watermark()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for range 40 { // until all is published again
+		f.must(t)
+	}
+	for _, p := range []*process{a, b} {
+		f.upTo(t, p)
+	}
+	for range window.LiveTicks {
+		f.must(t)
+	}
+	fresh := f.later(t, s, queries...)
+	for i, q := range queries {
+		want := counted
+		if q.Window < 30*time.Minute { // which doesn't hold all of it
+			want = f.value(i).V
+		}
+		if got := f.value(i).V; got != want {
+			t.Errorf("seed %d: over %v the value is %v, want %v", seed, q.Window, got, want)
+		}
+		if got := fresh.value(i).V; got != want {
+			t.Errorf("seed %d: over %v a later evaluator has %v, want %v", seed, q.Window, got, want)
+		}
+	}
+	a.stop()
+	b.stop()
 }
