@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -122,13 +123,15 @@ func (s *Simulation) coming(a *evaluate.Alert, e *Explanation) {
 	for _, id := range slices.Sorted(maps.Keys(s.desk.rows)) {
 		if r := s.desk.rows[id]; r.Alert == a.Key {
 			what := string(r.Kind) + " to " + r.Receiver + " waits"
-			if r.Held != "" {
-				what += ": " + r.Held
+			if why := cmp.Or(r.Held, r.LastError); why != "" {
+				what += ": " + why
 			}
 			e.Next = append(e.Next, Coming{r.NextAttempt, what})
 		}
 	}
-	slices.SortStableFunc(e.Next, func(x, y Coming) int { return x.At.Compare(y.At) })
+	slices.SortFunc(e.Next, func(x, y Coming) int {
+		return cmp.Or(x.At.Compare(y.At), cmp.Compare(x.What, y.What))
+	})
 }
 
 // repeats adds the next messages of what fires.
@@ -154,13 +157,4 @@ func (s *Simulation) repeats(a *evaluate.Alert, e *Explanation) {
 			}
 		}
 	}
-	slices.SortStableFunc(e.Next, func(x, y Coming) int {
-		if c := x.At.Compare(y.At); c != 0 {
-			return c
-		}
-		if x.What < y.What {
-			return -1
-		}
-		return 1
-	})
 }

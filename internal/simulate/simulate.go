@@ -329,15 +329,3 @@ func (s *Simulation) Outbox() []*notify.Row {
 	}
 	return rows
 }
-
-// Thread returns what a receiver knows of an alert, nil if nothing.
-func (s *Simulation) Thread(alertKey, receiver string) *notify.Thread {
-	return s.desk.threads[notify.ThreadKey{Alert: alertKey, Receiver: receiver}]
-}
-
-// Next returns when something may be told even if nothing new is judged; zero
-// is never.
-func (s *Simulation) Next() time.Time { return s.desk.wake }
-
-// Engine returns the windows, for tools that explain a value.
-func (s *Simulation) Engine() *window.Engine { return s.engine }
