@@ -38,8 +38,8 @@ var failureCases = map[string]func(t *testing.T, w *outage){
 		w.again()
 		w.until(60)
 		// While nobody was there, something might have been counted. The end
-		// is told once that second has left the window.
-		w.want(mail{0, 2, "[critical] a"}, mail{8, 13, "[ended] a"})
+		// is told once that second, and the ticks around it, have left the window.
+		w.want(mail{0, 2, "[critical] a"}, mail{8, 14, "[ended] a"})
 	},
 	"J02": func(t *testing.T, w *outage) { // a crash soon after a hundred messages
 		w.start(`version: 2
