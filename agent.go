@@ -85,8 +85,7 @@ type agent struct {
 	evaluator *evaluate.Evaluator // nil while somebody else evaluates
 
 	finishing chan struct{} // closed by finish
-	finished  chan struct{} // closed when run has evaluated lastTick
-	lastTick  int64         // set before finishing is closed
+	finished  chan struct{} // closed when run has evaluated the last tick
 	doneOnce  sync.Once
 	askOnce   sync.Once
 }
@@ -523,11 +522,7 @@ func (a *agent) view() *notify.View {
 // finish evaluates what Final has published, and gives up the head, so that
 // somebody else goes on at once.
 func (a *agent) finish(ctx context.Context) error {
-	a.askOnce.Do(func() {
-		a.lastTick = a.h.publisher.Stats().PublishedTick
-		close(a.finishing)
-	})
-	a.feed.Wake(a.lastTick)
+	a.askOnce.Do(func() { close(a.finishing) })
 	select {
 	case <-a.finished:
 		return nil
@@ -536,13 +531,11 @@ func (a *agent) finish(ctx context.Context) error {
 	}
 }
 
+// isLast says whether a tick is that of our last bucket: known as soon as that
+// can be read, so that nothing is waited for after it.
 func (a *agent) isLast(tick int64) bool {
-	select {
-	case <-a.finishing:
-		return tick >= a.lastTick
-	default:
-		return false
-	}
+	last, ok := a.h.publisher.FinalTick()
+	return ok && tick >= last
 }
 
 // handles are those of the plan's queries, in their order.

@@ -211,6 +211,28 @@ func TestShutdownHonoursEachCallersContext(t *testing.T) {
 	})
 }
 
+// What waits for its group's time has nobody to wait for any more.
+func TestShutdownTellsWhatWaitsForItsGroup(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		box := &mailbox{}
+		h := start(t, `version: 2
+receivers: {team: {group: {interval: 10m}, email: {to: [team@example.com]}}}
+monitors:
+  - {name: orders, metric: orders, window: 2s, notify: [team], triggers: [{threshold: 5}]}
+`, box)
+		count(h, "orders", 5)
+		after(10 * time.Second)
+		want(t, "of the beginning", box.lines(), "team@example.com: [critical] orders in shop (test)")
+		began := time.Now()
+		stop(t, h)
+		want(t, "of the end, at the shutdown", box.lines(), "team@example.com: [ended] orders in shop (test)")
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("Shutdown took %v, want less than a second", took)
+		}
+	})
+}
+
 func TestShutdownKeepsTimeToWriteDown(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

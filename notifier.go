@@ -52,6 +52,7 @@ type notifier struct {
 	hold   time.Time            // until when all may write down what they sent; for run alone
 	claims map[string]seenClaim // claims of others, as first seen; for run alone
 	busy   map[string]*sending  // by message id; for run alone
+	hurry  bool                 // nobody comes after us; for run alone
 
 	gone chan struct{} // closed when run won't be called again
 
@@ -123,6 +124,7 @@ func (n *notifier) run(ctx context.Context) error {
 			n.settle(ctx, r)
 		case w := <-n.idle:
 			waiting = append(waiting, w)
+			n.hurry = !n.h.store.Traits().Shared // else the others tell it in time
 		case <-timer.C:
 			n.giveUp(ctx)
 		case <-ctx.Done():
@@ -248,6 +250,7 @@ func (n *notifier) view() *notify.View {
 	v.Config = n.h.setup().routes
 	v.Self = n.h.publisher.Writer().String()
 	v.Lapsed = n.lapsed
+	v.Hurry = n.hurry
 	v.Capacity = n.capacity
 	v.HoldUntil = n.hold
 	if until := n.holdUntil(); until.After(v.HoldUntil) {

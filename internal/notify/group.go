@@ -103,7 +103,7 @@ func (d *draft) bundles(ready []*Row) []*bundle {
 // groupDue says whether a group may be told now: the first of its rows has
 // waited for more, and the last message was long enough ago.
 func (d *draft) groupDue(b *bundle) bool {
-	if b.bound != "" {
+	if b.bound != "" || d.v.Hurry && !d.retries(b) {
 		return true
 	}
 	var due time.Time
@@ -130,6 +130,12 @@ func (d *draft) groupDue(b *bundle) bool {
 	d.wake(due)
 	d.holdAll(b.rows, "grouped: not before "+stamp(due))
 	return false
+}
+
+// retries says whether a bundle was tried before, so that it is due when its
+// rows are.
+func (d *draft) retries(b *bundle) bool {
+	return slices.ContainsFunc(b.rows, func(r *Row) bool { return r.Attempts > 0 })
 }
 
 // waits says whether a row waits for more: the first of its incident does,

@@ -38,6 +38,9 @@ type View struct {
 	// HoldUntil keeps everything back: after a start, until all was
 	// evaluated once.
 	HoldUntil time.Time
+	// Hurry tells groups now that would wait for more: nobody will be there
+	// when they are due.
+	Hurry bool
 
 	index *index
 }

@@ -142,6 +142,9 @@ func (p *Publisher) collect(final bool, notes [][]byte) (e entry, firstDrop bool
 	// the ticks that were closed before it.
 	e.writer, e.tick = p.stats.Writer, p.closing(final)
 	p.ring.add(e)
+	if final {
+		p.final = e.tick
+	}
 	if p.ring.droppedTicks > before {
 		p.stats.LastDrop = time.Now()
 	}

@@ -134,6 +134,7 @@ type Publisher struct {
 	moved      chan struct{} // closed, and replaced, when something was published
 	ready      chan struct{} // closed after the first flush that succeeded
 	ended      bool          // nothing will be published any more
+	final      int64         // the tick of the last bucket; 0 while there are more to come
 }
 
 // New returns a Publisher. Nothing happens before [Publisher.Run].
@@ -258,6 +259,14 @@ func (p *Publisher) Final(ctx context.Context) error {
 	p.wake()
 	p.mu.Unlock()
 	return err
+}
+
+// FinalTick returns the tick of this writer's last bucket, and false while
+// there are more to come. It is known before the bucket can be read.
+func (p *Publisher) FinalTick() (tick int64, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.final, p.final != 0
 }
 
 // Ready returns a channel that is closed after the first flush that

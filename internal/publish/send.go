@@ -162,6 +162,9 @@ func (p *Publisher) measure(ctx context.Context) error {
 	shift := p.clock.NowTick() - before
 	p.ring.renumber(shift)
 	p.closer.open += shift
+	if p.final != 0 {
+		p.final += shift
+	}
 	p.kick()
 	return nil
 }
