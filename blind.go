@@ -376,7 +376,9 @@ func (o *outage) told() (keys []string) {
 	}
 	for _, m := range o.busy {
 		for _, row := range m.Rows {
-			keys = append(keys, row.Alert)
+			if o.alerts[row.Alert] != nil { // and not what hawkeye says about itself
+				keys = append(keys, row.Alert)
+			}
 		}
 	}
 	slices.Sort(keys)

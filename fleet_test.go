@@ -39,13 +39,15 @@ type fleet struct {
 // replica is one of them, with the link by which it reaches the Store.
 type replica struct {
 	*hawkeye.Hawkeye
-	link *link
-	sent atomic.Int64 // mails that it delivered
-	down bool
+	link  *link
+	tries atomic.Int64 // mails that it began to deliver
+	sent  atomic.Int64 // and those that it did
+	down  bool
 }
 
 // Send is the replica's MailingService: the fleet's mailbox, counted.
 func (r *replica) Send(ctx context.Context, cfg hawkeye.MailerConfig) error {
+	r.tries.Add(1)
 	err := r.link.fleet.box.Send(ctx, cfg)
 	if err == nil {
 		r.sent.Add(1)

@@ -451,12 +451,15 @@ func (n *notifier) write(ctx context.Context, m *notify.Message, res notify.Resu
 }
 
 // drained says whether nothing is left that a little patience would send.
+// What another replica sends, or did before it died, is the others' business.
 func (n *notifier) drained() bool {
 	if len(n.busy) > 0 {
 		return false
 	}
+	self, shared := n.h.publisher.Writer().String(), n.h.store.Traits().Shared
 	for _, row := range n.book.Rows() {
-		if row.Held == "" {
+		theirs := shared && row.Claim != nil && row.Claim.Writer != self
+		if row.Held == "" && !theirs {
 			return false
 		}
 	}

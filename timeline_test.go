@@ -153,6 +153,44 @@ func TestMinuteThatWasFoldedWithoutAWriter(t *testing.T) {
 	})
 }
 
+// A message that a killed replica had claimed keeps nobody from shutting down,
+// and is sent by whoever is left.
+func TestShutdownLeavesClaimsOfOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t)
+		f.startN(3, strings.Replace(errorsFile, "window: 10s", "window: 10m", 1))
+		f.box.hold()
+		count(f.evaluator().Hawkeye, "errors", 10)
+		after(3 * tick)
+		ev := f.evaluator()
+		var sender *replica
+		for _, r := range f.all {
+			if r.tries.Load() > 0 {
+				sender = r
+			}
+		}
+		if sender == nil {
+			t.Fatal("nobody sends")
+		}
+		f.kill(sender)
+		for _, r := range f.up() {
+			if r != ev {
+				begin := time.Now()
+				f.stop(r)
+				if took := time.Since(begin); took > 3*time.Second {
+					t.Errorf("Shutdown took %v while another replica's message was on its way, want at most 3s", took)
+				}
+				break
+			}
+		}
+		after(2 * tick)
+		f.box.release()
+		after(30 * tick)
+		want(t, "after the kill", f.box.lines(), fired, fired) // what the dead one was sending arrived, too
+	})
+}
+
 // A receiver that hangs, one that panics and one that fails keep nobody else
 // waiting, in whichever replica they do it.
 func TestBadReceiversHoldUpNobody(t *testing.T) {
