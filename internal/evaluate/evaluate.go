@@ -74,10 +74,11 @@ type Evaluator struct {
 	alerts map[string]*Alert
 	stored map[string]alert.State // states whose group hasn't appeared yet
 
-	todo  []*Alert // to be judged at the next tick that is due
-	refs  []window.Ref
-	all   bool // judge everything at the next tick
-	swept int64
+	todo   []*Alert // to be judged at the next tick that is due
+	refs   []window.Ref
+	reader reader // of the alert that is measured
+	all    bool   // judge everything at the next tick
+	swept  int64
 }
 
 // rule is what an evaluator knows of a Rule.
@@ -231,8 +232,8 @@ func (e *Evaluator) touch(u use, g *window.Group, t Tick) {
 
 // step judges one alert.
 func (e *Evaluator) step(w Windows, a *Alert, t Tick, changes map[*Alert]*Change) {
-	r := reader{e: e, w: w, a: a, t: t}
-	a.Reading, a.Read = a.Rule.measure.measure(&r), true
+	e.reader = reader{e: e, w: w, a: a, t: t}
+	a.Reading, a.Read = a.Rule.measure.measure(&e.reader), true
 	a.note(t)
 	in := a.input
 	in.Unknown = t.Unknown
