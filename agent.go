@@ -135,9 +135,11 @@ func (a *agent) run(ctx context.Context) error {
 func (a *agent) await(ctx context.Context) error {
 	var seen store.ID
 	since := time.Now()
+	finishing, ending := a.finishing, false
 	for {
 		wait := a.lease
-		if a.mirror.Open() {
+		open := a.mirror.Open()
+		if open {
 			if err := a.register(ctx); err != nil {
 				return err
 			}
@@ -154,13 +156,15 @@ func (a *agent) await(ctx context.Context) error {
 				return nil
 			}
 		}
+		if ending && open {
+			return errFinished // somebody else evaluates, also what we counted last
+		}
 		timer := time.NewTimer(wait)
 		select {
 		case <-a.watch:
 		case <-timer.C:
-		case <-a.finishing:
-			timer.Stop()
-			return errFinished
+		case <-finishing: // what was counted since the start is still to be evaluated
+			finishing, ending = nil, true
 		case <-ctx.Done():
 			timer.Stop()
 			return ctx.Err()
@@ -317,6 +321,9 @@ func (a *agent) load(ctx context.Context) (*evaluate.Evaluator, error) {
 	}
 	if !ok {
 		head.Tick = a.h.clock().NowTick() - 1
+		if first := a.h.follower.firstTick(); first > 0 {
+			head.Tick = min(head.Tick, first)
+		}
 		head.Born = head.Tick
 	}
 	a.head, a.born, a.configs = commit, head.Born, nil

@@ -20,10 +20,11 @@ type follower struct {
 	mirror *ledger.Mirror
 	poke   chan struct{} // capacity 1
 
-	mu   sync.Mutex // guards at and late
-	at   store.Cursor
-	late []publish.Late
-	told map[string]bool // late records that were handed to the feed; for run alone
+	mu    sync.Mutex // guards at, late and first
+	at    store.Cursor
+	late  []publish.Late
+	first int64           // see firstTick; 0 before the first flush
+	told  map[string]bool // late records that were handed to the feed; for run alone
 }
 
 func newFollower(h *Hawkeye) *follower {
@@ -37,6 +38,9 @@ func (f *follower) flushed(fl publish.Flushed) {
 	}
 	f.h.agent.feed.Wake(fl.Tick)
 	f.mu.Lock()
+	if f.first == 0 {
+		f.first = fl.Tick
+	}
 	f.at = fl.Reply.Ledger
 	f.mu.Unlock()
 	f.wake()
@@ -49,6 +53,14 @@ func (f *follower) wroteLate(late []publish.Late) {
 	f.late = append(f.late, late...)
 	f.mu.Unlock()
 	f.wake()
+}
+
+// firstTick is the newest that was stored by our first flush: the hello, from
+// before we counted. Nothing that this process counted lies before it.
+func (f *follower) firstTick() int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.first
 }
 
 func (f *follower) wake() {
