@@ -154,7 +154,7 @@ func TestMistakesInCode(t *testing.T) {
 		"heartbeat without time":      {WithRules(Rules{Heartbeats: []Heartbeat{{Metric: "m", Notify: []string{"x"}}}}), "WithRules.Heartbeats[0].ExpectEvery"},
 		"inhibition without a source": {WithRules(Rules{Inhibit: []Inhibit{{Target: []string{`a="b"`}}}}), "WithRules.Inhibit[0].Source"},
 		"mute time from nowhere":      {WithRules(Rules{MuteTimes: map[string][]MutePeriod{"n": {{From: "22:00"}}}}), `MuteTimes["n"][0]`},
-		"mute time at 25 o'clock":     {WithRules(Rules{MuteTimes: map[string][]MutePeriod{"n": {{From: "22:00", To: "25:00"}}}}), "To: expected a time of day"},
+		"mute time at 25 o'clock":     {WithRules(Rules{MuteTimes: map[string][]MutePeriod{"n": {{From: "22:00", To: "25:00"}}}}), "read To: expected a time of day"},
 		"day 32":                      {WithRules(Rules{MuteTimes: map[string][]MutePeriod{"n": {{DaysOfMonth: []string{"32"}}}}}), "DaysOfMonth"},
 		"a file that is no file":      {WithConfig("embedded.yaml", []byte("version: 2\nmonitor: []\n")), "embedded.yaml:2:1"},
 	}

@@ -2,10 +2,8 @@ package evaluate
 
 import (
 	"math"
-	"time"
 
 	"github.com/go-batteries/hawkeye/internal/alert"
-	"github.com/go-batteries/hawkeye/internal/monitor"
 	"github.com/go-batteries/hawkeye/internal/series"
 	"github.com/go-batteries/hawkeye/internal/window"
 )
@@ -199,128 +197,4 @@ func (r *Rule) scaled(by float64) alert.Rule {
 		rule.Levels[i] = level
 	}
 	return rule
-}
-
-// budget is the value of an SLO.
-type budget struct {
-	pairs     []alert.BurnRate
-	at        map[time.Duration]int // total and part of a length, as a query
-	objective float64
-	minTotal  float64
-	bad       func(part, total float64) float64
-}
-
-func newBudget(o *monitor.SLO, at map[time.Duration]int) budget {
-	b := budget{at: at, objective: o.Objective, minTotal: o.MinTotal, bad: func(part, _ float64) float64 { return part }}
-	for _, p := range o.BurnWindows() {
-		b.pairs = append(b.pairs, alert.BurnRate{Short: p.Short, Long: p.Long, Factor: p.Factor, Page: p.Page})
-	}
-	if o.Good != nil && (o.Good.Op == monitor.LessOrEqual || o.Good.Op == monitor.Less) {
-		b.bad = func(part, total float64) float64 { return total - part }
-	}
-	return b
-}
-
-func (b budget) measure(r *reader) Reading {
-	out := Reading{Total: math.NaN(), Compare: math.NaN(), Limit: math.NaN(), scale: math.NaN()}
-	unseen, failed := true, false
-	ratios := make(map[time.Duration]float64, len(b.at))
-	for length, i := range b.at {
-		total, part := r.value(i), r.value(i+1)
-		unseen = unseen && total.Status == window.Unseen
-		failed = failed || total.Status == window.Ambiguous || part.Status == window.Ambiguous
-		out.input.Incomplete = out.input.Incomplete || total.Partial+part.Partial > 0 || r.vague(&total) || r.vague(&part)
-		out.Value.Unknown, out.Value.Partial = max(out.Value.Unknown, total.Unknown), max(out.Value.Partial, total.Partial)
-		var n, counted float64
-		if total.Status == window.OK {
-			n = total.V
-		}
-		if part.Status == window.OK {
-			counted = part.V
-		}
-		if n > 0 && n >= b.minTotal {
-			ratios[length] = min(max(b.bad(counted, n)/n, 0), 1)
-		}
-		if length == r.a.Rule.Monitor.Window {
-			out.Total, out.Value.Kind, out.Value.Count = n, total.Kind, n
-		}
-	}
-	ratio := func(d time.Duration) (float64, bool) { v, ok := ratios[d]; return v, ok }
-	verdict, ok := alert.SLOVerdict(b.pairs, b.objective, ratio)
-	out.input.Value = verdict
-	out.Value.V, out.Limit = b.burn(ratio, verdict)
-	switch {
-	case ok:
-		out.Value.Status = window.OK
-	case failed:
-		out.input.Status, out.Value.Status = alert.StatusError, window.Ambiguous
-	case unseen:
-		out.input.Status, out.Value.Status = alert.StatusUnseen, window.Unseen
-	default:
-		out.input.Status, out.Value.Status = alert.StatusMissing, window.Missing
-	}
-	return out
-}
-
-// burn returns how many times as fast as it may the budget burns in the pair
-// that is nearest to its limit, or farthest over it, among those of the
-// verdict; and that limit.
-func (b budget) burn(ratio func(time.Duration) (float64, bool), verdict float64) (rate, limit float64) {
-	rate, limit = math.NaN(), math.NaN()
-	worst := -1.0
-	for _, p := range b.pairs {
-		short, okShort := ratio(p.Short)
-		long, okLong := ratio(p.Long)
-		if !okShort || !okLong || p.Page && verdict == alert.SLOTicket || !p.Page && verdict == alert.SLOPage {
-			continue
-		}
-		if burns := min(short, long) / (1 - b.objective); burns/p.Factor > worst {
-			rate, limit, worst = burns, p.Factor, burns/p.Factor
-		}
-	}
-	return rate, limit
-}
-
-// pulse is the value of a heartbeat.
-type pulse struct{ alert.Heartbeat }
-
-// measure finds out for how long nothing was heard. Exact to the tick is what
-// this evaluator heard itself; of what was before it knows whether there was
-// something in the window, which is off by a cell at most. Before the first
-// sign of life the wait begins when the heartbeat is first looked at, which the
-// state keeps as the time since when data is missing.
-func (p pulse) measure(r *reader) Reading {
-	v, latest := r.value(0), r.value(1)
-	a, now := r.a, r.t.End
-	if latest.Status == window.OK && latest.V > 0 {
-		a.heard = now
-	}
-	out := Reading{Value: v, Total: math.NaN(), Compare: math.NaN(), Limit: math.NaN(), scale: math.NaN()}
-	out.input.Incomplete = r.vague(&latest)
-	wait := p.ExpectEvery + p.Grace
-	overdue := time.Duration(-1)
-	switch {
-	case v.Status == window.Ambiguous:
-		out.input.Status = alert.StatusError
-		return out
-	case !a.heard.IsZero():
-		overdue = now.Sub(a.heard) - wait
-	case v.Status == window.OK && v.V > 0:
-		a.alive, out.input.Incomplete = true, false // that it was heard is certain
-	case a.alive && !a.State.Phase.Told():
-		overdue = 0 // it was in the window when this evaluator began
-	case a.State.Phase.Told():
-		overdue = now.Sub(a.State.FiredAt)
-	case a.State.MissingSince.IsZero() || now.Sub(a.State.MissingSince) < wait:
-		out.input.Status, out.Value.Status = alert.StatusUnseen, window.Unseen
-		return out
-	default:
-		overdue = now.Sub(a.State.MissingSince) - wait
-	}
-	if overdue == 0 {
-		overdue = 1 // the limit is inclusive
-	}
-	out.input.Value = max(overdue, 0).Seconds()
-	out.Value.V, out.Value.Status = out.input.Value, window.OK
-	return out
 }
