@@ -194,7 +194,7 @@ func TestShutdownHonoursEachCallersContext(t *testing.T) {
 		after(time.Second)
 		var wg sync.WaitGroup
 		for _, caller := range []struct{ has, want time.Duration }{
-			{0, 0}, {time.Second, time.Second}, {2 * time.Second, 2 * time.Second}, {time.Minute, 4500 * time.Millisecond},
+			{time.Minute, 4500 * time.Millisecond}, {2 * time.Second, 2 * time.Second}, {time.Second, time.Second}, {0, 0},
 		} {
 			wg.Go(func() {
 				ctx, cancel := inTime(caller.has)
@@ -205,6 +205,7 @@ func TestShutdownHonoursEachCallersContext(t *testing.T) {
 					t.Errorf("Shutdown(%v) = %v after %v, want at most %v, and an error only if that is its own time", caller.has, err, took, caller.want)
 				}
 			})
+			synctest.Wait() // somebody with time left must be there when one with none leaves
 		}
 		wg.Wait()
 		want(t, "though the first callers had gone", box.lines(), firstDegree)
