@@ -199,8 +199,8 @@ func TestSchemaRejectsNothingRight(t *testing.T) {
 	}
 	var tried atomic.Int64
 	t.Cleanup(func() {
-		if n := tried.Load(); n < 1000 {
-			t.Errorf("tried %d broken files, want at least 1000", n)
+		if n := tried.Load(); n < 500 {
+			t.Errorf("tried %d broken files, want at least 500", n)
 		}
 	})
 	const shards = 4
@@ -312,7 +312,7 @@ func replacements(n *yaml.Node, path string) []mutation {
 		}})
 	}
 	for i, s := range scalars {
-		if *everything || (i+len(path))%4 == 0 {
+		if *everything || (i+len(path))%18 == 0 {
 			put(s, false, s)
 		}
 	}

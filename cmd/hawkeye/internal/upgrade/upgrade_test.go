@@ -94,7 +94,7 @@ func TestSameBehaviour(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for seed := range uint64(5) {
+	for seed := range uint64(2) {
 		var samples []float64
 		rng := rand.New(rand.NewPCG(seed, 1))
 		for range 8 {
