@@ -159,6 +159,9 @@ func (a *agent) await(ctx context.Context) error {
 		if ending && open {
 			return errFinished // somebody else evaluates, also what we counted last
 		}
+		if !open {
+			wait = a.h.store.Traits().Tick
+		}
 		timer := time.NewTimer(wait)
 		select {
 		case <-a.watch:
@@ -170,6 +173,11 @@ func (a *agent) await(ctx context.Context) error {
 			return ctx.Err()
 		}
 		timer.Stop()
+		if ending && !a.mirror.Open() { // no flush will have it opened any more
+			if err := a.mirror.Sync(ctx); err != nil {
+				a.logger.LogAttrs(ctx, slog.LevelDebug, "open the ledger", slog.Any("error", err))
+			}
+		}
 		if !a.mirror.Open() {
 			pause(ctx, 10*time.Millisecond)
 		}
