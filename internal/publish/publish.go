@@ -7,6 +7,7 @@ package publish
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -246,7 +247,7 @@ func (p *Publisher) Final(ctx context.Context) error {
 	select {
 	case p.running <- struct{}{}: // Run gives it back soon after stop was closed
 	case <-ctx.Done():
-		return ctx.Err()
+		return fmt.Errorf("publish the last ticks: %w", context.Cause(ctx))
 	}
 	defer func() { <-p.running }()
 	if p.finished {
