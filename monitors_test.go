@@ -141,7 +141,8 @@ var monitorCases = map[string]struct {
 		want: []mail{{360, 375, "[critical] job"}},
 	},
 	"more groups than are kept": { // A22
-		config: `monitors: [{name: a, metric: a, by: [i], max_groups: 2, window: 1m, notify: [team], triggers: [{threshold: 1}]}]`,
+		config: `monitors: [{name: a, metric: a, by: [i], max_groups: 2, window: 1m, notify: [team], triggers: [{threshold: 1}]}]
+inhibit: [{source: ['i=""'], target: ['i=~".+"']}]`,
 		do: func(w *outage) {
 			for i := range 5 {
 				w.Incr("a", hawkeye.T("i", fmt.Sprint(i)))
@@ -150,6 +151,19 @@ var monitorCases = map[string]struct {
 			w.until(50)
 		},
 		want: []mail{{0, 1, "[critical] a {i=0}"}, {1, 2, "[critical] a {i=1}"}, {2, 3, "[too many groups] a"}},
+	},
+	"more groups than are kept are told once, and are no trouble of their own": {
+		config: `monitors: [{name: a, metric: a, by: [i], max_groups: 1, window: 1h, op: "==", notify: [team], triggers: [{threshold: 9, repeat: 10s, escalate: [{after: 20s, notify: [boss]}]}]}]`,
+		do: func(w *outage) {
+			for i := range 9 {
+				w.Incr("a", hawkeye.T("i", fmt.Sprint(i)))
+				w.until(w.now() + 30)
+			}
+			if got := len(w.Alerts(w.t.Context())); got != 1 {
+				w.t.Errorf("%d alerts, want the one that is kept", got)
+			}
+		},
+		want: []mail{{30, 45, "[too many groups] a"}},
 	},
 	"fewer groups are kept than fire": {
 		config: `monitors: [{name: a, metric: a, by: [i], max_groups: 3, window: 1m, notify: [team], triggers: [{threshold: 1}]}]`,

@@ -13,6 +13,7 @@ import (
 	"github.com/go-batteries/hawkeye/internal/alert"
 	"github.com/go-batteries/hawkeye/internal/feed"
 	"github.com/go-batteries/hawkeye/internal/matcher"
+	"github.com/go-batteries/hawkeye/internal/notify"
 	"github.com/go-batteries/hawkeye/internal/publish"
 	"github.com/go-batteries/hawkeye/internal/window"
 )
@@ -257,6 +258,9 @@ func (h *Hawkeye) Alerts(context.Context) []Alert {
 		}
 	}
 	for key, r := range h.book.Alerts() {
+		if r.Snapshot.Source == notify.SourceOverflow {
+			continue
+		}
 		byKey[key] = Alert{
 			Monitor: r.Snapshot.Name, Key: key, Tags: maps.Clone(r.Snapshot.Tags),
 			State: shown(&r.State, r.Snapshot.HasValue), Level: r.State.Level, Incident: r.State.Incident,

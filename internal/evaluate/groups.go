@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/go-batteries/hawkeye/internal/alert"
+	"github.com/go-batteries/hawkeye/internal/notify"
 	"github.com/go-batteries/hawkeye/internal/series"
 	"github.com/go-batteries/hawkeye/internal/window"
 )
@@ -210,7 +211,7 @@ func (e *Evaluator) overflow(r *rule, t Tick) {
 	}
 	key := r.Alert.Key + overflowSuffix
 	level := alert.Level{Name: r.Alert.Levels[0].Name}
-	over := &Rule{Monitor: r.Monitor, Source: "max_groups", every: 1, Alert: alert.Rule{
+	over := &Rule{Monitor: r.Monitor, Source: notify.SourceOverflow, every: 1, Alert: alert.Rule{
 		Key: r.Alert.Key, Op: alert.Greater, Levels: []alert.Level{level},
 	}}
 	r.overflow = &Alert{Key: key, Rule: over, State: e.stored[key]}

@@ -77,7 +77,7 @@ func (d *draft) prepareMutes() {
 func (d *draft) sourcesOf(rule *Inhibit) map[string][]*Alert {
 	out := make(map[string][]*Alert)
 	for _, a := range d.v.Alerts {
-		if a.Phase.Told() && matchAll(rule.Source, &a.Snapshot) {
+		if a.Phase.Told() && a.Snapshot.Source != SourceOverflow && matchAll(rule.Source, &a.Snapshot) {
 			key := equalKey(rule, &a.Snapshot)
 			out[key] = append(out[key], a)
 		}

@@ -8,6 +8,10 @@ import (
 	"time"
 )
 
+// SourceOverflow is the Source of word that a monitor has more groups than it
+// keeps: told once, and no trouble of its own.
+const SourceOverflow = "max_groups"
+
 // Snapshot is what a message is rendered from: the alert as it stood when
 // there was something to tell.
 type Snapshot struct {
