@@ -74,7 +74,7 @@ func TestCommands(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !slices.ContainsFunc(files, func(f string) bool { return strings.Contains(read(t, f), "func "+c[1]+"(") }) {
+		if !slices.ContainsFunc(files, func(f string) bool { return strings.Contains(read(t, f), "func "+c[1]) }) {
 			t.Errorf("README.md names the test %s, which is not in %s", c[1], c[2])
 		}
 	}
