@@ -116,7 +116,7 @@ func (f *follower) round(ctx context.Context) error {
 func (f *follower) report(ctx context.Context, late []publish.Late) error {
 	tx := f.mirror.Begin()
 	for _, l := range late {
-		tx.Put(fmt.Sprintf("%s/%d/%s", ledger.ClassLate, l.Tick, l.Writer), []byte("{}"))
+		tx.Put(ledger.LateKey(l.Tick, l.Writer), []byte("{}"))
 	}
 	return f.mirror.Commit(ctx, tx)
 }
