@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -186,8 +187,9 @@ func (p *Publisher) ticks(d time.Duration) int64 {
 // Run closes and publishes ticks until ctx ends or [Publisher.Final] is
 // called; it returns nil then. It owns one goroutine, which does the round
 // trips, because a tick must close on time while the Store is slow; Run waits
-// for it. After a panic, of a hook say, it may be called again.
-func (p *Publisher) Run(ctx context.Context) error {
+// for it. A panic there, of a hook say, ends Run with an error. After that, or
+// a panic of Run itself, it may be called again.
+func (p *Publisher) Run(ctx context.Context) (err error) {
 	p.running <- struct{}{}
 	defer func() { <-p.running }()
 	select {
@@ -196,13 +198,30 @@ func (p *Publisher) Run(ctx context.Context) error {
 	default:
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	sent := make(chan struct{})
+	sent := make(chan error, 1)
 	go func() {
-		defer close(sent)
-		p.send(ctx)
+		defer cancel()
+		sent <- p.guardedSend(ctx)
 	}()
-	defer func() { cancel(); <-sent }()
+	defer func() {
+		cancel()
+		if failed := <-sent; failed != nil {
+			err = failed
+		}
+	}()
 	p.closeTicks(ctx)
+	return nil
+}
+
+// guardedSend turns a panic of send into an error: it has a goroutine of its
+// own, in which a panic would end the host.
+func (p *Publisher) guardedSend(ctx context.Context) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("publish: panic: %v\n%s", v, debug.Stack())
+		}
+	}()
+	p.send(ctx)
 	return nil
 }
 
