@@ -248,3 +248,23 @@ func TestRemovedMonitorEndsItsAlert(t *testing.T) {
 }
 
 func at(tick int) time.Time { return time.Unix(1_000_000, 0).Add(time.Duration(tick) * width) }
+
+// What is usual isn't known before the window in the past lies wholly in the
+// time since somebody counts.
+func TestComparisonWaitsForAWholeWindow(t *testing.T) {
+	t.Parallel()
+	m := monitor.Monitor{
+		Name: "more", Window: 10 * time.Second, CompareTo: time.Minute,
+		Triggers: []monitor.Trigger{{Level: "critical", Threshold: 0.5, Relative: true}},
+	}
+	whole := int64((70 * time.Second) / width)
+	for n, want := range map[int64]bool{whole - 1: false, whole: true} {
+		f := newFixture(t, m, nil)
+		f.w.set(0, ok(100))
+		f.w.set(1, ok(10))
+		f.step(Tick{N: n})
+		if s := f.e.Alerts()[0].State; s.Phase == alert.Firing != want {
+			t.Errorf("tick %d: %v, want firing = %v", n, s.Phase, want)
+		}
+	}
+}

@@ -44,6 +44,13 @@ func (r *reader) value(i int) window.Value {
 	return v
 }
 
+// whole says whether a query's window lies wholly in the time since somebody
+// counts: one that reaches back further is no measure of what is usual.
+func (r *reader) whole(i int) bool {
+	q := &r.e.plan.Queries[r.a.Rule.queries[i]]
+	return r.t.N-int64((q.Delay+q.Window)/r.e.plan.width) >= r.e.born
+}
+
 // noGroup stands for a group of which there are no samples.
 var noGroup = new(window.Group)
 
@@ -153,6 +160,9 @@ func divide(part float64, status alert.Status, d *window.Value, least float64) (
 
 // before is the value in the past, NaN if it isn't known in full.
 func (p plain) before(r *reader) float64 {
+	if !r.whole(p.past) {
+		return math.NaN()
+	}
 	v := r.value(p.past)
 	value, status := v.V, alert.StatusOK
 	if v.Status != window.OK {
