@@ -118,6 +118,10 @@ type Stats struct {
 	Refused     map[string]uint64 // lines refused, by reason
 	Calls       uint64            // JSON-RPC calls
 	FailedCalls uint64            // those that were answered by an error
+	BadInput    uint64            // frames, documents and datagrams too long, cut off, or no JSON
+	Shed        uint64            // connections and datagrams refused: too many, or of another user
+	CutOff      uint64            // connections closed because they didn't finish what they began, or read no reply
+	Faults      uint64            // accepts that failed, and panics while serving
 
 	Backlog        int   // closed ticks that wait for the Store
 	DroppedTicks   int64 // closed ticks that found no room while the Store was away
@@ -145,6 +149,8 @@ func (h *Hawkeye) Stats() Stats {
 	s := Stats{
 		Series: reg.Series, Overflowed: reg.Overflowed, RejectedValues: reg.RejectedValues, Saturated: reg.Saturated,
 		Connections: in.Conns, Lines: in.Lines, Refused: in.Refused, Calls: in.Calls, FailedCalls: in.FailedCalls,
+		BadInput: in.BadFrames + in.BadDocuments + in.CutDatagrams, Shed: in.RefusedConns + in.RefusedPeers,
+		CutOff: in.Timeouts + in.SlowReaders, Faults: in.AcceptErrors + in.Panics,
 		Backlog: pub.Backlog, DroppedTicks: pub.DroppedTicks, DroppedSamples: pub.DroppedSeries,
 		Republished: pub.Republished, FailedFlushes: pub.FailedFlushes,
 		PartialTicks: fed.Partial, UnknownTicks: fed.Unknown, LateBuckets: fed.LateBuckets,
