@@ -77,11 +77,12 @@ func run(o options, names []string) error {
 		if !slices.Contains(names, s.name) && !slices.Contains(names, "all") {
 			continue
 		}
+		machine := result.Machine()
 		text, err := s.run(o)
 		if err != nil {
 			return fmt.Errorf("section %s: %w", s.name, err)
 		}
-		text = fmt.Sprintf("## %s\n\n%s\n\n%s", s.title, result.Machine(), text)
+		text = fmt.Sprintf("## %s\n\n%s\n\n%s", s.title, machine, text)
 		fmt.Println(text)
 		if !o.quick {
 			if err := result.WriteSection(results, s.name, text); err != nil {

@@ -31,7 +31,6 @@ import (
 
 	"github.com/go-batteries/hawkeye"
 	"github.com/go-batteries/hawkeye/benchmarks/internal/redisserver"
-	"github.com/go-batteries/hawkeye/benchmarks/internal/result"
 	"github.com/go-batteries/hawkeye/store/redisstore"
 )
 
@@ -232,11 +231,11 @@ func (m *mailbox) of(subject string) []time.Time {
 }
 
 func report(o options, all []*breach) error {
-	store := "memory"
+	store := "Memory"
 	if o.redis {
 		store = "Redis"
 	}
-	fmt.Printf("Breach to mail handed over: store %s, %d instance(s), defaults. %s\n\n", store, max(o.replicas, 1), result.Machine())
+	fmt.Printf("%s, %d instance(s), defaults:\n\n", store, max(o.replicas, 1))
 	fmt.Println("| breaches | n | median | p99 | max | missed | told again |")
 	fmt.Println("|---|---:|---:|---:|---:|---:|---:|")
 	row("all", all)

@@ -10,10 +10,21 @@ import (
 	"time"
 )
 
-// Machine says in a line what a result was measured on, and when.
+// Machine says in a line what is measured on, when, and how busy it is with
+// other things: call it before the measurement.
 func Machine() string {
-	return fmt.Sprintf("%s, %d cores, %s/%s, %s, %s.", cpu(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH,
-		strings.Replace(runtime.Version(), "go", "Go ", 1), time.Now().UTC().Format("2006-01-02 15:04 UTC"))
+	return fmt.Sprintf("%s, %d cores, %s/%s, %s, %s%s.", cpu(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH,
+		strings.Replace(runtime.Version(), "go", "Go ", 1), time.Now().UTC().Format("2006-01-02 15:04 UTC"), load())
+}
+
+// load is the load average of the last minute, as Linux tells it.
+func load() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return ""
+	}
+	minute, _, _ := strings.Cut(string(text), " ")
+	return ", load before " + minute
 }
 
 // cpu is the processor's name, as Linux tells it.
