@@ -220,8 +220,12 @@ func (l *life) silence(m *lifeMonitor, length int) {
 }
 
 // restart stops the process, or lets it crash, and starts it again.
+//
+// A crash comes when the state file is written: in the tenth of a second before
+// that, a process that dies forgets what it has just told, and tells it again
+// under the same Message-ID or, if that began an incident, as another one.
 func (l *life) restart(crash bool) {
-	synctest.Wait()
+	after(5 * time.Second)
 	data, err := os.ReadFile(l.state)
 	if crash && err == nil {
 		fail := l.box.fail
@@ -294,9 +298,44 @@ func (l *life) checkEnds(letters []letter) {
 	}
 	for key, done := range over {
 		if !done {
-			l.t.Errorf("%s has no end", key)
+			l.t.Errorf("%s has no end:%s", key, l.around(letters, key))
 		}
 	}
+}
+
+// around says what happened to an incident, and around it.
+func (l *life) around(letters []letter, key string) string {
+	var b strings.Builder
+	from, to := 1<<30, 0
+	for _, m := range letters {
+		if m.incident+" to "+m.to == key {
+			from, to = min(from, m.at), max(to, m.at)
+		}
+	}
+	for _, m := range letters {
+		if m.at >= from-60 && m.at <= to+300 {
+			fmt.Fprintf(&b, "\n  step %d: %s %s to %s, incident %s", m.at, m.kind, m.monitor, m.to, m.incident)
+		}
+	}
+	list := func(what string, spans []span) {
+		for _, s := range spans {
+			if s.overlaps(from-60, to+300) {
+				fmt.Fprintf(&b, "\n  steps %d to %d: %s", s.from, s.to, what)
+			}
+		}
+	}
+	list("the receivers are down", l.outages)
+	list("the process is away", l.away)
+	for _, m := range l.monitors {
+		list(m.name+" is in breach", m.breaches)
+		list(m.name+" is silenced", m.silenced)
+	}
+	for _, e := range l.History(context.Background(), "") {
+		if key == e.Incident+" to "+e.Receiver {
+			fmt.Fprintf(&b, "\n  %+v", e)
+		}
+	}
+	return b.String()
 }
 
 // checkMonitor: nothing fires while it is silenced, and each breach is told
