@@ -252,6 +252,7 @@ type letter struct {
 	at            int
 	monitor, kind string
 	incident, to  string
+	ends          bool
 }
 
 func (l *life) letters() (all []letter) {
@@ -261,6 +262,7 @@ func (l *life) letters() (all []letter) {
 		all = append(all, letter{
 			at: int(l.box.at[i].Sub(l.began) / step), monitor: monitor, kind: strings.TrimPrefix(kind, "["),
 			incident: m.Headers["X-Hawkeye-Incident"], to: m.Recipients[0],
+			ends: strings.Contains(m.Body, "it ended after"), // of the first incident in it, and maybe the next one's begin
 		})
 	}
 	return all
@@ -294,7 +296,7 @@ func (l *life) checkEnds(letters []letter) {
 		if done, told := over[key]; told && done {
 			l.t.Errorf("step %d: %s of %s is told after the end", m.at, m.kind, key)
 		}
-		over[key] = m.kind == "ended" || m.kind == "fired and ended" || m.kind == "stable"
+		over[key] = m.ends || m.kind == "ended" || m.kind == "fired and ended" || m.kind == "stable"
 	}
 	for key, done := range over {
 		if !done {
