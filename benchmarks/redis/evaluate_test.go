@@ -28,18 +28,16 @@ const minute = 60
 // the windows, judge the monitors. Each monitor has a window of its own; ten
 // times as many monitors are ten windows a metric.
 //
-// redis-B is the server's memory for the fleet's minute, B/monitor the
+// redis-MB is the server's memory for the fleet's minute, B/monitor the
 // evaluator's.
 func BenchmarkEvaluate(b *testing.B) {
 	for _, replicas := range []int{10, 100} {
-		c, s := filled(b, replicas)
-		if c == nil {
-			return // nothing of it was asked for
-		}
+		c, s, memory := filled(b, replicas)
 		for _, length := range []time.Duration{time.Minute, time.Hour} {
 			for _, monitors := range []int{1_000, 10_000} {
 				b.Run(fmt.Sprintf("hawkeye/replicas=%d/window=%v/monitors=%d", replicas, length, monitors), func(b *testing.B) {
 					evaluateRounds(b, c, s, replicas, monitors, length)
+					b.ReportMetric(memory/1e6, "redis-MB")
 				})
 			}
 		}
@@ -84,11 +82,11 @@ func countEvents(b *testing.B, c *redis.Client) (sum int) {
 	return sum
 }
 
-// filled is a server with a minute of a fleet in it.
-func filled(b *testing.B, replicas int) (*redis.Client, *redisstore.Store) {
+// filled is a server with a minute of a fleet in it, and the bytes that takes.
+func filled(b *testing.B, replicas int) (c *redis.Client, s *redisstore.Store, memory float64) {
 	b.Helper()
-	c := redistest.Start(b, redistest.Config{}).Client()
-	s := newStore(c)
+	c = redistest.Start(b, redistest.Config{}).Client()
+	s = newStore(c)
 	before := used(b, c)
 	for i := range replicas {
 		r := newReplica(flushed)
@@ -99,8 +97,7 @@ func filled(b *testing.B, replicas int) (*redis.Client, *redisstore.Store) {
 			r.flush(b, s, base+tick, flushed)
 		}
 	}
-	b.Logf("redis memory of %d replicas x %d series x %d s: %.1f MB", replicas, flushed, minute, (used(b, c).memory-before.memory)/1e6)
-	return c, s
+	return c, s, used(b, c).memory - before.memory
 }
 
 // base is the first tick, a multiple of minute.
