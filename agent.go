@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -97,7 +98,7 @@ func newAgent(h *Hawkeye, book *ledger.Book, clock *publish.Clock) *agent {
 		feed: feed.New(feed.Config{
 			Store: h.store, Clock: clock, Queries: h.setup().plan.Queries, Logger: h.logger, OnBucket: h.roster.took,
 		}),
-		lease:     max(minLease, leaseTicks*traits.Tick),
+		lease:     jittered(max(minLease, leaseTicks*traits.Tick)),
 		watch:     h.mirror.Watch(ledger.HeadKey),
 		finishing: make(chan struct{}),
 		finished:  make(chan struct{}),
@@ -604,3 +605,7 @@ func (a *agent) overlay(byKey map[string]Alert) {
 		}
 	}
 }
+
+// jittered returns d and up to a quarter more, so that a large fleet doesn't
+// take over all at once.
+func jittered(d time.Duration) time.Duration { return d + rand.N(d/4+1) }

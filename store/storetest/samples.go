@@ -243,15 +243,12 @@ func emptyBucket(e *env) {
 func keepIsKept(e *env) {
 	const short = time.Millisecond
 	tick := e.tick(1)
-	var long []store.Bucket
-	for _, b := range []store.Bucket{
+	long := []store.Bucket{
 		bucket(tick, "shares its tick with a short life before it"),
 		bucket(tick-1, "shares its tick with a short life after it"),
 		bucket(tick-2, "published again for a short life"),
 		bucket(tick-int64(2*e.here.Traits().Retention/e.here.Traits().Tick), "older than the retention"),
 		{Tier: store.Tier1m, Tick: tick, Writer: store.NewID(), Data: []byte("coarse")},
-	} {
-		long = append(long, b)
 	}
 	publish := func(keep time.Duration, buckets ...store.Bucket) {
 		for _, b := range buckets {
