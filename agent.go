@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -129,107 +128,6 @@ func (a *agent) run(ctx context.Context) error {
 			pause(ctx, time.Second)
 		}
 	}
-}
-
-// await returns when it is this process's turn: nobody else's head is fresh,
-// or it is that of an older configuration.
-func (a *agent) await(ctx context.Context) error {
-	var seen store.ID
-	since := time.Now()
-	finishing, ending := a.finishing, false
-	for {
-		wait := a.lease
-		open := a.mirror.Open()
-		if open {
-			if err := a.register(ctx); err != nil {
-				return err
-			}
-			head, commit, ok, err := a.mirror.Head()
-			if err != nil {
-				return err
-			}
-			if commit != seen {
-				seen, since = commit, time.Now()
-			}
-			wait = a.patience(ctx, head, ok) - time.Since(since)
-			if wait <= 0 {
-				a.awaited = commit
-				return nil
-			}
-		}
-		if ending && open {
-			return errFinished // somebody else evaluates, also what we counted last
-		}
-		if !open {
-			wait = a.h.store.Traits().Tick
-		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-a.watch:
-		case <-timer.C:
-		case <-finishing: // what was counted since the start is still to be evaluated
-			finishing, ending = nil, true
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
-		}
-		timer.Stop()
-		if ending && !a.mirror.Open() { // no flush will have it opened any more
-			if err := a.mirror.Sync(ctx); err != nil {
-				a.logger.LogAttrs(ctx, slog.LevelDebug, "open the ledger", slog.Any("error", err))
-			}
-		}
-		if !a.mirror.Open() {
-			pause(ctx, 10*time.Millisecond)
-		}
-	}
-}
-
-// patience is how long a head must stand unchanged before we go on from it.
-// Somebody with an older configuration isn't waited for; but a place that is
-// free is left to those with a newer one for a moment.
-func (a *agent) patience(ctx context.Context, head ledger.Head, ok bool) time.Duration {
-	if !a.h.store.Traits().Shared || failpoint.On("split") {
-		return 0
-	}
-	own := a.h.setup().set.Hash
-	winner := a.h.roster.winner()
-	if winner != own {
-		a.logLoses(ctx, winner)
-	} else {
-		a.lostTo = ""
-	}
-	switch {
-	case head.Writer == a.h.publisher.Writer() && winner == own:
-		return 0
-	case !ok || head.Writer.IsZero():
-		if winner != own {
-			return min(3*a.h.store.Traits().Tick, a.lease)
-		}
-		return 0
-	case winner == own && head.Config != own && a.h.book.Configs()[head.Config] != nil:
-		return 0
-	default:
-		return a.lease
-	}
-}
-
-// register makes our configuration known, unless somebody else writes at the
-// same moment: then the next look finds out.
-func (a *agent) register(ctx context.Context) error {
-	if !a.h.store.Traits().Shared {
-		return nil
-	}
-	err := a.h.roster.register(ctx)
-	for errors.Is(err, store.ErrConflict) && ctx.Err() == nil {
-		err = a.h.roster.register(ctx)
-	}
-	if err != nil && ctx.Err() == nil {
-		a.logger.LogAttrs(ctx, slog.LevelDebug, "register the configuration", slog.Any("error", err))
-		pause(ctx, 100*time.Millisecond)
-		return nil
-	}
-	return ctx.Err()
 }
 
 // evaluate loads what is stored and steps from the watermark on, until it
@@ -363,33 +261,6 @@ func (a *agent) load(ctx context.Context) (*evaluate.Evaluator, error) {
 	return ev, nil
 }
 
-// acquire puts our name on the head as it is, before anything is evaluated:
-// those who want it too see that it is taken.
-func (a *agent) acquire(ctx context.Context, head ledger.Head) error {
-	self, hash := a.h.publisher.Writer(), a.setup.set.Hash
-	if !a.h.store.Traits().Shared || head.Writer == self && head.Config == hash || failpoint.On("split") {
-		return nil
-	}
-	head.Writer, head.Config = self, hash
-	tx := a.mirror.Begin()
-	tx.RequireAt(ledger.HeadKey, a.head)
-	if err := tx.PutJSON(ledger.HeadKey, head); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
-	defer cancel()
-	err := a.mirror.Commit(ctx, tx)
-	if errors.Is(err, store.ErrConflict) {
-		return errLost
-	}
-	if err != nil {
-		return fmt.Errorf("take over the evaluation: %w", err)
-	}
-	a.head = tx.ID()
-	failpoint.At("acquire")
-	return nil
-}
-
 // told returns the incidents of an alert that somebody was told of and that
 // have no end: by the ledger, and by what is known to have been sent although
 // the ledger has lost it.
@@ -424,109 +295,6 @@ func outlived(view *notify.View, key string, sent alert.Told) bool {
 		}
 	}
 	return false
-}
-
-// commit stores a decision: states, what is to be told, and the watermark, all
-// or nothing. If only the notifier wrote meanwhile, what is to be told is
-// worked out again; if the head is another one, the decision is void.
-func (a *agent) commit(ctx context.Context, tick feed.Tick, changes []evaluate.Change, release bool) error {
-	for {
-		tx, err := a.tx(tick, changes, release)
-		if err != nil {
-			return err
-		}
-		attempt, cancel := context.WithTimeout(ctx, commitTimeout)
-		err = a.mirror.Commit(attempt, tx)
-		cancel()
-		if err == nil {
-			failpoint.At("commit")
-			a.head = tx.ID()
-			return nil
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if !errors.Is(err, store.ErrConflict) {
-			a.logger.LogAttrs(ctx, slog.LevelWarn, "store a decision, trying again", slog.Any("error", err))
-			pause(ctx, 100*time.Millisecond)
-			if err := a.mirror.Sync(ctx); err != nil {
-				continue
-			}
-		}
-		_, commit, _, err := a.mirror.Head()
-		switch {
-		case err != nil:
-			return err
-		case commit == tx.ID(): // its reply was lost
-			a.head = commit
-			return nil
-		case commit != a.head:
-			return errLost
-		}
-	}
-}
-
-// tx writes down a decision.
-func (a *agent) tx(tick feed.Tick, changes []evaluate.Change, release bool) (*ledger.Tx, error) {
-	tx := a.mirror.Begin()
-	tx.RequireAt(ledger.HeadKey, a.head)
-	now := a.h.clock().Now()
-	var plan notify.Plan
-	var view *notify.View
-	for i := range changes {
-		c := &changes[i]
-		if view == nil {
-			view = a.view()
-		}
-		record := ledger.AlertRecord{State: c.Alert.State}
-		if c.Alert.Rule != nil {
-			record.Monitor = c.Alert.Rule.Alert.Key
-			record.Snapshot = c.Alert.Snapshot(a.h.cfg.service, a.h.cfg.environment)
-		} else if before, ok := a.book.Alert(c.Alert.Key); ok { // its monitor was removed
-			record.Monitor, record.Snapshot = before.Monitor, before.Snapshot
-		}
-		if err := tx.PutJSON(ledger.AlertKey(c.Alert.Key), record); err != nil {
-			return nil, err
-		}
-		na := notify.NewAlert(c.Alert.Key, record.Monitor, &record.State)
-		na.Snapshot = record.Snapshot
-		plan.Add(notify.OnEvents(view, &na, c.Events, now))
-	}
-	if err := tx.PutPlan(&plan, now); err != nil {
-		return nil, err
-	}
-	if time.Since(a.swept) > sweepEvery && len(changes) == 0 {
-		a.swept = time.Now()
-		a.book.Sweep(tx, a.view(), now)
-	}
-	if err := a.putFleet(tx, tick.N, now); err != nil {
-		return nil, err
-	}
-	head := ledger.Head{Tick: tick.N, Writer: a.h.publisher.Writer(), Born: a.born, Config: a.setup.set.Hash}
-	if release {
-		head.Writer = store.ID{}
-	}
-	return tx, tx.PutJSON(ledger.HeadKey, head)
-}
-
-// putFleet writes down who is live, if that changed, and what was sent of
-// which the ledger has lost the note.
-func (a *agent) putFleet(tx *ledger.Tx, tick int64, now time.Time) error {
-	if !a.h.store.Traits().Shared {
-		return nil
-	}
-	fleet := a.h.roster.fleet(tick, a.feed.Stats().Writers)
-	if before, ok := a.book.Fleet(); !ok || !before.Equal(fleet) {
-		if err := tx.PutJSON(ledger.FleetKey, fleet); err != nil {
-			return err
-		}
-	}
-	for _, n := range a.h.sent.lacking(settleGrace, a.book.HasSent) {
-		if err := tx.PutSent(n.ID, n.Ends, n.At); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (a *agent) view() *notify.View {
@@ -605,7 +373,3 @@ func (a *agent) overlay(byKey map[string]Alert) {
 		}
 	}
 }
-
-// jittered returns d and up to a quarter more, so that a large fleet doesn't
-// take over all at once.
-func jittered(d time.Duration) time.Duration { return d + rand.N(d/4+1) }

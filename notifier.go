@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -64,21 +62,6 @@ type notifier struct {
 type seenClaim struct {
 	commit store.ID
 	since  time.Time
-}
-
-// sending is a Send under way.
-type sending struct {
-	message  notify.Message
-	deadline time.Time
-	cancel   context.CancelFunc
-
-	ended, abandoned bool // guarded by notifier.mu
-}
-
-// sendResult is how one ended. err may be nil.
-type sendResult struct {
-	id  string
-	err error
 }
 
 func newNotifier(h *Hawkeye, book *ledger.Book) *notifier {
@@ -314,142 +297,6 @@ func (n *notifier) lapsed(row *notify.Row) bool {
 		n.h.roster.gone(row.Claim.Writer, n.h.clock().TickOf(row.Claim.At))
 }
 
-func (n *notifier) capacity(receiver string) int {
-	n.mu.Lock()
-	abandoned := n.abandoned[receiver]
-	n.mu.Unlock()
-	if abandoned >= firstOf(n.h.cfg.limits.MaxAbandonedSends, defaultMaxAbandoned) {
-		return 0
-	}
-	free := maxSends
-	for _, s := range n.busy {
-		if s.message.Receiver == receiver {
-			free--
-		}
-	}
-	return max(free, 0)
-}
-
-// send hands a message to its receiver. The goroutine may outlive its
-// deadline, if the receiver ignores it, and then even the notifier.
-func (n *notifier) send(m notify.Message) {
-	ctx, cancel := context.WithTimeout(context.Background(), n.h.cfg.sendTimeout) // ended by giveUp, or with the notifier
-	s := &sending{message: m, deadline: time.Now().Add(n.h.cfg.sendTimeout + lateGrace), cancel: cancel}
-	n.busy[m.ID] = s
-	set := n.h.setup()
-	go func() {
-		defer cancel()
-		err := n.guardedSend(ctx, set, &m)
-		if err == nil {
-			failpoint.At("accepted")
-		}
-		if n.returned(s) {
-			return // nobody waits for it any more
-		}
-		select {
-		case n.results <- sendResult{id: m.ID, err: err}:
-		case <-n.gone:
-		}
-	}()
-}
-
-// returned takes note that a Send ended, and says whether it was abandoned.
-func (n *notifier) returned(s *sending) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	s.ended = true
-	if s.abandoned {
-		n.abandoned[s.message.Receiver]--
-	}
-	return s.abandoned
-}
-
-// abandon says that nobody waits for a Send any more, unless it has ended: its
-// outcome is on the way, however long the store keeps us from taking it.
-func (n *notifier) abandon(s *sending) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if s.ended {
-		return false
-	}
-	s.abandoned = true
-	n.abandoned[s.message.Receiver]++
-	return true
-}
-
-// guardedSend renders and sends, and turns a panic into an error.
-func (n *notifier) guardedSend(ctx context.Context, set *setup, m *notify.Message) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("the receiver panicked: %v", p)
-			n.logger.LogAttrs(ctx, slog.LevelError, "a receiver panicked", slog.String("receiver", m.Receiver),
-				slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
-		}
-	}()
-	to := set.senders[m.Receiver]
-	if to == nil {
-		return Permanent(fmt.Errorf("there is no receiver called %q in this process's configuration", m.Receiver))
-	}
-	text := set.renderer.Render(m, n.h.clock().Now())
-	if text.Problem != "" {
-		n.logger.LogAttrs(ctx, slog.LevelError, "a template failed, the default text goes out",
-			slog.String("receiver", m.Receiver), slog.String("error", text.Problem))
-	}
-	return to.send(ctx, m, text)
-}
-
-// settle writes down how a Send ended.
-func (n *notifier) settle(ctx context.Context, r sendResult) {
-	s := n.busy[r.id]
-	if s == nil {
-		return // it was given up
-	}
-	delete(n.busy, r.id)
-	res := result(r.err)
-	if res.Kind == notify.Delivered && len(res.Failed) == 0 {
-		n.h.sent.delivered(&s.message, n.h.clock().Now())
-	}
-	n.write(ctx, &s.message, res)
-}
-
-// giveUp abandons the Sends that ignore their deadline.
-func (n *notifier) giveUp(ctx context.Context) {
-	for id, s := range n.busy {
-		if time.Now().Before(s.deadline) || !n.abandon(s) {
-			continue
-		}
-		s.cancel()
-		delete(n.busy, id)
-		n.logger.LogAttrs(ctx, slog.LevelError, "a receiver ignores its deadline, going on without it",
-			slog.String("receiver", s.message.Receiver))
-		n.write(ctx, &s.message, notify.Result{Kind: notify.Unknown, Error: "no answer within " + n.h.cfg.sendTimeout.String()})
-	}
-}
-
-// write commits an outcome. If it can't be stored, the claim lapses and the
-// message is sent once more, saying so.
-func (n *notifier) write(ctx context.Context, m *notify.Message, res notify.Result) {
-	if res.Error != "" {
-		n.logger.LogAttrs(ctx, slog.LevelWarn, "a message was not delivered",
-			slog.String("receiver", m.Receiver), slog.String("error", res.Error), slog.Bool("permanent", res.Kind == notify.Permanent))
-	}
-	failpoint.At("settle")
-	random := rand.Float64()
-	for ctx.Err() == nil {
-		now := n.h.clock().Now()
-		tx := n.mirror.Begin()
-		plan := notify.Settle(n.view(), m, res, now, random)
-		err := n.commit(ctx, tx, &plan, now)
-		if err == nil {
-			return
-		}
-		if !errors.Is(err, store.ErrConflict) {
-			n.logger.LogAttrs(ctx, slog.LevelWarn, "store the outcome of a message, trying again", slog.Any("error", err))
-			pause(ctx, 100*time.Millisecond)
-		}
-	}
-}
-
 // drained says whether nothing is left that a little patience would send.
 // What another replica sends, or did before it died, is the others' business.
 func (n *notifier) drained() bool {
@@ -480,54 +327,4 @@ func (n *notifier) drain(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("send what is to be sent: %w", context.Cause(ctx))
 	}
-}
-
-func (n *notifier) abandonAll() {
-	for _, s := range n.busy {
-		s.cancel()
-	}
-}
-
-// result classifies what a MailingService returned.
-func result(err error) notify.Result {
-	var some *RecipientsError
-	var permanent interface{ Permanent() bool }
-	switch {
-	case err == nil:
-		return notify.Result{Kind: notify.Delivered}
-	case errors.As(err, &some) && len(some.Failed) > 0:
-		res := notify.Result{Kind: notify.Delivered, Error: err.Error()}
-		for rcpt, rerr := range some.Failed {
-			f := notify.RecipientFailure{Address: rcpt, Error: fmt.Sprint(rerr)}
-			f.Permanent = errors.As(rerr, &permanent) && permanent.Permanent()
-			res.Failed = append(res.Failed, f)
-		}
-		return res
-	case errors.As(err, &permanent) && permanent.Permanent():
-		return notify.Result{Kind: notify.Permanent, Error: err.Error()}
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return notify.Result{Kind: notify.Unknown, Error: err.Error()}
-	default:
-		return notify.Result{Kind: notify.Temporary, Error: err.Error()}
-	}
-}
-
-// stuck returns the receivers that get nothing more because too many Sends
-// ignore their deadline, with how many messages wait for them.
-func (n *notifier) stuck() map[string]int {
-	most := firstOf(n.h.cfg.limits.MaxAbandonedSends, defaultMaxAbandoned)
-	n.mu.Lock()
-	stuck := make(map[string]int)
-	for receiver, abandoned := range n.abandoned {
-		if abandoned >= most {
-			stuck[receiver] = 0
-		}
-	}
-	n.mu.Unlock()
-	for _, row := range n.book.Rows() {
-		if _, ok := stuck[row.Receiver]; ok {
-			stuck[row.Receiver]++
-		}
-	}
-	return stuck
 }

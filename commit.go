@@ -1,0 +1,118 @@
+package hawkeye
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/go-batteries/hawkeye/internal/evaluate"
+	"github.com/go-batteries/hawkeye/internal/failpoint"
+	"github.com/go-batteries/hawkeye/internal/feed"
+	"github.com/go-batteries/hawkeye/internal/ledger"
+	"github.com/go-batteries/hawkeye/internal/notify"
+	"github.com/go-batteries/hawkeye/store"
+)
+
+// commit stores a decision: states, what is to be told, and the watermark, all
+// or nothing. If only the notifier wrote meanwhile, what is to be told is
+// worked out again; if the head is another one, the decision is void.
+func (a *agent) commit(ctx context.Context, tick feed.Tick, changes []evaluate.Change, release bool) error {
+	for {
+		tx, err := a.tx(tick, changes, release)
+		if err != nil {
+			return err
+		}
+		attempt, cancel := context.WithTimeout(ctx, commitTimeout)
+		err = a.mirror.Commit(attempt, tx)
+		cancel()
+		if err == nil {
+			failpoint.At("commit")
+			a.head = tx.ID()
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if !errors.Is(err, store.ErrConflict) {
+			a.logger.LogAttrs(ctx, slog.LevelWarn, "store a decision, trying again", slog.Any("error", err))
+			pause(ctx, 100*time.Millisecond)
+			if err := a.mirror.Sync(ctx); err != nil {
+				continue
+			}
+		}
+		_, commit, _, err := a.mirror.Head()
+		switch {
+		case err != nil:
+			return err
+		case commit == tx.ID(): // its reply was lost
+			a.head = commit
+			return nil
+		case commit != a.head:
+			return errLost
+		}
+	}
+}
+
+// tx writes down a decision.
+func (a *agent) tx(tick feed.Tick, changes []evaluate.Change, release bool) (*ledger.Tx, error) {
+	tx := a.mirror.Begin()
+	tx.RequireAt(ledger.HeadKey, a.head)
+	now := a.h.clock().Now()
+	var plan notify.Plan
+	var view *notify.View
+	for i := range changes {
+		c := &changes[i]
+		if view == nil {
+			view = a.view()
+		}
+		record := ledger.AlertRecord{State: c.Alert.State}
+		if c.Alert.Rule != nil {
+			record.Monitor = c.Alert.Rule.Alert.Key
+			record.Snapshot = c.Alert.Snapshot(a.h.cfg.service, a.h.cfg.environment)
+		} else if before, ok := a.book.Alert(c.Alert.Key); ok { // its monitor was removed
+			record.Monitor, record.Snapshot = before.Monitor, before.Snapshot
+		}
+		if err := tx.PutJSON(ledger.AlertKey(c.Alert.Key), record); err != nil {
+			return nil, err
+		}
+		na := notify.NewAlert(c.Alert.Key, record.Monitor, &record.State)
+		na.Snapshot = record.Snapshot
+		plan.Add(notify.OnEvents(view, &na, c.Events, now))
+	}
+	if err := tx.PutPlan(&plan, now); err != nil {
+		return nil, err
+	}
+	if time.Since(a.swept) > sweepEvery && len(changes) == 0 {
+		a.swept = time.Now()
+		a.book.Sweep(tx, a.view(), now)
+	}
+	if err := a.putFleet(tx, tick.N, now); err != nil {
+		return nil, err
+	}
+	head := ledger.Head{Tick: tick.N, Writer: a.h.publisher.Writer(), Born: a.born, Config: a.setup.set.Hash}
+	if release {
+		head.Writer = store.ID{}
+	}
+	return tx, tx.PutJSON(ledger.HeadKey, head)
+}
+
+// putFleet writes down who is live, if that changed, and what was sent of
+// which the ledger has lost the note.
+func (a *agent) putFleet(tx *ledger.Tx, tick int64, now time.Time) error {
+	if !a.h.store.Traits().Shared {
+		return nil
+	}
+	fleet := a.h.roster.fleet(tick, a.feed.Stats().Writers)
+	if before, ok := a.book.Fleet(); !ok || !before.Equal(fleet) {
+		if err := tx.PutJSON(ledger.FleetKey, fleet); err != nil {
+			return err
+		}
+	}
+	for _, n := range a.h.sent.lacking(settleGrace, a.book.HasSent) {
+		if err := tx.PutSent(n.ID, n.Ends, n.At); err != nil {
+			return err
+		}
+	}
+	return nil
+}

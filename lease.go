@@ -1,0 +1,146 @@
+package hawkeye
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/go-batteries/hawkeye/internal/failpoint"
+	"github.com/go-batteries/hawkeye/internal/ledger"
+	"github.com/go-batteries/hawkeye/store"
+)
+
+// await returns when it is this process's turn: nobody else's head is fresh,
+// or it is that of an older configuration.
+func (a *agent) await(ctx context.Context) error {
+	var seen store.ID
+	since := time.Now()
+	finishing, ending := a.finishing, false
+	for {
+		wait := a.lease
+		open := a.mirror.Open()
+		if open {
+			if err := a.register(ctx); err != nil {
+				return err
+			}
+			head, commit, ok, err := a.mirror.Head()
+			if err != nil {
+				return err
+			}
+			if commit != seen {
+				seen, since = commit, time.Now()
+			}
+			wait = a.patience(ctx, head, ok) - time.Since(since)
+			if wait <= 0 {
+				a.awaited = commit
+				return nil
+			}
+		}
+		if ending && open {
+			return errFinished // somebody else evaluates, also what we counted last
+		}
+		if !open {
+			wait = a.h.store.Traits().Tick
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-a.watch:
+		case <-timer.C:
+		case <-finishing: // what was counted since the start is still to be evaluated
+			finishing, ending = nil, true
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		}
+		timer.Stop()
+		if ending && !a.mirror.Open() { // no flush will have it opened any more
+			if err := a.mirror.Sync(ctx); err != nil {
+				a.logger.LogAttrs(ctx, slog.LevelDebug, "open the ledger", slog.Any("error", err))
+			}
+		}
+		if !a.mirror.Open() {
+			pause(ctx, 10*time.Millisecond)
+		}
+	}
+}
+
+// patience is how long a head must stand unchanged before we go on from it.
+// Somebody with an older configuration isn't waited for; but a place that is
+// free is left to those with a newer one for a moment.
+func (a *agent) patience(ctx context.Context, head ledger.Head, ok bool) time.Duration {
+	if !a.h.store.Traits().Shared || failpoint.On("split") {
+		return 0
+	}
+	own := a.h.setup().set.Hash
+	winner := a.h.roster.winner()
+	if winner != own {
+		a.logLoses(ctx, winner)
+	} else {
+		a.lostTo = ""
+	}
+	switch {
+	case head.Writer == a.h.publisher.Writer() && winner == own:
+		return 0
+	case !ok || head.Writer.IsZero():
+		if winner != own {
+			return min(3*a.h.store.Traits().Tick, a.lease)
+		}
+		return 0
+	case winner == own && head.Config != own && a.h.book.Configs()[head.Config] != nil:
+		return 0
+	default:
+		return a.lease
+	}
+}
+
+// register makes our configuration known, unless somebody else writes at the
+// same moment: then the next look finds out.
+func (a *agent) register(ctx context.Context) error {
+	if !a.h.store.Traits().Shared {
+		return nil
+	}
+	err := a.h.roster.register(ctx)
+	for errors.Is(err, store.ErrConflict) && ctx.Err() == nil {
+		err = a.h.roster.register(ctx)
+	}
+	if err != nil && ctx.Err() == nil {
+		a.logger.LogAttrs(ctx, slog.LevelDebug, "register the configuration", slog.Any("error", err))
+		pause(ctx, 100*time.Millisecond)
+		return nil
+	}
+	return ctx.Err()
+}
+
+// acquire puts our name on the head as it is, before anything is evaluated:
+// those who want it too see that it is taken.
+func (a *agent) acquire(ctx context.Context, head ledger.Head) error {
+	self, hash := a.h.publisher.Writer(), a.setup.set.Hash
+	if !a.h.store.Traits().Shared || head.Writer == self && head.Config == hash || failpoint.On("split") {
+		return nil
+	}
+	head.Writer, head.Config = self, hash
+	tx := a.mirror.Begin()
+	tx.RequireAt(ledger.HeadKey, a.head)
+	if err := tx.PutJSON(ledger.HeadKey, head); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
+	defer cancel()
+	err := a.mirror.Commit(ctx, tx)
+	if errors.Is(err, store.ErrConflict) {
+		return errLost
+	}
+	if err != nil {
+		return fmt.Errorf("take over the evaluation: %w", err)
+	}
+	a.head = tx.ID()
+	failpoint.At("acquire")
+	return nil
+}
+
+// jittered returns d and up to a quarter more, so that a large fleet doesn't
+// take over all at once.
+func jittered(d time.Duration) time.Duration { return d + rand.N(d/4+1) }
