@@ -36,6 +36,9 @@ func (h *Hawkeye) Ack(ctx context.Context, which, author, comment string, until 
 			ack.Until = time.Time{}
 		}
 		key := ledger.ClassAck + "/" + a.Incident
+		if h.mirror.IsNewer(key) {
+			return fmt.Errorf("replace the ack of %q: %w", which, ledger.ErrNewer)
+		}
 		tx.Require(key)
 		if err := tx.PutJSON(key, &ack); err != nil {
 			return err

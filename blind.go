@@ -421,6 +421,9 @@ func (o *outage) handIn(ctx context.Context, told []string) error {
 // handInAlert adds what was told of one alert, unless it is known to fire with
 // another incident by now.
 func (o *outage) handInAlert(tx *ledger.Tx, plan *notify.Plan, key string, receivers map[string]bool) error {
+	if o.h.mirror.IsNewer(ledger.AlertKey(key)) {
+		return nil // a newer version's to judge
+	}
 	a := o.alerts[key]
 	stored, ok := o.h.book.Alert(key)
 	fires := ok && stored.State.Phase.Told()

@@ -63,6 +63,9 @@ func (a *agent) tx(tick feed.Tick, changes []evaluate.Change, release bool) (*le
 	var view *notify.View
 	for i := range changes {
 		c := &changes[i]
+		if a.mirror.IsNewer(ledger.AlertKey(c.Alert.Key)) {
+			continue // a newer version's to judge
+		}
 		if view == nil {
 			view = a.view()
 		}

@@ -48,12 +48,16 @@ func (tx *Tx) RequireAt(key string, commit store.ID) {
 	tx.commit.Require = append(tx.commit.Require, store.Condition{Key: key, Commit: commit})
 }
 
-// Put writes a record.
+// Put writes a record. One that a newer version wrote is left as it is; a
+// caller who has to know asks [Mirror.IsNewer].
 func (tx *Tx) Put(key string, value []byte) {
+	if tx.mirror.IsNewer(key) {
+		return
+	}
 	tx.commit.Put = append(tx.commit.Put, store.Entry{Key: key, Value: value})
 }
 
-// PutJSON writes a record as JSON.
+// PutJSON is Put of a record as JSON.
 func (tx *Tx) PutJSON(key string, v any) error {
 	data, err := json.Marshal(v)
 	if err != nil {
@@ -63,8 +67,13 @@ func (tx *Tx) PutJSON(key string, v any) error {
 	return nil
 }
 
-// Delete removes a record; one that isn't there is no mistake.
-func (tx *Tx) Delete(key string) { tx.commit.Delete = append(tx.commit.Delete, key) }
+// Delete removes a record; one that isn't there is no mistake, and one that a
+// newer version wrote stays.
+func (tx *Tx) Delete(key string) {
+	if !tx.mirror.IsNewer(key) {
+		tx.commit.Delete = append(tx.commit.Delete, key)
+	}
+}
 
 // ID is that of the commit to be, which the records it puts will carry.
 func (tx *Tx) ID() store.ID { return tx.commit.ID }

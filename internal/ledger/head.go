@@ -32,7 +32,11 @@ func (m *Mirror) Head() (h Head, commit store.ID, ok bool, err error) {
 	if !ok {
 		return Head{}, store.ID{}, false, nil
 	}
-	if err := json.Unmarshal(r.Value, &h); err != nil {
+	err = checkVersion(r.Value)
+	if err == nil {
+		err = json.Unmarshal(r.Value, &h)
+	}
+	if err != nil {
 		return Head{}, r.Commit, true, fmt.Errorf("read ledger record %q: %w", HeadKey, err)
 	}
 	return h, r.Commit, true, nil

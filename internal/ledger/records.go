@@ -53,6 +53,7 @@ type Book struct {
 	mu      sync.Mutex // guards what follows
 	decoded map[string]decoded
 	bad     map[string]store.ID
+	newer   map[string]bool // classes of which a newer version was warned about
 	lists   map[string]list
 }
 
@@ -69,7 +70,11 @@ type decoded struct {
 
 // NewBook returns a Book of what m copies.
 func NewBook(m *Mirror, logger *slog.Logger) *Book {
-	return &Book{mirror: m, logger: logger, decoded: make(map[string]decoded), bad: make(map[string]store.ID), lists: make(map[string]list)}
+	return &Book{
+		mirror: m, logger: logger,
+		decoded: make(map[string]decoded), bad: make(map[string]store.ID),
+		newer: make(map[string]bool), lists: make(map[string]list),
+	}
 }
 
 // Rows returns the live rows of the outbox.
@@ -211,14 +216,21 @@ func all[T any](b *Book, class string) []*T {
 	return values
 }
 
-// read decodes a record, once. One that can't be decoded (of a newer version,
-// or damaged) is skipped and warned about once.
+// read decodes a record, once. One that is damaged is skipped and warned about
+// once, and so are those of a newer version, once a class.
 func read[T any](b *Book, r store.Record) (*T, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if d, ok := b.decoded[r.Key]; ok && d.commit == r.Commit {
 		v, ok := d.value.(*T)
 		return v, ok
+	}
+	if err := checkVersion(r.Value); err != nil {
+		if class := Class(r.Key); !b.newer[class] {
+			b.newer[class] = true
+			b.logger.Warn("leaving ledger records of a newer version alone", slog.String("key", r.Key), slog.Any("error", err))
+		}
+		return nil, false
 	}
 	v := new(T)
 	if err := json.Unmarshal(r.Value, v); err != nil {
