@@ -16,7 +16,7 @@ import (
 	"github.com/go-batteries/hawkeye/store/redisstore/redistest"
 )
 
-// bucketBytes is about what 1,000 series that all changed take.
+// bucketBytes is about what a replica takes of whose counters 200 changed.
 const bucketBytes = 2100
 
 // BenchmarkPublish is a flush as each replica makes it every tick: one bucket
