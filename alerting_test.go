@@ -597,3 +597,24 @@ func TestShutdownRightAfterTheStart(t *testing.T) {
 		})
 	}
 }
+
+// slowLedger takes its time to say what it holds.
+type slowLedger struct{ store.Store }
+
+func (s slowLedger) Changes(ctx context.Context, after store.Cursor) (store.Changes, error) {
+	time.Sleep(300 * time.Millisecond)
+	return s.Store.Changes(ctx, after)
+}
+
+// The shutdown begins before the ledger is open: what was counted is evaluated
+// all the same.
+func TestShutdownBeforeTheLedgerIsOpen(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		box := &mailbox{}
+		h := start(t, twoSLAs, box, hawkeye.WithStore(slowLedger{newMemory(t)}))
+		count(h, "http.response.400", 3)
+		stop(t, h)
+		want(t, "of a job that ended before the ledger was open", box.lines(), firstDegree)
+	})
+}
