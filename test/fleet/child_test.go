@@ -27,7 +27,8 @@ const (
 	envRedis  = "HAWKEYE_FLEET_CHILD" // the server's address; its presence makes a child
 	envConfig = "HAWKEYE_FLEET_CONFIG"
 	envMails  = "HAWKEYE_FLEET_MAILS"
-	envRole   = "HAWKEYE_FLEET_ROLE" // "counter" neither evaluates nor sends
+	envRole   = "HAWKEYE_FLEET_ROLE"  // "counter" neither evaluates nor sends
+	envBlind  = "HAWKEYE_FLEET_BLIND" // for how long the store may be away, if not as by default
 )
 
 // fleetTick is how wide the ticks are.
@@ -59,6 +60,9 @@ func replica(addr string) error {
 	}
 	if os.Getenv(envRole) == "counter" {
 		opts = append(opts, hawkeye.WithoutAgent(), hawkeye.WithoutNotifier())
+	}
+	if blind, err := time.ParseDuration(os.Getenv(envBlind)); err == nil {
+		opts = append(opts, hawkeye.WithBlindAfter(blind))
 	}
 	h, err := hawkeye.New(opts...)
 	if err != nil {

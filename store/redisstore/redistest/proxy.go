@@ -28,6 +28,10 @@ const (
 	Stall
 	// Refuse: connections are reset, old ones and new ones.
 	Refuse
+	// Swallow: what is sent in either direction vanishes, and nothing breaks.
+	// A connection that has lost something stays dead when it is over, because
+	// what follows a gap makes no sense.
+	Swallow
 )
 
 // Proxy passes connections on to a server. It is safe for concurrent use.
@@ -124,16 +128,18 @@ func (p *Proxy) serve(client net.Conn) {
 		p.reset(client)
 		return
 	}
+	var dead atomic.Bool
 	p.wait.Go(func() {
 		defer server.Close()
-		p.pump(server, client, false)
+		p.pump(server, client, false, &dead)
 	})
 	defer server.Close()
-	p.pump(client, server, true)
+	p.pump(client, server, true, &dead)
 }
 
-// pump copies from src to dst, or does what the fault says instead.
-func (p *Proxy) pump(dst, src net.Conn, replies bool) {
+// pump copies from src to dst, or does what the fault says instead. dead says
+// that the connection has lost something.
+func (p *Proxy) pump(dst, src net.Conn, replies bool, dead *atomic.Bool) {
 	buf := make([]byte, 64<<10)
 	for {
 		n, err := src.Read(buf)
@@ -144,6 +150,10 @@ func (p *Proxy) pump(dst, src net.Conn, replies bool) {
 			time.Sleep(5 * time.Millisecond)
 		}
 		switch {
+		case dead.Load() || p.is(Swallow):
+			dead.Store(true)
+			p.cuts.Add(1)
+			continue
 		case replies && p.is(DropReplies):
 			p.cuts.Add(1)
 			continue
