@@ -148,13 +148,15 @@ func (a *agent) evaluate(ctx context.Context) error {
 			a.logger.LogAttrs(ctx, slog.LevelDebug, "read ticks", slog.Any("error", err))
 			continue
 		}
-		failpoint.At("read")
 		if a.afterOutage(ctx, tick) {
 			return errGap
 		}
 		a.mu.Lock()
 		pending = evaluate.Merge(pending, ev.Step(a.feed.Engine(), a.step(tick)))
 		a.mu.Unlock()
+		if len(pending) > 0 {
+			failpoint.At("read")
+		}
 		last := a.isLast(tick.N)
 		if behind++; !last && behind < maxCatchUp && a.h.clock().Now().Sub(tick.End) > catchUpLag {
 			continue

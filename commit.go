@@ -27,7 +27,9 @@ func (a *agent) commit(ctx context.Context, tick feed.Tick, changes []evaluate.C
 		err = a.mirror.Commit(attempt, tx)
 		cancel()
 		if err == nil {
-			failpoint.At("commit")
+			if len(changes) > 0 {
+				failpoint.At("commit")
+			}
 			a.head = tx.ID()
 			return nil
 		}
@@ -112,8 +114,8 @@ func (a *agent) putFleet(tx *ledger.Tx, tick int64, now time.Time) error {
 			return err
 		}
 	}
-	for _, n := range a.h.sent.lacking(settleGrace, a.book.HasSent) {
-		if err := tx.PutSent(n.ID, n.Ends, n.At); err != nil {
+	for _, n := range a.h.sent.lacking(settleGrace, a.book.Sent) {
+		if err := tx.PutSent(n.ID, n.At); err != nil {
 			return err
 		}
 	}
