@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-batteries/hawkeye/internal/ledger"
 	"github.com/go-batteries/hawkeye/store/redisstore/redistest"
 )
 
@@ -34,6 +35,9 @@ type fleet struct {
 	alive []*child
 
 	leaving []*child // that were asked to end, and may take their time
+
+	mirror *ledger.Mirror // of nothingToTell
+	book   *ledger.Book
 }
 
 // child is a replica, a process of its own.
@@ -204,6 +208,13 @@ type mail struct {
 	subject string
 }
 
+// about says which monitor a mail is about, and what it tells of it.
+func (m mail) about() (name string, fired, ended bool) {
+	kind, rest, _ := strings.Cut(m.subject, "] ")
+	name, _, _ = strings.Cut(rest, " ")
+	return name, kind != "[ended", kind == "[ended" || kind == "[fired and ended"
+}
+
 func (f *fleet) mails() (mails []mail) {
 	data, _ := os.ReadFile(f.mailFile())
 	for line := range strings.Lines(string(data)) {
@@ -233,8 +244,8 @@ func startRedis(t *testing.T) *redistest.Server {
 	return redistest.Start(t, redistest.Config{AOF: true})
 }
 
-// ledger is what was found out, printed in the long form.
-type ledger struct {
+// tally is what was found out, printed in the long form.
+type tally struct {
 	told, ended, repeats, unsaid int
 	untold, twice, problems      []string
 }
@@ -242,7 +253,7 @@ type ledger struct {
 // judge compares the mails with the monitors that fired, each once. A repeat
 // is one mail too many with the same id; it is allowed if the sender of the
 // copy before it died right after that, and if it says that it may be one.
-func (f *fleet) judge(names []string) ledger {
+func (f *fleet) judge(names []string) tally {
 	f.t.Helper()
 	l := f.judgeQuietly(names)
 	for _, problem := range l.problems {
@@ -251,33 +262,28 @@ func (f *fleet) judge(names []string) ledger {
 	return l
 }
 
-func (f *fleet) judgeQuietly(names []string) (l ledger) {
+func (f *fleet) judgeQuietly(names []string) (l tally) {
 	type told struct{ mails []mail }
 	byID := make(map[string]*told)
 	fired, ended := make(map[string]map[string]bool), make(map[string]map[string]bool)
+	add := func(to map[string]map[string]bool, name, id string) {
+		if to[name] == nil {
+			to[name] = make(map[string]bool)
+		}
+		to[name][id] = true
+	}
 	for _, m := range f.mails() {
 		if byID[m.id] == nil {
 			byID[m.id] = &told{}
 		}
 		byID[m.id].mails = append(byID[m.id].mails, m)
-		name := strings.Fields(m.subject[strings.Index(m.subject, "]")+1:])[0]
-		into := fired
-		if strings.HasPrefix(m.subject, "[ended]") {
-			into = ended
+		name, fires, ends := m.about()
+		if fires {
+			add(fired, name, m.id)
 		}
-		if strings.HasPrefix(m.subject, "[fired and ended]") {
-			for _, both := range []map[string]map[string]bool{fired, ended} {
-				if both[name] == nil {
-					both[name] = make(map[string]bool)
-				}
-				both[name][m.id] = true
-			}
-			continue
+		if ends {
+			add(ended, name, m.id)
 		}
-		if into[name] == nil {
-			into[name] = make(map[string]bool)
-		}
-		into[name][m.id] = true
 	}
 	for _, name := range names {
 		switch len(fired[name]) {
@@ -308,7 +314,7 @@ func (f *fleet) judgeQuietly(names []string) (l ledger) {
 	return l
 }
 
-func (l ledger) String() string {
+func (l tally) String() string {
 	return fmt.Sprintf("told %d, untold %d %v, ends told %d, told as two incidents %d %v, repeats %d (unexplained %d)",
 		l.told, len(l.untold), l.untold, l.ended, len(l.twice), l.twice, l.repeats, l.unsaid)
 }

@@ -4,104 +4,306 @@ package fleet
 
 import (
 	"fmt"
+	"io"
+	"log/slog"
 	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
+	"text/tabwriter"
 	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/go-batteries/hawkeye/internal/failpoint"
+	"github.com/go-batteries/hawkeye/internal/ledger"
+	"github.com/go-batteries/hawkeye/store/redisstore"
 )
 
-// The steps at which a process is killed; the first three are the
-// evaluator's.
-var steps = []string{"acquire", "read", "commit", "claim", "accepted", "settle"}
+// The steps at which a process is killed, in the order in which a breach
+// becomes a mail; the first three are the evaluator's. At random is a step of
+// its own.
+var steps = []string{"acquire", "read", "commit", "claim", "accepted", "settle", "random"}
 
-// Breaches while replicas are killed at each step: each is told, and only what
-// a replica had handed over and not yet written down when it was killed is
-// told twice, saying so.
+// deathWithin is how long before its death a process has handed over what
+// somebody else tells again: the time between a mail and the note of it, on a
+// machine that does much else.
+const deathWithin = 2 * time.Second
+
+// breach is one monitor that fires and ends, and one process that is killed
+// meanwhile.
+type breach struct {
+	name, step string
+	end        bool // it is the message of the end that meets the kill
+
+	killed failpoint.Token // who, where and when
+	outcome
+}
+
+// outcome is what became of a breach.
+type outcome struct {
+	fired, ended map[string]bool // message ids
+	repeats      int
+	most         int // copies of one message
+}
+
+// Breaches each of which meets one kill, at a step of its way or at random:
+// each is told, and only what a replica had handed over and not yet written
+// down when it was killed is told twice, saying so.
 func TestToldOnceThroughKills(t *testing.T) {
 	t.Parallel()
-	server := startRedis(t)
-	perStep := 2
+	lanes, breaches := 3, shortBreaches()
 	if long() {
-		perStep = 34
+		lanes, breaches = 6, longBreaches(15)
 	}
-	total := perStep * len(steps)
-	f := newFleet(t, server.Addr(), monitors(total))
-	counter := f.start(envRole + "=counter")
-	f.alive = nil // it is never killed: what it counted can't be lost
-	defer counter.kill()
-	f.startN(4)
-	f.awaitEvaluator()
-	var names []string
-	kills := make(map[string]int)
-	for i := range total {
-		step := steps[i%len(steps)]
-		name := fmt.Sprintf("m%d", i)
-		names = append(names, name)
-		f.arm(step)
-		if _, ok := counter.ask("incr %s 5", name); !ok {
-			t.Fatal("the counter is gone")
+	t.Run("fleets", func(t *testing.T) { // side by side, because each breach waits for the one before it
+		for lane := range lanes {
+			t.Run(strconv.Itoa(lane), func(t *testing.T) {
+				t.Parallel()
+				var own []*breach
+				for i := lane; i < len(breaches); i += lanes {
+					breaches[i].name = fmt.Sprintf("m%d", len(own))
+					own = append(own, breaches[i])
+				}
+				f := newFleet(t, startRedis(t).Addr(), monitors(len(own)))
+				f.throughKills(own)
+			})
 		}
-		end := time.Now().Add(8 * time.Second) // a take-over may have to come first
-		for f.bury() == 0 && time.Now().Before(end) {
-			time.Sleep(10 * time.Millisecond)
-		}
-		for _, c := range f.alive {
-			c.ask("arm")
-		}
-		died := 4 - len(f.alive)
-		kills[step] += died + f.bury()
-		f.startN(4 - len(f.alive))
-		if i%5 == 4 { // and one at random
-			f.alive[rand.IntN(len(f.alive))].kill()
-			kills["random"]++
-			f.bury()
-			f.startN(1)
-		}
-	}
-	f.awaitTold(names, 40*time.Second)
-	time.Sleep(2 * time.Second) // for what comes twice
-	f.awaitEnds(names, 20*time.Second)
-	l := f.judge(names)
-	t.Logf("%d breaches, kills %v: %v", total, kills, l)
-	if len(l.untold) > 0 || len(l.twice) > 0 || l.ended < total {
-		t.Errorf("untold %v, told as two incidents %v, %d ends told; want none, none and all", l.untold, l.twice, l.ended)
-	}
-	for _, step := range steps {
-		if kills[step] == 0 {
-			t.Errorf("nobody was killed at %s", step)
+	})
+	t.Logf("breaches in fleets of 5 replicas, each with one kill:\n%s", table(breaches))
+	for _, b := range breaches {
+		if b.killed.PID == 0 {
+			t.Errorf("nobody was killed at %s while %s was told", b.step, b.name)
 		}
 	}
 }
 
-// arm makes the process that comes to a step next die there.
-func (f *fleet) arm(step string) {
-	ev := f.awaitEvaluator()
+// shortBreaches are one for the firing at each step, and two for an end.
+func shortBreaches() (all []*breach) {
+	for _, step := range steps {
+		all = append(all, &breach{step: step})
+	}
+	return append(all, &breach{step: "commit", end: true}, &breach{step: "accepted", end: true})
+}
+
+// longBreaches are n for the firing and n for the end at each step.
+func longBreaches(n int) (all []*breach) {
+	for range n {
+		for _, step := range steps {
+			all = append(all, &breach{step: step}, &breach{step: step, end: true})
+		}
+	}
+	return all
+}
+
+// throughKills has one breach after the other, and judges them.
+func (f *fleet) throughKills(breaches []*breach) {
+	counter := f.start(envRole + "=counter")
+	f.alive = nil // it is never killed: what it counted can't be lost
+	f.leaving = append(f.leaving, counter)
+	f.startN(4)
+	for _, b := range breaches {
+		f.awaitEvaluator()
+		f.meet(b, counter)
+		f.startN(4 - len(f.alive))
+		f.awaitOver(b.name)
+	}
+	for _, b := range breaches {
+		b.outcome = f.outcomeOf(b.name)
+		f.check(b)
+	}
+}
+
+// meet makes a breach, and has it meet its kill.
+func (f *fleet) meet(b *breach, counter *child) {
+	f.t.Helper()
+	count := func() {
+		if _, ok := counter.ask("incr %s 5", b.name); !ok {
+			f.t.Fatal("the counter is gone")
+		}
+	}
+	if b.end {
+		count()
+		f.awaitFiring(b.name)
+		count = func() {}
+	}
+	token := filepath.Join(f.dir, "kill-"+b.name)
+	switch b.step {
+	case "random":
+		count()
+		time.Sleep(rand.N(4 * time.Second)) // until about when the end is told
+		victim := f.alive[rand.IntN(len(f.alive))]
+		victim.kill()
+		b.killed = failpoint.Token{PID: victim.cmd.Process.Pid, Step: b.step, At: time.Now()}
+	case "acquire":
+		f.arm("%s:1=%s", b.step, token)
+		f.leave(f.awaitEvaluator())       // the next one acquires at once
+		time.Sleep(rand.N(2 * fleetTick)) // before, while or after it does
+		count()
+	default:
+		f.arm("%s:1=%s", b.step, token)
+		count()
+	}
+	if b.killed.PID == 0 {
+		f.await("somebody comes to "+b.step, 20*time.Second, func() (ok bool) {
+			b.killed, ok = failpoint.ReadToken(token)
+			return ok
+		})
+	}
+	f.await("it is dead", 10*time.Second, func() bool { return f.bury() > 0 })
+	f.arm("")
+}
+
+// arm arms all that are alive.
+func (f *fleet) arm(spec string, args ...any) {
 	for _, c := range f.alive {
-		switch step {
-		case "acquire":
-			if c != ev {
-				c.ask("arm acquire:1")
-			}
-		case "read", "commit":
-			if c == ev {
-				c.ask("arm %s:2", step)
-			}
-		default:
-			c.ask("arm %s:1", step)
+		c.ask("arm "+spec, args...)
+	}
+}
+
+// leave has a child end cleanly; it is not waited for.
+func (f *fleet) leave(c *child) {
+	c.signal(syscall.SIGTERM)
+	f.leaving = append(f.leaving, c)
+	f.alive = slices.DeleteFunc(f.alive, func(other *child) bool { return other == c })
+}
+
+// awaitFiring waits until the breach of a monitor was told and that is noted.
+func (f *fleet) awaitFiring(name string) {
+	f.t.Helper()
+	f.await(name+" is told, and that is noted", 40*time.Second, func() bool {
+		return len(f.outcomeOf(name).fired) > 0 && f.nothingToTell()
+	})
+}
+
+// awaitOver waits until the end was told and that is noted: nothing of the
+// breach can come any more.
+func (f *fleet) awaitOver(name string) {
+	f.t.Helper()
+	f.await(name+" is over, and that is noted", 40*time.Second, func() bool {
+		return len(f.outcomeOf(name).ended) > 0 && f.nothingToTell()
+	})
+}
+
+// nothingToTell says whether the ledger holds no message that isn't settled,
+// those of the dead included.
+func (f *fleet) nothingToTell() bool {
+	if f.book == nil {
+		client := redis.NewClient(&redis.Options{Addr: f.addr})
+		f.t.Cleanup(func() { client.Close() })
+		quiet := slog.New(slog.DiscardHandler)
+		f.mirror = ledger.New(ledger.Config{Store: redisstore.New(client, redisstore.WithTick(fleetTick)), Logger: quiet})
+		f.book = ledger.NewBook(f.mirror, quiet)
+	}
+	return f.mirror.Sync(f.t.Context()) == nil && len(f.book.Rows()) == 0
+}
+
+// outcomeOf reads in the mails what was told of a monitor.
+func (f *fleet) outcomeOf(name string) outcome {
+	o := outcome{fired: make(map[string]bool), ended: make(map[string]bool)}
+	for _, copies := range f.copies(name) {
+		_, fired, ended := copies[0].about()
+		if fired {
+			o.fired[copies[0].id] = true
+		}
+		if ended {
+			o.ended[copies[0].id] = true
+		}
+		o.repeats += len(copies) - 1
+		o.most = max(o.most, len(copies))
+	}
+	return o
+}
+
+// copies are the mails about a monitor, by message id.
+func (f *fleet) copies(name string) map[string][]mail {
+	byID := make(map[string][]mail)
+	for _, m := range f.mails() {
+		if about, _, _ := m.about(); about == name {
+			byID[m.id] = append(byID[m.id], m)
 		}
 	}
-	if step == "acquire" {
-		ev.signal(syscall.SIGTERM) // a clean end: the next one acquires at once
-		f.leaving = append(f.leaving, ev)
-		var alive []*child
-		for _, c := range f.alive {
-			if c != ev {
-				alive = append(alive, c)
-			}
-		}
-		f.alive = alive
-		time.Sleep(3 * fleetTick)
+	return byID
+}
+
+// check says what is wrong with a breach that is over.
+func (f *fleet) check(b *breach) {
+	if len(b.fired) != 1 || len(b.ended) != 1 {
+		f.t.Errorf("killed at %s (end %t): told as %d incidents with %d ends, want 1 and 1", b.step, b.end, len(b.fired), len(b.ended))
 	}
+	if b.repeats > 1 {
+		f.t.Errorf("killed at %s (end %t): %d repeats, want one at most", b.step, b.end, b.repeats)
+	}
+	sent := false
+	for id, copies := range f.copies(b.name) {
+		first := copies[0]
+		lived := b.killed.At.Sub(first.at)
+		sent = sent || first.pid == b.killed.PID && lived < deathWithin
+		if len(copies) == 1 {
+			continue
+		}
+		between := first.pid == b.killed.PID && lived >= 0 && lived < deathWithin
+		if b.step != "accepted" && b.step != "settle" && b.step != "random" || !between || !copies[1].repeat {
+			f.t.Errorf("killed at %s (end %t): message %s came %d times, first from process %d, %v before process %d was killed; the second says that it may be a repeat: %t",
+				b.step, b.end, id, len(copies), first.pid, lived, b.killed.PID, copies[1].repeat)
+		}
+	}
+	if (b.step == "accepted" || b.step == "settle") && !sent {
+		f.t.Errorf("killed at %s (end %t): process %d had handed over nothing", b.step, b.end, b.killed.PID)
+	}
+}
+
+// table prints a row a step.
+func table(breaches []*breach) string {
+	var out strings.Builder
+	w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "killed at\tfor the\tbreaches\tkills\ttold\tuntold\tends told\tas two incidents\trepeats\tmost copies\t")
+	var sum [8]int
+	for _, step := range steps {
+		for _, end := range []bool{false, true} {
+			var n [8]int
+			for _, b := range breaches {
+				if b.step == step && b.end == end {
+					b.addTo(&n)
+				}
+			}
+			phase := map[bool]string{false: "firing", true: "end"}[end]
+			if n[0] > 0 {
+				printRow(w, step, phase, n)
+			}
+			for i := range sum[:7] {
+				sum[i] += n[i]
+			}
+			sum[7] = max(sum[7], n[7])
+		}
+	}
+	printRow(w, "all", "", sum)
+	w.Flush()
+	return out.String()
+}
+
+func printRow(w io.Writer, step, phase string, n [8]int) {
+	fmt.Fprintf(w, "%s\t%s\t", step, phase)
+	for _, v := range n {
+		fmt.Fprintf(w, "%d\t", v)
+	}
+	fmt.Fprintln(w)
+}
+
+// addTo adds a breach to the numbers of a row.
+func (b *breach) addTo(n *[8]int) {
+	number := map[bool]int{true: 1}
+	n[0]++
+	n[1] += number[b.killed.PID != 0]
+	n[2] += number[len(b.fired) > 0]
+	n[3] += number[len(b.fired) == 0]
+	n[4] += number[len(b.ended) > 0]
+	n[5] += number[len(b.fired) > 1]
+	n[6] += b.repeats
+	n[7] = max(n[7], b.most)
 }
 
 // awaitTold waits until each monitor was told of, or the time is over.
