@@ -77,10 +77,19 @@ func (s *Store) exec(ctx context.Context, op string, pipe redis.Pipeliner) error
 		if err == nil || len(cmds) == 0 {
 			return struct{}{}, err
 		}
+		answered := false
 		for _, cmd := range cmds {
-			if err := cmd.Err(); !bearable(cmd, err) {
-				return struct{}{}, err
+			own := cmd.Err()
+			if !bearable(cmd, own) {
+				return struct{}{}, own
 			}
+			answered = answered || own != nil && errors.Is(err, own)
+		}
+		// A server that refuses the connection (a wrong password, a database
+		// that isn't there) leaves the commands without an error of their
+		// own, as if they had been carried out.
+		if !answered {
+			return struct{}{}, err
 		}
 		return struct{}{}, nil
 	})
