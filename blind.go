@@ -449,8 +449,8 @@ func (o *outage) handInAlert(tx *ledger.Tx, plan *notify.Plan, key string, recei
 		}
 	}
 	for i := range o.sent {
-		if r := &o.sent[i]; r.Alert == key && !o.h.book.HasSent(r.ID) {
-			if err := tx.PutSent(r.ID, r.Ends(), o.h.clock().Now()); err != nil {
+		if r := &o.sent[i]; r.Alert == key && !o.h.book.Sent(r.ID) {
+			if err := tx.PutSent(r.ID, o.h.clock().Now()); err != nil {
 				return err
 			}
 		}
@@ -478,11 +478,11 @@ func (o *outage) underway(key, receiver string) *notify.Row {
 func (o *outage) over(plan *notify.Plan, receiver string) {
 	id := o.id("")
 	row := &notify.Row{
-		V: notify.RecordVersion, ID: notify.RowID(id, string(notify.BlindOver), 1, receiver), Incident: id,
+		V: notify.RecordVersion, ID: notify.RowID(id, ":"+string(notify.BlindOver), 1, receiver), Incident: id,
 		Receiver: receiver, Seq: 1, Kind: notify.BlindOver, Created: o.h.clock().Now(),
 		Snapshot: notify.Snapshot{Service: o.h.cfg.service, Environment: o.h.cfg.environment},
 	}
-	if _, _, ok := o.h.book.Row(row.ID); !ok && !o.h.book.HasSent(row.ID) {
+	if _, _, ok := o.h.book.Row(row.ID); !ok && !o.h.book.Sent(row.ID) {
 		plan.Rows = append(plan.Rows, row)
 	}
 }

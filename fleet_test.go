@@ -470,6 +470,30 @@ func TestRollBackOverAnEnd(t *testing.T) {
 	})
 }
 
+// The roll-back loses repeats and the end that came after them. Decided again
+// the end follows other repeats, or none, and is the same all the same.
+func TestRollBackOverRepeatsAndAnEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t)
+		f.startN(3, strings.Replace(errorsFile, "threshold: 10,", "threshold: 10, repeat: 4s,", 1))
+		count(f.other().Hawkeye, "errors", 20)
+		after(3 * tick)
+		rollBack := f.checkpoint()
+		after(20 * tick)
+		told := f.box.lines()
+		if len(told) != 4 || told[len(told)-1] != ended {
+			t.Errorf("before the failover: told %q, want the firing, two repeats and the end", told)
+		}
+		rollBack()
+		after(30 * tick)
+		want(t, "after the failover", f.box.lines())
+		count(f.other().Hawkeye, "errors", 20)
+		after(4 * tick)
+		want(t, "the next one", f.box.lines(), fired)
+	})
+}
+
 func TestFlushAllWhileFiring(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

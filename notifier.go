@@ -162,11 +162,11 @@ func (n *notifier) recollect(ctx context.Context) error {
 		return nil
 	}
 	n.h.sent.doubt()
-	lacking := n.h.sent.lacking(0, n.book.HasSent)
+	lacking := n.h.sent.lacking(0, n.book.Sent)
 	if len(lacking) > 0 {
 		tx := n.mirror.Begin()
 		for _, s := range lacking {
-			if err := tx.PutSent(s.ID, s.Ends, s.At); err != nil {
+			if err := tx.PutSent(s.ID, s.At); err != nil {
 				return err
 			}
 		}
@@ -239,7 +239,7 @@ func (n *notifier) view() *notify.View {
 	if until := n.holdUntil(); until.After(v.HoldUntil) {
 		v.HoldUntil = until
 	}
-	v.Sent = func(id string) bool { return n.book.Sent(id) || n.h.sent.has(id, n.book.SameKind) }
+	v.Sent = func(id string) bool { return n.book.Sent(id) || n.h.sent.has(id) }
 	n.observe(v.Rows)
 	return v
 }

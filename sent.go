@@ -33,7 +33,6 @@ type note struct {
 // incident again.
 type sentNote struct {
 	ID       string    `json:"id"`
-	Ends     bool      `json:"e,omitempty"`
 	Alert    string    `json:"a"`
 	Incident string    `json:"i"`
 	FiredAt  time.Time `json:"f,omitzero"`
@@ -64,11 +63,8 @@ func (l *sentLog) delivered(m *notify.Message, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, row := range m.Rows {
-		for i, id := range append([]string{row.ID}, row.Also...) {
-			n := &sentNote{
-				ID: id, Ends: i == 0 && row.Ends(), Alert: row.Alert, Incident: row.Incident,
-				FiredAt: row.Snapshot.Since, At: now.UTC(),
-			}
+		for _, id := range append([]string{row.ID}, row.Also...) {
+			n := &sentNote{ID: id, Alert: row.Alert, Incident: row.Incident, FiredAt: row.Snapshot.Since, At: now.UTC()}
 			if l.add(n) && len(l.fresh) < maxSent {
 				l.fresh = append(l.fresh, n)
 			}
@@ -150,13 +146,11 @@ func (l *sentLog) read(notes [][]byte) *ledger.Member {
 	return member
 }
 
-// has says whether a row was sent, as far as this process knows. sameKind
-// says whether the row is an end, as the note has it.
-func (l *sentLog) has(id string, sameKind func(id string, ends bool) bool) bool {
+// has says whether a row was sent, as far as this process knows.
+func (l *sentLog) has(id string) bool {
 	l.mu.Lock()
-	n := l.notes[id]
-	l.mu.Unlock()
-	return n != nil && sameKind(id, n.Ends)
+	defer l.mu.Unlock()
+	return l.notes[id] != nil
 }
 
 // told returns the incidents of an alert of which something was sent.

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-batteries/hawkeye/internal/notify"
 	"github.com/go-batteries/hawkeye/store"
 )
 
@@ -131,48 +130,20 @@ func (b *Book) sweepConfigs(tx *Tx) {
 	}
 }
 
-// Sent says whether a row is known to be sent. Its id doesn't say what it
-// tells: after a roll-back an end may get the place of a repeat that was sent
-// before it, and is to be told all the same.
+// Sent says whether there is a note that a row of this id was sent. What
+// version the note is of doesn't matter.
 func (b *Book) Sent(id string) bool {
-	r, ok := b.mirror.Get(SentKey(id))
-	if !ok {
-		return false
-	}
-	sent, ok := read[SentRecord](b, r)
-	return ok && b.SameKind(id, sent.Ends)
-}
-
-// SameKind says whether the outbox's row of this id is an end or not, as
-// given. It is true if there is no such row.
-func (b *Book) SameKind(id string, ends bool) bool {
-	row, _, ok := b.Row(id)
-	return !ok || row.Ends() == ends
-}
-
-// HasSent says whether there is a note that a row of this id was sent.
-func (b *Book) HasSent(id string) bool {
 	_, ok := b.mirror.Get(SentKey(id))
 	return ok
 }
 
 // PutSent notes that a message was sent.
-func (tx *Tx) PutSent(id string, ends bool, at time.Time) error {
-	return tx.PutJSON(SentKey(id), SentRecord{At: at.UTC(), Ends: ends})
+func (tx *Tx) PutSent(id string, at time.Time) error {
+	return tx.PutJSON(SentKey(id), SentRecord{At: at.UTC()})
 }
 
 // SentKey is the key of the note that a row was sent.
 func SentKey(id string) string { return ClassSent + "/" + id }
-
-// ends says whether a plan settles the row of an id as an end.
-func ends(p *notify.Plan, id string) bool {
-	for _, r := range p.Rows {
-		if r.ID == id || slices.Contains(r.Also, id) {
-			return r.ID == id && r.Ends()
-		}
-	}
-	return false
-}
 
 // LateKey is the key of the note that a bucket came long after its tick.
 func LateKey(tick int64, writer store.ID) string {

@@ -42,7 +42,7 @@ func (tx *Tx) PutPlan(p *notify.Plan, now time.Time) error {
 		}
 	}
 	for _, id := range p.Sent {
-		if err := tx.PutSent(id, ends(p, id), now); err != nil {
+		if err := tx.PutSent(id, now); err != nil {
 			return err
 		}
 	}

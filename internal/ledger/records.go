@@ -39,8 +39,6 @@ type AlertRecord struct {
 // SentRecord says when a message was known to be delivered.
 type SentRecord struct {
 	At time.Time `json:"at"`
-	// Ends says that it told an end.
-	Ends bool `json:"ends,omitempty"`
 }
 
 // Book reads the ledger's records as what they are. It remembers what it

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -209,6 +210,57 @@ func TestWhatIsDecidedAgainIsNotSentAgain(t *testing.T) {
 	w.want("0s r: firing a", "10s r: resolved a")
 	if !slices.Contains(w.reasons(), "sent already") {
 		t.Errorf("reasons %q, want one that it was sent already", w.reasons())
+	}
+}
+
+// A failover takes back what was decided after the firing, and in place of the
+// repeat that was sent then comes the end: it is told, as a message of its
+// own. If the end was sent, too, nothing is.
+func TestEndInThePlaceOfARepeat(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		ended  float64 // when it ended before the roll-back; 0 is not before
+		repeat bool    // a repeat is decided again, before the end
+		want   []string
+	}{
+		{"the repeat was sent", 0, false, []string{"0s r: firing a", "10s r: repeat a", "15s r: resolved a"}},
+		{"the repeat was sent and is decided again", 0, true, []string{"0s r: firing a", "10s r: repeat a", "15s r: resolved a"}},
+		{"both were sent", 12, false, []string{"0s r: firing a", "10s r: repeat a", "12s r: resolved a"}},
+		{"both were sent and are decided again", 12, true, []string{"0s r: firing a", "10s r: repeat a", "12s r: resolved a"}},
+		{"the end was sent, and a repeat is decided that never was", 5, true, []string{"0s r: firing a", "5s r: resolved a"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, oneLevel(10*time.Second, &Receiver{Name: "r"}))
+			w.at(0, func() { w.set("m", "a", 9) })
+			w.run(1)
+			states, thread := maps.Clone(w.states), *w.threads[ThreadKey{"a", "r"}]
+			if c.ended > 0 {
+				w.at(c.ended, func() { w.set("m", "a", 0) })
+			}
+			w.run(15)
+			w.states, w.threads = states, map[ThreadKey]*Thread{{"a", "r"}: &thread}
+			if c.repeat {
+				thread.Seq++
+				row := &Row{
+					V: RecordVersion, Incident: thread.Incident, Alert: "a", Monitor: "m", Receiver: "r", Seq: thread.Seq,
+					Kind: Repeat, Rank: 1, Created: w.now, Snapshot: Snapshot{Name: "m", Level: "critical"},
+				}
+				row.ID = row.makeID()
+				w.rows[row.ID] = row
+			}
+			w.set("m", "a", 0)
+			w.run(60)
+			w.want(c.want...)
+			ids := make(map[string]bool)
+			for _, d := range w.delivered {
+				ids[d.m.ID] = true
+			}
+			if len(ids) != len(w.delivered) {
+				t.Errorf("%d messages have %d ids, want one each: %v", len(w.delivered), len(ids), ids)
+			}
+		})
 	}
 }
 

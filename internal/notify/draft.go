@@ -193,7 +193,7 @@ func (d *draft) newRow(a about, receiver string, kind RowKind, rank, seq int) *R
 	if level := d.level(a.monitor, rank); level != nil {
 		level.Describe(&r.Snapshot)
 	}
-	r.ID = RowID(a.incident, r.Snapshot.Level, seq, receiver)
+	r.ID = r.makeID()
 	return r
 }
 

@@ -1,5 +1,7 @@
 package notify
 
+import "slices"
+
 // head returns the row of a chain that is next, after it merged what can be
 // told in one. It returns nil if a row of the chain is being sent, or if
 // nothing of it is left to tell.
@@ -27,19 +29,23 @@ func (d *draft) head(chain []*Row) *Row {
 }
 
 // unsent takes out what is known to be sent: it was decided again, because
-// the store lost our note of it.
+// the store lost our note of it. When an end was sent, so is what it ended.
 func (d *draft) unsent(chain []*Row) []*Row {
 	if d.v.Sent == nil {
 		return chain
 	}
+	over := slices.ContainsFunc(chain, func(r *Row) bool { return r.Ends() && d.v.Sent(r.ID) })
 	left := chain[:0:0]
 	for _, r := range chain {
-		if !d.v.Sent(r.ID) {
+		switch {
+		case d.v.Sent(r.ID):
+			d.drop(r, Dropped, "sent already")
+			d.told(r)
+		case over:
+			d.drop(r, Dropped, "its end was sent already")
+		default:
 			left = append(left, d.current(r))
-			continue
 		}
-		d.drop(r, Dropped, "sent already")
-		d.told(r)
 	}
 	return left
 }

@@ -18,7 +18,7 @@ const RecordVersion = 1
 // Row is one thing that one receiver is to be told: a record of the outbox.
 type Row struct {
 	V int `json:"v"`
-	// ID is incident, level, sequence and receiver; see [RowID].
+	// ID names incident, what is told, sequence and receiver; see [RowID].
 	ID       string `json:"id"`
 	Incident string `json:"incident"`
 	// Alert is the key of the alert, Monitor that of its monitor. Both are
@@ -74,9 +74,27 @@ type Row struct {
 	Snapshot Snapshot `json:"snapshot"`
 }
 
-// RowID makes the id of a row, and so of the message that it becomes.
-func RowID(incident, level string, seq int, receiver string) string {
-	return incident + "." + level + "." + strconv.Itoa(seq) + "." + receiver
+// RowID makes the id of a row, and so of the message that it becomes. What is
+// decided again gets the same id, and what says something else another one: a
+// level is told by its name, whether it is the first time or a repeat, and
+// what isn't about a level by a word with a colon, which no level has.
+func RowID(incident, what string, seq int, receiver string) string {
+	return incident + "." + what + "." + strconv.Itoa(seq) + "." + receiver
+}
+
+// makeID makes the row's id. An incident has one end, whatever was told before
+// it: after a roll-back there may be other repeats, and it is still the same.
+func (r *Row) makeID() string {
+	what, seq := r.Snapshot.Level, r.Seq
+	switch r.Kind {
+	case Firing, Rise, Fall, Repeat:
+	default:
+		what += ":" + string(r.Kind)
+	}
+	if r.Ends() {
+		what, seq = ":end", 0
+	}
+	return RowID(r.Incident, what, seq, r.Receiver)
 }
 
 // Live says whether the row is yet to be told.
