@@ -173,6 +173,7 @@ func New(cfg Config) *Publisher {
 	p.ring = ring{
 		retention:   p.ticks(p.traits.Retention),
 		verifyEvery: p.ticks(verifyEvery),
+		settled:     int(p.ticks(settledAfter)),
 		maxBytes:    p.cfg.MaxBytes,
 		keeps:       p.traits.Shared,
 	}

@@ -14,16 +14,23 @@ const (
 	batchChecks  = 256
 )
 
-// Of the buckets that were published, these many are looked for in each
-// round: the newest, which a failover loses first, and some of the others in
-// turn, so that each is looked for about twice a minute at a tick a second.
+// Of the buckets that were published, these are looked for in each round: the
+// newest, which a failover loses first; the one of settledAfter ago, by when
+// the servers of a Store have agreed on who of them is alive; and some of the
+// others in turn, so that each is looked for twice in its life. A bucket that
+// is missing has all looked for, and so has a ledger that was lost or rolled
+// back; a round trip that failed, the recent ones.
 const (
-	checkNewest = 2
-	checkOthers = 8
+	settledAfter = 15 * time.Second
+	checkOthers  = 2
+	checkRecent  = batchBuckets
+	// checkTwice is how often the recent ones are looked for after a failure:
+	// what was published when the Store came back can be lost, too.
+	checkTwice = 2
 )
 
-// verifyEvery is how often everything is looked for, at most, because
-// something was lost: a Store that evicts all the time isn't flooded.
+// verifyEvery is how often more is looked for than in each round, at most: a
+// Store that evicts, or fails, all the time isn't flooded.
 const verifyEvery = 5 * time.Second
 
 // entry is one closed tick.
@@ -42,6 +49,7 @@ type entry struct {
 type ring struct {
 	retention   int64 // in ticks
 	verifyEvery int64 // in ticks
+	settled     int   // in ticks
 	maxBytes    int64
 	keeps       bool
 
@@ -55,13 +63,25 @@ type ring struct {
 	dropped   int64 // the latest seq that was dropped
 	newest    int64 // the newest tick that is stored
 
-	next     int   // where in kept the next check goes on
-	missing  int   // how many of kept are lost
-	suspect  bool  // the Store has lost something, so maybe more
-	verify   int   // how many of kept are still to be checked at once for that
-	verified int64 // the tick at which that was begun
+	missing int          // how many of kept are lost
+	losing  bool         // a loss was found, and all is not yet known to be there again
+	ledger  store.Cursor // where it stood in the latest reply
+
+	looks looks
+	// answered is looks as of the latest answer: a failed round trip hasn't
+	// looked for anything.
+	answered looks
 
 	droppedTicks, droppedSeries int64
+}
+
+// looks is what is still to be looked for.
+type looks struct {
+	next     int   // where in kept the next check goes on
+	suspect  bool  // the Store has lost something, so maybe more
+	doubts   int   // how often the recent ones are to be looked for
+	verify   int   // how many of kept are to be looked for at once
+	verified int64 // the tick at which that was begun
 }
 
 // add appends a tick that was closed, and makes room for it.
@@ -83,7 +103,9 @@ func (r *ring) expire(now int64) {
 		n++
 	}
 	r.kept = r.kept[n:]
-	r.next, r.verify = max(r.next-n, 0), min(r.verify, len(r.kept))
+	for _, l := range []*looks{&r.looks, &r.answered} {
+		l.next, l.verify = max(l.next-n, 0), min(l.verify, len(r.kept))
+	}
 
 	n = r.sending
 	for n < len(r.backlog) && (r.backlog[n].tick < now-r.retention || r.bytes > r.maxBytes) {
@@ -149,23 +171,22 @@ func (r *ring) take(p *store.Publication) (fresh int) {
 
 // check fills p.Check with ticks of p.Writer.
 func (r *ring) check(p *store.Publication) {
-	n := len(r.kept)
+	n, l := len(r.kept), &r.looks
 	if n == 0 {
 		return
 	}
 	others := min(checkOthers, n)
-	if r.verify > 0 {
-		others = min(batchChecks, r.verify)
+	if l.verify > 0 {
+		others = min(batchChecks, l.verify)
 	}
 	for range others {
-		r.next %= n
-		r.look(p, r.next)
-		r.next++
+		l.next %= n
+		r.look(p, l.next)
+		l.next++
 	}
-	r.verify = max(r.verify-others, 0)
-	for i := max(n-checkNewest, 0); i < n; i++ {
-		r.look(p, i)
-	}
+	l.verify = max(l.verify-others, 0)
+	r.look(p, n-1)
+	r.look(p, max(n-1-r.settled, 0))
 	slices.Sort(p.Check)
 	p.Check = slices.Compact(p.Check)
 }
@@ -196,7 +217,9 @@ func (r *ring) settle(p *store.Publication, fresh int, missing []int64) (stored 
 	}
 	// Where one is lost there are more; and what was found in its place may
 	// be lost by the next accident. So all is looked for until all is there.
-	r.suspect = r.suspect || len(missing) > 0
+	r.looks.suspect = r.looks.suspect || len(missing) > 0
+	r.answered = r.looks
+	r.losing = len(missing) > 0 || r.losing && (r.missing > 0 || r.looks.suspect || r.looks.verify > 0)
 	stored = slices.Clone(r.backlog[:fresh])
 	for i := range stored {
 		r.published = stored[i].seq
@@ -225,15 +248,49 @@ func (r *ring) find(writer store.ID, tick int64) int {
 	return -1
 }
 
-// verifyAll begins to look for everything, if there is a reason to and the
-// last time is long enough ago, and says whether it did.
-func (r *ring) verifyAll(now int64) bool {
-	if !r.suspect || r.verify > 0 || now-r.verified < r.verifyEvery {
+// failed takes note that a round trip had no answer: whatever was the matter
+// may have cost the Store its latest writes.
+func (r *ring) failed() {
+	r.sending = 0
+	r.looks = r.answered
+	r.looks.doubts = checkTwice
+	r.answered = r.looks
+}
+
+// follow takes note of where the ledger stands. Where it was lost or rolled
+// back, buckets were, too.
+func (r *ring) follow(now store.Cursor) {
+	was := r.ledger
+	r.ledger = now
+	if was.Epoch.IsZero() {
+		return
+	}
+	if now.Epoch != was.Epoch || now.Rev < was.Rev || now.Rev == was.Rev && now.Commit != was.Commit {
+		r.looks.suspect = true
+		r.answered = r.looks
+	}
+}
+
+// lookBack begins to look for more than in each round, if there is a reason to
+// and the last time is long enough ago. It says whether that is everything.
+func (r *ring) lookBack(now int64) (all bool) {
+	l := &r.looks
+	if l.verify > 0 || now-l.verified < r.verifyEvery {
 		return false
 	}
-	r.suspect, r.verify, r.verified = false, len(r.kept), now
-	return true
+	switch {
+	case l.suspect:
+		l.suspect, l.verify, all = false, len(r.kept), true
+	case l.doubts > 0:
+		l.doubts--
+		l.verify = min(checkRecent, len(r.kept))
+		l.next = len(r.kept) - l.verify
+	default:
+		return false
+	}
+	l.verified = now
+	return all
 }
 
 // busy says that another round is due at once.
-func (r *ring) busy() bool { return len(r.backlog) > 0 || r.missing > 0 || r.verify > 0 }
+func (r *ring) busy() bool { return len(r.backlog) > 0 || r.missing > 0 || r.looks.verify > 0 }

@@ -122,7 +122,7 @@ func (p *Publisher) next() (pub store.Publication, fresh int, ahead bool) {
 	}
 	// Names are published again now and then because nobody can tell when
 	// the Store has lost only them.
-	if p.ring.verifyAll(now) || p.traits.Shared && now-p.names.renewed > p.ring.retention/2 {
+	if p.ring.lookBack(now) || p.traits.Shared && now-p.names.renewed > p.ring.retention/2 {
 		p.names.again(p.cfg.Registry, now)
 	}
 	pub.Names = batch(p.names.known)
@@ -175,7 +175,7 @@ func (p *Publisher) failed(err error) {
 	p.stats.Flushes++
 	p.stats.FailedFlushes++
 	p.stats.LastError = err
-	p.ring.sending = 0
+	p.ring.failed()
 	tick := p.ring.newest
 	p.mu.Unlock()
 	if p.cfg.OnFlush != nil {
@@ -189,9 +189,10 @@ func (p *Publisher) stored(pub *store.Publication, fresh int, reply store.Publis
 	settle(&p.names.known, len(pub.Names))
 	now := p.clock.NowTick()
 	p.mu.Lock()
-	healthy := p.ring.missing == 0 && p.ring.verify == 0
+	before := p.ring.losing
 	entries, again := p.ring.settle(pub, fresh, reply.Missing)
-	lost := healthy && len(reply.Missing) > 0
+	p.ring.follow(reply.Ledger)
+	lost := p.ring.losing && !before
 	p.ring.expire(now)
 	p.stats.Flushes++
 	p.stats.Republished += int64(again)
