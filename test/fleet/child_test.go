@@ -28,6 +28,7 @@ const (
 	envConfig = "HAWKEYE_FLEET_CONFIG"
 	envMails  = "HAWKEYE_FLEET_MAILS"
 	envRole   = "HAWKEYE_FLEET_ROLE"  // "counter" neither evaluates nor sends
+	envSMTP   = "HAWKEYE_FLEET_SMTP"  // a mail server's address, if there is one
 	envBlind  = "HAWKEYE_FLEET_BLIND" // for how long the store may be away, if not as by default
 )
 
@@ -45,6 +46,10 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// farewells is how often each child that is asked to end counts "farewell"
+// right before it does.
+const farewells = 5
+
 // replica is what a child does: it runs hawkeye and obeys the lines that it
 // reads, each of which it answers with one.
 func replica(addr string) error {
@@ -61,6 +66,9 @@ func replica(addr string) error {
 	if os.Getenv(envRole) == "counter" {
 		opts = append(opts, hawkeye.WithoutAgent(), hawkeye.WithoutNotifier())
 	}
+	if os.Getenv(envSMTP) != "" {
+		opts = append(opts, hawkeye.WithMailer(hawkeye.MailerFunc(sendSMTP)))
+	}
 	if blind, err := time.ParseDuration(os.Getenv(envBlind)); err == nil {
 		opts = append(opts, hawkeye.WithBlindAfter(blind))
 	}
@@ -76,6 +84,9 @@ func replica(addr string) error {
 	fmt.Println("ready")
 	go obey(h)
 	<-term.Done()
+	for range farewells {
+		h.Incr("farewell")
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	return h.Shutdown(ctx)
@@ -119,15 +130,32 @@ func answer(h *hawkeye.Hawkeye, args []string) string {
 	return "unknown"
 }
 
-// deliver appends a mail to the file that all children share: one write, so
-// that a mail is there whole or not at all, whatever happens to us next.
-func deliver(_ context.Context, cfg hawkeye.MailerConfig) error {
-	f, err := os.OpenFile(os.Getenv(envMails), os.O_APPEND|os.O_WRONLY|os.O_CREATE, 0o600)
+// deliver appends a mail to the file that all children share. Two things can
+// be armed here: the step send, and the switch hang.
+func deliver(ctx context.Context, cfg hawkeye.MailerConfig) error {
+	failpoint.At("send")
+	if failpoint.On("hang") {
+		select {
+		case <-time.After(hangs):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return writeMail(os.Getenv(envMails), os.Getpid(), cfg.MessageID, cfg.Subject, cfg.Body)
+}
+
+// hangs is for how long a Send does.
+const hangs = 3 * time.Second
+
+// writeMail writes a mail at once, so that it is there whole or not at all,
+// whatever happens to its sender next.
+func writeMail(path string, pid int, id, subject, body string) error {
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY|os.O_CREATE, 0o600)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	repeat := strings.Contains(cfg.Body, "may be a repeat")
-	_, err = fmt.Fprintf(f, "%d\t%d\t%s\t%t\t%s\n", time.Now().UnixNano(), os.Getpid(), cfg.MessageID, repeat, cfg.Subject)
+	repeat := strings.Contains(body, "may be a repeat")
+	_, err = fmt.Fprintf(f, "%d\t%d\t%s\t%t\t%s\n", time.Now().UnixNano(), pid, id, repeat, subject)
 	return err
 }

@@ -246,7 +246,7 @@ func (f *fleet) check(b *breach) {
 			continue
 		}
 		between := first.pid == b.killed.PID && lived >= 0 && lived < deathWithin
-		if b.step != "accepted" && b.step != "settle" && b.step != "random" || !between || !copies[1].repeat {
+		if !slices.Contains([]string{"accepted", "settle", "random", holdReply}, b.step) || !between || !copies[1].repeat {
 			f.t.Errorf("killed at %s (end %t): message %s came %d times, first from process %d, %v before process %d was killed; the second says that it may be a repeat: %t",
 				b.step, b.end, id, len(copies), first.pid, lived, b.killed.PID, copies[1].repeat)
 		}
