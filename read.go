@@ -92,11 +92,11 @@ func (h *Hawkeye) Query(ctx context.Context, metric string, length time.Duration
 	if a.Status == window.Ambiguous {
 		return Result{}, fmt.Errorf("query %q: the name exists in several kinds: %v", metric, a.Kinds)
 	}
-	if a.Status == window.Unseen {
-		return Result{Complete: true}, nil
-	}
 	if head, _, ok, err := h.mirror.Head(); err == nil && (!ok || a.LastUnknown <= head.Born) {
 		a.Unknown = 0 // of before anybody counted
+	}
+	if a.Status == window.Unseen {
+		return Result{Complete: a.Complete()}, nil
 	}
 	r := Result{Kind: a.Kind.String(), Value: a.V, Count: a.Count, Sum: a.Sum, Complete: a.Complete(), quantile: a.Quantile}
 	if a.Status != window.OK {
@@ -135,7 +135,7 @@ type Stats struct {
 	LateBuckets   int64     // that came after their tick was evaluated
 
 	Outbox      int // messages on their way
-	DeadLetters int // messages that failed for good
+	DeadLetters int // messages that failed for good in the last week, 1,000 at most
 
 	Restarts map[string]int // components that failed and were started again
 }
@@ -181,13 +181,19 @@ type Health struct {
 	Store string
 }
 
-// healthMemory is how long a mishap that is over is a problem.
-const healthMemory = 10 * time.Minute
+const (
+	// healthMemory is how long a mishap that is over is a problem.
+	healthMemory = 10 * time.Minute
+	// deadMemory is how long a message that failed for good is one, unless
+	// its receiver gets another one before.
+	deadMemory = time.Hour
+)
 
 // Health looks for what is wrong: not running, no socket, a store that is
 // away, an evaluation that lags, a receiver that hangs, messages that failed
-// for good in the last week, samples that were dropped or parts that failed
-// and were started again in the last ten minutes. It does no I/O.
+// for good in the last hour and to whose receiver none was delivered since,
+// samples that were dropped or parts that failed and were started again in the
+// last ten minutes. It does no I/O.
 func (h *Hawkeye) Health(context.Context) Health {
 	if h == nil {
 		return Health{OK: true}
@@ -216,8 +222,8 @@ func (h *Hawkeye) Health(context.Context) Health {
 	if err := h.reloader.problem(); err != nil {
 		bad("the configuration that is in force is not that of its files: %v", err)
 	}
-	if n := len(h.book.Dead()); n > 0 {
-		bad("%d messages could not be delivered", n)
+	for receiver, dead := range h.undelivered() {
+		bad("%d messages to %s could not be delivered, the last one because of: %s", dead.n, receiver, dead.reason)
 	}
 	for name, r := range h.sup.restarted() {
 		if time.Since(r.last) < healthMemory {
@@ -226,6 +232,39 @@ func (h *Hawkeye) Health(context.Context) Health {
 	}
 	slices.Sort(out.Problems)
 	out.OK = len(out.Problems) == 0
+	return out
+}
+
+// deadLetters are those of a receiver: how many, and why the last one is.
+type deadLetters struct {
+	n      int
+	reason string
+}
+
+// undelivered returns the dead letters that say something of how their
+// receivers are now: the others are old, or one of the messages after them
+// was delivered. They don't go away by being looked at, and needn't be
+// acknowledged.
+func (h *Hawkeye) undelivered() map[string]deadLetters {
+	out := make(map[string]deadLetters)
+	dead := h.book.Dead()
+	if len(dead) == 0 {
+		return out
+	}
+	delivered := make(map[string]time.Time)
+	for key, t := range h.book.View().Threads {
+		if t.ToldAt.After(delivered[key.Receiver]) {
+			delivered[key.Receiver] = t.ToldAt
+		}
+	}
+	now := h.clock().Now()
+	for _, row := range dead { // oldest first
+		// A message for some recipients doesn't say that the others are well.
+		over := len(row.Recipients) == 0 && delivered[row.Receiver].After(row.Settled)
+		if !over && now.Sub(row.Settled) < deadMemory {
+			out[row.Receiver] = deadLetters{out[row.Receiver].n + 1, row.Reason}
+		}
+	}
 	return out
 }
 
