@@ -101,17 +101,42 @@ func (r *reader) counters(dst []Counter) []Counter {
 	n := r.count(9)
 	dst = grow(dst, n)
 	ids := r.bytes(uint64(n) * 8)
+	data := r.data
 	for i := range dst {
-		dst[i] = Counter{ID: binary.LittleEndian.Uint64(ids[i*8:]), Delta: r.delta()}
+		dst[i].ID = binary.LittleEndian.Uint64(ids[i*8:])
+		u, size := shortUvarint(data)
+		if size == 0 || u&1 == 1 { // long, or not whole
+			r.data = data
+			dst[i].Delta = r.delta()
+			data = r.data
+			continue
+		}
+		data = data[size:]
+		dst[i].Delta = zigzag(u>>1) * Unit
 	}
+	r.data = data
 	return dst
 }
+
+// shortUvarint reads a varint of one or two bytes, as most are. It returns
+// size 0 if it is longer, or not there.
+func shortUvarint(data []byte) (u uint64, size int) {
+	switch {
+	case len(data) > 0 && data[0] < 0x80:
+		return uint64(data[0]), 1
+	case len(data) > 1 && data[1] < 0x80:
+		return uint64(data[0])&0x7f | uint64(data[1])<<7, 2
+	}
+	return 0, 0
+}
+
+// zigzag undoes the coding of a signed number as an unsigned one.
+func zigzag(u uint64) int64 { return int64(u>>1) ^ -int64(u&1) }
 
 func (r *reader) delta() int64 {
 	u := r.uvarint()
 	if u&1 == 0 {
-		u >>= 1
-		whole := int64(u>>1) ^ -int64(u&1)
+		whole := zigzag(u >> 1)
 		if delta := whole * Unit; delta/Unit == whole {
 			return delta
 		}
@@ -221,8 +246,7 @@ func (r *reader) uvarint() uint64 {
 }
 
 func (r *reader) varint() int64 {
-	u := r.uvarint()
-	return int64(u>>1) ^ -int64(u&1)
+	return zigzag(r.uvarint())
 }
 
 func (r *reader) float() float64 {

@@ -16,13 +16,13 @@ type counter struct {
 	negative int64 // the newest cell with a negative increment
 }
 
-func (c *counter) take(g *grid, at, now, delta int64) {
+func (c *counter) take(g *grid, at, now int64, n count) {
 	v, in := c.span.at(g, at, now)
-	*v += delta
+	*v += n.delta
 	if in {
-		c.sum += delta
+		c.sum += n.delta
 	}
-	if delta < 0 {
+	if n.negative {
 		c.negative = max(c.negative, at)
 	}
 }

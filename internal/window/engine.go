@@ -33,6 +33,9 @@ type Engine struct {
 	changed    []*Group
 	late       []*Group
 	scratch    []*interest // of the bucket that is taken
+	stranger   interest    // what an id without a name stands for
+	strangers  bool        // there are such in scratch
+	tally      tally
 	nextWriter uint32
 	folder     *folder
 	recall     recall
@@ -56,6 +59,9 @@ type metric struct {
 
 // interest is one series and the groups that its samples belong to.
 type interest struct {
+	id     uint64
+	next   *interest // what came after it in the latest bucket with both
+	count  count
 	text   string
 	kind   series.Kind
 	metric *metric
@@ -93,6 +99,7 @@ func (e *Engine) Advance(to int64) {
 	if to <= e.now {
 		return
 	}
+	e.settle()
 	e.recordGauges()
 	from := e.now
 	e.now = to
@@ -175,15 +182,7 @@ type source struct {
 // takeSums adds what is added up: counters, histograms, sets. found is what
 // the ids of b stand for, as lookUp finds it.
 func (e *Engine) takeSums(from source, tick int64, b *bucket.Bucket, found []*interest) {
-	for i, in := range found[:len(b.Counters)] {
-		e.seen(in, tick)
-		for _, g := range in.groups {
-			if at, ok := e.accept(g, series.KindCounter, from, tick); ok {
-				g.counter.take(&g.track.grid, at, e.now, b.Counters[i].Delta)
-				g.schedule()
-			}
-		}
-	}
+	e.count(from, tick, b.Counters, found[:len(b.Counters)])
 	found = found[len(b.Counters)+len(b.Gauges):]
 	for i, in := range found[:len(b.Histograms)] {
 		e.seen(in, tick)
@@ -212,16 +211,59 @@ func (e *Engine) seen(in *interest, tick int64) {
 }
 
 // lookUp fills scratch with what each id of b stands for, in the order of
-// EachID. It returns false if one isn't known.
+// EachID. It returns false if one isn't known: stranger stands for those.
 func (e *Engine) lookUp(b *bucket.Bucket) bool {
-	e.scratch = e.scratch[:0]
-	known := true
-	EachID(b, func(id uint64) {
-		in := e.series[id]
-		known = known && in != nil
-		e.scratch = append(e.scratch, in)
-	})
-	return known
+	e.strangers = false
+	found, last := e.scratch[:0], &e.stranger
+	for i := range b.Counters {
+		last = e.find(last, b.Counters[i].ID)
+		found = append(found, last)
+	}
+	for i := range b.Gauges {
+		last = e.find(last, b.Gauges[i].ID)
+		found = append(found, last)
+	}
+	for i := range b.Histograms {
+		last = e.find(last, b.Histograms[i].ID)
+		found = append(found, last)
+	}
+	for i := range b.Sets {
+		last = e.find(last, b.Sets[i].ID)
+		found = append(found, last)
+	}
+	for i := range b.Folded {
+		last = e.find(last, b.Folded[i].ID)
+		found = append(found, last)
+	}
+	e.scratch = found
+	return !e.strangers
+}
+
+// find returns what an id stands for. Most writers send the same ids in the
+// same order, so it looks at first for the one that came after last before.
+func (e *Engine) find(last *interest, id uint64) *interest {
+	if in := last.next; in != nil && in.id == id {
+		return in
+	}
+	return e.search(last, id)
+}
+
+func (e *Engine) search(last *interest, id uint64) *interest {
+	in := e.series[id]
+	if in == nil {
+		e.strangers = true
+		return &e.stranger
+	}
+	last.next = in
+	return in
+}
+
+// unlink forgets which series came after which, because one is to go.
+func (e *Engine) unlink() {
+	e.stranger.next = nil
+	for _, in := range e.series {
+		in.next = nil
+	}
 }
 
 // accept says whether a sample of tick belongs into the group's window, and
@@ -292,6 +334,7 @@ func (e *Engine) mark(g *Group) {
 // Changed appends the groups whose value may have changed since the last
 // call, each once for each of its queries.
 func (e *Engine) Changed(refs []Ref) []Ref {
+	e.settle()
 	for _, g := range e.changed {
 		g.changed = false
 		refs = g.refs(refs)
@@ -303,11 +346,15 @@ func (e *Engine) Changed(refs []Ref) []Ref {
 
 // Evaluated says that the values of a tick, and of those before, were used:
 // what is taken for them from now on is late.
-func (e *Engine) Evaluated(tick int64) { e.evaluated = max(e.evaluated, tick) }
+func (e *Engine) Evaluated(tick int64) {
+	e.settle()
+	e.evaluated = max(e.evaluated, tick)
+}
 
 // ChangedLate appends the groups that got samples late since the last call,
 // each once for each of its queries.
 func (e *Engine) ChangedLate(refs []Ref) []Ref {
+	e.settle()
 	for _, g := range e.late {
 		g.late = false
 		refs = g.refs(refs)

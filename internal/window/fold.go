@@ -131,7 +131,8 @@ func (f *folder) at(tier store.Tier, cell int64) *fold {
 	return o
 }
 
-// take adds a bucket to the folds of those tiers that don't hold it.
+// take adds a bucket to the folds of those tiers that don't hold it, but for
+// its counters, which come with the tally.
 func (f *folder) take(tiers uint8, tick int64, w *writer, id store.ID, b *bucket.Bucket, found []*interest) {
 	gauges := found[len(b.Counters):]
 	for i := range b.Gauges {
@@ -166,13 +167,9 @@ func (f *folder) leave(writer uint32) {
 	}
 }
 
-// add adds the samples of series that are folded in the tier of bit.
+// add adds the samples of series that are folded in the tier of bit, but for
+// counters.
 func (o *fold) add(bit uint8, b *bucket.Bucket, found []*interest) {
-	for i, in := range found[:len(b.Counters)] {
-		if in.tiers&bit != 0 {
-			o.counters[b.Counters[i].ID] += b.Counters[i].Delta
-		}
-	}
 	found = found[len(b.Counters)+len(b.Gauges):]
 	for i, in := range found[:len(b.Histograms)] {
 		if in.tiers&bit != 0 {
@@ -298,6 +295,11 @@ func (f *folder) addFold(tier store.Tier, first, cell int64, id store.ID, b *buc
 	o.taken[cell] = append(o.taken[cell], id)
 	if len(b.Covers) > 0 {
 		o.covers = intersect(o.covers, b.Covers)
+	}
+	for i := range b.Counters {
+		if found[i].tiers&(1<<tier) != 0 {
+			o.counters[b.Counters[i].ID] += b.Counters[i].Delta
+		}
 	}
 	o.add(1<<tier, b, found)
 }

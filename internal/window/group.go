@@ -81,6 +81,7 @@ func (g *Group) refs(refs []Ref) []Ref {
 
 // Value returns a query's value for a group, as of Now.
 func (e *Engine) Value(h Handle, g *Group) Value {
+	e.settle()
 	q := e.handles[h]
 	v, kind, ok := g.verdict()
 	if ok {
@@ -106,6 +107,7 @@ func (e *Engine) Value(h Handle, g *Group) Value {
 // meant for what arrived late. In a coarse tier, the newest cell holds what
 // came after the tick as well.
 func (e *Engine) ValueAt(h Handle, g *Group, tick int64) (Value, bool) {
+	e.settle()
 	q := e.handles[h]
 	grid := &q.track.grid
 	v, kind, ok := g.verdict()

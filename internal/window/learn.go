@@ -21,7 +21,7 @@ func (e *Engine) Unknown(ids []uint64, b *bucket.Bucket) []uint64 {
 	}
 	i := 0
 	EachID(b, func(id uint64) {
-		if e.scratch[i] == nil {
+		if e.scratch[i] == &e.stranger {
 			ids = append(ids, id)
 		}
 		i++
@@ -39,7 +39,7 @@ func (e *Engine) Learn(id uint64, text string) {
 		e.forgetSeries()
 	}
 	kind, name, _, err := series.ParseCanonical(text)
-	in := &interest{text: text, kind: kind, used: e.now}
+	in := &interest{id: id, text: text, kind: kind, used: e.now}
 	e.series[id] = in
 	if err != nil {
 		in.metric = &metric{}
@@ -54,6 +54,8 @@ func (e *Engine) Learn(id uint64, text string) {
 }
 
 func (e *Engine) forgetSeries() {
+	e.settle()
+	e.unlink()
 	oldest := e.now - int64(forgetAfter/e.width)
 	for id, in := range e.series {
 		if in.used < oldest {
@@ -78,6 +80,7 @@ func (e *Engine) forgetSeries() {
 // Kinds returns the kinds of the metric's series of which samples were taken.
 // There are none of a metric that was never seen.
 func (e *Engine) Kinds(name string) []series.Kind {
+	e.settle()
 	m := e.metrics[name]
 	if m == nil {
 		return nil

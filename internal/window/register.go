@@ -89,6 +89,7 @@ func (e *Engine) handle(q *query) Handle {
 }
 
 func (e *Engine) newTrack(key string, q *Query) *track {
+	e.settle()
 	t := &track{
 		key:     key,
 		engine:  e,
@@ -244,6 +245,7 @@ func (e *Engine) Forget(h Handle, g *Group) {
 	if g.dropped || len(t.sel.By) == 0 {
 		return
 	}
+	e.unlink()
 	e.drop(g)
 	delete(t.groups, g.key)
 	t.order = slices.DeleteFunc(t.order, func(x *Group) bool { return x == g })

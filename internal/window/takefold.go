@@ -47,7 +47,10 @@ func (e *Engine) Keep(tier store.Tier) time.Duration { return e.folder.keep[tier
 
 // Folds returns the folds of cells that have ended, each once. The caller
 // publishes them.
-func (e *Engine) Folds() []Fold { return e.folder.closed(e.now, e.series) }
+func (e *Engine) Folds() []Fold {
+	e.settle()
+	return e.folder.closed(e.now, e.series)
+}
 
 // TakeFold adds a stored fold to the windows of tier into: that of the fold,
 // or a wider one if the fold is of the feeding tier and no fold of the wider
