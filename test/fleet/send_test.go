@@ -133,7 +133,7 @@ func (s *mailServer) killHeld(point string) failpoint.Token {
 			}
 		}
 		f.t.Fatalf("process %d, which sends, is none of ours", pid)
-	case <-time.After(20 * time.Second):
+	case <-time.After(stepWithin):
 		f.t.Fatalf("nobody came to %s\n%s", point, f.logs())
 	}
 	return failpoint.Token{}

@@ -33,6 +33,9 @@ var steps = []string{"acquire", "read", "commit", "claim", "accepted", "settle",
 // machine that does much else.
 const deathWithin = 2 * time.Second
 
+// stepWithin is how long it may take until somebody comes to a step.
+const stepWithin = 30 * time.Second
+
 // breach is one monitor that fires and ends, and one process that is killed
 // meanwhile.
 type breach struct {
@@ -134,7 +137,10 @@ func (f *fleet) meet(b *breach, counter *child) {
 	switch b.step {
 	case "random":
 		count()
-		time.Sleep(rand.N(4 * time.Second)) // until about when the end is told
+		time.Sleep(rand.N(time.Second)) // about when it is told
+		if b.end {
+			time.Sleep(2 * time.Second) // which takes a window
+		}
 		victim := f.alive[rand.IntN(len(f.alive))]
 		victim.kill()
 		b.killed = failpoint.Token{PID: victim.cmd.Process.Pid, Step: b.step, At: time.Now()}
@@ -148,13 +154,20 @@ func (f *fleet) meet(b *breach, counter *child) {
 		count()
 	}
 	if b.killed.PID == 0 {
-		f.await("somebody comes to "+b.step, 20*time.Second, func() (ok bool) {
-			b.killed, ok = failpoint.ReadToken(token)
-			return ok
-		})
+		b.killed = f.awaitToken(b.step, token)
 	}
 	f.await("it is dead", 10*time.Second, func() bool { return f.bury() > 0 })
 	f.arm("")
+}
+
+// awaitToken waits until somebody has come to a step.
+func (f *fleet) awaitToken(step, token string) (who failpoint.Token) {
+	f.t.Helper()
+	f.await("somebody comes to "+step, stepWithin, func() (ok bool) {
+		who, ok = failpoint.ReadToken(token)
+		return ok
+	})
+	return who
 }
 
 // arm arms all that are alive.
@@ -167,6 +180,11 @@ func (f *fleet) arm(spec string, args ...any) {
 // leave has a child end cleanly; it is not waited for.
 func (f *fleet) leave(c *child) {
 	c.signal(syscall.SIGTERM)
+	f.takeOut(c)
+}
+
+// takeOut takes a child that ends by itself out of those that are alive.
+func (f *fleet) takeOut(c *child) {
 	f.leaving = append(f.leaving, c)
 	f.alive = slices.DeleteFunc(f.alive, func(other *child) bool { return other == c })
 }
