@@ -192,7 +192,8 @@ func sameConfigs(a, b map[string]*ledger.ConfigRecord) bool {
 	return maps.EqualFunc(a, b, func(*ledger.ConfigRecord, *ledger.ConfigRecord) bool { return true })
 }
 
-// logLoses says once for each winner that another configuration decides.
+// logLoses says that another configuration decides: once, also if its replicas
+// come and go, until there is another winner.
 func (a *agent) logLoses(ctx context.Context, winner string) {
 	if a.lostTo == winner {
 		return

@@ -154,3 +154,51 @@ func TestConfigurationOfARecorderDoesNotCount(t *testing.T) {
 		want(t, "a breach", f.box.lines(), fired)
 	})
 }
+
+// Two versions of a configuration, of which the newer one comes and goes fifty
+// times, by shutdowns and by kills, and with it the evaluator. What both watch,
+// one with another threshold, fires throughout, and so does what only the older
+// one watches: each is told once.
+func TestFiftyChangesOfTheEvaluator(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t)
+		changed := strings.Replace(errorsFile, "threshold: 10,", "threshold: 8,", 1)
+		feeder := f.start(olderFile, hawkeye.WithoutAgent(), hawkeye.WithoutNotifier())
+		older := f.startN(1, olderFile)[0]
+		count(feeder.Hawkeye, "old", 10)
+		changes := 0
+		now := func(when string, ev *replica) {
+			for range 12 { // a lease, and what it is lengthened by
+				if !ev.Health(t.Context()).Evaluates {
+					count(feeder.Hawkeye, "errors", 4)
+					after(tick)
+				}
+			}
+			for range 3 {
+				count(feeder.Hawkeye, "errors", 4)
+				after(tick)
+			}
+			f.wantEvaluator(when, ev)
+			changes++
+		}
+		for i := range 25 {
+			newer := f.start(changed)
+			now("the newer one has come", newer)
+			if i%2 == 0 {
+				f.kill(newer)
+			} else {
+				f.stop(newer)
+			}
+			now("the newer one is gone", older)
+			count(feeder.Hawkeye, "old", 1)
+		}
+		want(t, "after fifty changes", f.box.lines(), fired, oldFired)
+		if n := f.logs.count("newer configuration"); n != 1 {
+			t.Errorf("%d log lines about the newer configuration, want one, of the replica that has another", n)
+		}
+		after(30 * tick)
+		want(t, "the end", f.box.lines(), ended)
+		t.Logf("%d changes of the evaluator", changes)
+	})
+}

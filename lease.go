@@ -78,8 +78,6 @@ func (a *agent) patience(ctx context.Context, head ledger.Head, ok bool) time.Du
 	winner := a.h.roster.winner()
 	if winner != own {
 		a.logLoses(ctx, winner)
-	} else {
-		a.lostTo = ""
 	}
 	switch {
 	case head.Writer == a.h.publisher.Writer() && winner == own:
