@@ -27,8 +27,8 @@ func (c *counter) take(g *grid, at, now int64, n count) {
 	}
 }
 
-func (c *counter) slide(g *grid, now, margin int64) {
-	c.span.slide(g, now, margin,
+func (c *counter) slide(g *grid, now int64) {
+	c.span.slide(g, now,
 		func(v *int64) { c.sum += *v },
 		func(v *int64) { c.sum -= *v })
 }

@@ -87,7 +87,7 @@ func New(width, retention time.Duration, margin int64) *Engine {
 		metrics:   make(map[string]*metric),
 		series:    make(map[uint64]*interest),
 		writers:   make(map[store.ID]*writer),
-		wheel:     make(wheel),
+		wheel:     wheel{at: make(map[int64][]*Group)},
 	}
 }
 

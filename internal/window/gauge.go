@@ -88,8 +88,8 @@ func (g *gauge) record(t *track, tick, now int64) {
 	}
 }
 
-func (g *gauge) slide(grid *grid, now, margin int64) {
-	g.span.slide(grid, now, margin, func(*past) {}, func(*past) {})
+func (g *gauge) slide(grid *grid, now int64) {
+	g.span.slide(grid, now, func(*past) {}, func(*past) {})
 }
 
 // value is that at tick now, which is not yet recorded.

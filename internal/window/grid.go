@@ -14,6 +14,9 @@ type grid struct {
 	cell  time.Duration // of a cell; width in the fine tier
 	// length and delay are those of the window, in ticks.
 	length, delay int64
+	// spare is how many cells that have left the window are kept for what
+	// comes late.
+	spare int
 }
 
 // The part of a window that a cell may be, and the part that one may be when
@@ -25,7 +28,9 @@ const (
 	maxPartialTicks = 4096
 )
 
-func newGrid(width, retention, window, delay time.Duration) grid {
+// newGrid returns the grid of a window. margin is for how many ticks a cell is
+// kept after it has left.
+func newGrid(width, retention, window, delay time.Duration, margin int64) grid {
 	g := grid{width: width, cell: width}
 	g.length = max(ceilDiv(int64(window), int64(width)), 1)
 	g.delay = max(ceilDiv(int64(delay), int64(width)), 0)
@@ -38,6 +43,7 @@ func newGrid(width, retention, window, delay time.Duration) grid {
 			g.tier, g.cell = tier, w
 		}
 	}
+	g.spare = int(ceilDiv(margin*int64(width), int64(g.cell))) + 1
 	return g
 }
 

@@ -29,19 +29,19 @@ func (g *Group) sees(kind series.Kind) {
 // slide moves the group's windows on to the present.
 func (g *Group) slide() {
 	t := g.track
-	grid, now, margin := &t.grid, t.engine.now, t.engine.margin
+	grid, now := &t.grid, t.engine.now
 	g.scheduled = never
 	if g.counter != nil {
-		g.counter.slide(grid, now, margin)
+		g.counter.slide(grid, now)
 	}
 	if g.gauge != nil {
-		g.gauge.slide(grid, now, margin)
+		g.gauge.slide(grid, now)
 	}
 	if g.histogram != nil {
-		g.histogram.slide(grid, now, margin)
+		g.histogram.slide(grid, now)
 	}
 	if g.set != nil {
-		g.set.slide(grid, now, margin)
+		g.set.slide(grid, now)
 	}
 	g.schedule()
 }

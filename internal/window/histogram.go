@@ -54,8 +54,8 @@ func (h *histogram) take(g *grid, at, now int64, buckets []bucket.HistBucket, su
 	}
 }
 
-func (h *histogram) slide(g *grid, now, margin int64) {
-	h.span.slide(g, now, margin,
+func (h *histogram) slide(g *grid, now int64) {
+	h.span.slide(g, now,
 		func(v *observed) { h.total.add(v.buckets, v.sum, 1) },
 		func(v *observed) {
 			h.total.add(v.buckets, v.sum, -1)

@@ -60,7 +60,7 @@ func (r *reference) live(w store.ID, tick int64) bool {
 // window returns the ticks that q's window holds as of tick: from the start
 // of the cell that its older edge lies in.
 func (r *reference) window(q *Query, tick int64) (from, to int64) {
-	g := newGrid(r.width, testRetention, q.Window, q.Delay)
+	g := newGrid(r.width, testRetention, q.Window, q.Delay, 0)
 	to = tick - g.delay
 	return g.first(g.of(to - g.length + 1)), to
 }
@@ -84,7 +84,7 @@ func (r *reference) selected(q *Query, key string, from, to int64, kind series.K
 func (r *reference) counter(q *Query, key string, tick int64) (v float64, monotone, seen bool) {
 	from, to := r.window(q, tick)
 	// A coarse cell is in the window as a whole.
-	g := newGrid(r.width, testRetention, q.Window, q.Delay)
+	g := newGrid(r.width, testRetention, q.Window, q.Delay, 0)
 	samples, seen := r.selected(q, key, from, g.last(g.of(to)), series.KindCounter)
 	sum, monotone := int64(0), true
 	for _, s := range samples {
@@ -96,7 +96,7 @@ func (r *reference) counter(q *Query, key string, tick int64) (v float64, monoto
 
 func (r *reference) histogram(q *Query, key string, tick int64) (buckets map[int32]uint64, sum float64, seen bool) {
 	from, to := r.window(q, tick)
-	g := newGrid(r.width, testRetention, q.Window, q.Delay)
+	g := newGrid(r.width, testRetention, q.Window, q.Delay, 0)
 	samples, seen := r.selected(q, key, from, g.last(g.of(to)), series.KindHistogram)
 	buckets = make(map[int32]uint64)
 	for _, s := range samples {
@@ -132,7 +132,7 @@ func (r *reference) gauge(q *Query, key string, tick int64) (v float64, n int, s
 
 func (r *reference) distinct(q *Query, key string, tick int64) (n int, seen bool) {
 	from, to := r.window(q, tick)
-	g := newGrid(r.width, testRetention, q.Window, q.Delay)
+	g := newGrid(r.width, testRetention, q.Window, q.Delay, 0)
 	samples, seen := r.selected(q, key, from, g.last(g.of(to)), series.KindSet)
 	all := make(map[uint64]bool)
 	for _, s := range samples {

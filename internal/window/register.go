@@ -95,7 +95,7 @@ func (e *Engine) newTrack(key string, q *Query) *track {
 		engine:  e,
 		sel:     q.Selector,
 		fleet:   q.Selector.Fleet,
-		grid:    newGrid(e.width, e.retention, q.Window, q.Delay),
+		grid:    newGrid(e.width, e.retention, q.Window, q.Delay, e.margin),
 		seconds: q.Window.Seconds(),
 		folded:  math.MinInt64,
 		cover:   cover{metric: bucket.MetricHash(q.Selector.Metric)},

@@ -22,8 +22,8 @@ func (s *set) take(g *grid, at, now int64, hashes []uint64) {
 	}
 }
 
-func (s *set) slide(g *grid, now, margin int64) {
-	s.span.slide(g, now, margin,
+func (s *set) slide(g *grid, now int64) {
+	s.span.slide(g, now,
 		func(v *map[uint64]struct{}) {
 			for h := range *v {
 				s.values[h]++

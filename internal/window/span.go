@@ -21,12 +21,16 @@ func (s *span[T]) at(g *grid, at, now int64) (v *T, in bool) {
 		i--
 	}
 	if i == len(s.cells) || s.cells[i].at != at {
-		s.insert(i, at, g, now)
+		i = s.insert(i, at, g, now)
 	}
 	return &s.cells[i].v, s.head <= i && i < s.tail
 }
 
-func (s *span[T]) insert(i int, at int64, g *grid, now int64) {
+// insert makes a cell before that at i, and returns where it is.
+func (s *span[T]) insert(i int, at int64, g *grid, now int64) int {
+	if len(s.cells) == cap(s.cells) {
+		i -= s.makeRoom(g)
+	}
 	s.cells = append(s.cells, cell[T]{})
 	copy(s.cells[i+1:], s.cells[i:])
 	s.cells[i] = cell[T]{at: at}
@@ -37,11 +41,37 @@ func (s *span[T]) insert(i int, at int64, g *grid, now int64) {
 	case g.enters(at) <= now:
 		s.tail++
 	}
+	return i
+}
+
+// makeRoom makes room for one cell more: that of old ones, if there are
+// enough, or new room. It returns how many were dropped.
+func (s *span[T]) makeRoom(g *grid) (dropped int) {
+	if old := s.old(g); old > len(s.cells)/8 {
+		s.drop(old)
+		return old
+	}
+	grown := make([]cell[T], len(s.cells), max(2*min(len(s.cells), 16), len(s.cells)*5/4, 1))
+	copy(grown, s.cells)
+	s.cells = grown
+	return 0
+}
+
+// old returns how many cells are not needed any more, not even for what comes
+// late; of a series with few samples, perhaps too few.
+func (s *span[T]) old(g *grid) int { return max(s.head-g.spare, 0) }
+
+func (s *span[T]) drop(n int) {
+	kept := copy(s.cells, s.cells[n:])
+	clear(s.cells[kept:])
+	s.cells = s.cells[:kept]
+	s.head -= n
+	s.tail -= n
 }
 
 // slide moves the window on to tick now and tells enter and leave of each
 // cell that passes its edges.
-func (s *span[T]) slide(g *grid, now, margin int64, enter, leave func(*T)) {
+func (s *span[T]) slide(g *grid, now int64, enter, leave func(*T)) {
 	for s.tail < len(s.cells) && g.enters(s.cells[s.tail].at) <= now {
 		enter(&s.cells[s.tail].v)
 		s.tail++
@@ -50,16 +80,8 @@ func (s *span[T]) slide(g *grid, now, margin int64, enter, leave func(*T)) {
 		leave(&s.cells[s.head].v)
 		s.head++
 	}
-	old := 0
-	for old < s.head && g.leaves(s.cells[old].at)+margin <= now {
-		old++
-	}
-	if old > 0 && (old == len(s.cells) || old >= len(s.cells)/4) {
-		n := copy(s.cells, s.cells[old:])
-		clear(s.cells[n:])
-		s.cells = s.cells[:n]
-		s.head -= old
-		s.tail -= old
+	if old := s.old(g); old > len(s.cells)/4 {
+		s.drop(old)
 	}
 }
 
