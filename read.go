@@ -133,6 +133,7 @@ type Stats struct {
 	PartialTicks  int64     // evaluated without the bucket of a live replica
 	UnknownTicks  int64     // of which nobody knows anything
 	LateBuckets   int64     // that came after their tick was evaluated
+	BadBuckets    int64     // that this process can't read: damaged, or of a newer version
 
 	Outbox      int // messages on their way
 	DeadLetters int // messages that failed for good in the last week, 1,000 at most
@@ -153,7 +154,7 @@ func (h *Hawkeye) Stats() Stats {
 		CutOff: in.Timeouts + in.SlowReaders, Faults: in.AcceptErrors + in.Panics,
 		Backlog: pub.Backlog, DroppedTicks: pub.DroppedTicks, DroppedSamples: pub.DroppedSeries,
 		Republished: pub.Republished, FailedFlushes: pub.FailedFlushes,
-		PartialTicks: fed.Partial, UnknownTicks: fed.Unknown, LateBuckets: fed.LateBuckets,
+		PartialTicks: fed.Partial, UnknownTicks: fed.Unknown, LateBuckets: fed.LateBuckets, BadBuckets: fed.BadBuckets,
 		Outbox: len(h.book.Rows()), DeadLetters: len(h.book.Dead()),
 		Restarts: make(map[string]int),
 	}

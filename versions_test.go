@@ -3,6 +3,7 @@ package hawkeye_test
 import (
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/go-batteries/hawkeye/internal/ledger"
 	"github.com/go-batteries/hawkeye/store"
@@ -45,5 +46,26 @@ func TestAlertOfANewerVersionIsLeftAlone(t *testing.T) {
 		if n := f.logs.count("leaving ledger records of a newer version alone"); n < 1 || n > len(replicas) {
 			t.Errorf("%d warnings, want at least one and at most one a replica", n)
 		}
+	})
+}
+
+// A bucket that can't be read counts for nothing, and Stats says so.
+func TestBadBucketsAreShown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t)
+		f.startN(2, errorsFile)
+		now, writer := time.Now().UnixNano()/int64(tick), store.NewID()
+		if _, err := f.store().Publish(t.Context(), store.Publication{Writer: writer, Buckets: []store.Bucket{
+			{Tick: now, Writer: writer, Data: []byte("of a newer version")},
+			{Tick: now + 1, Writer: writer, Data: nil},
+		}}); err != nil {
+			t.Fatal(err)
+		}
+		after(5 * tick)
+		if st := f.evaluator().Stats(); st.BadBuckets != 2 || st.PartialTicks < 2 {
+			t.Errorf("Stats() has %d bad buckets and %d partial ticks, want 2 and at least as many", st.BadBuckets, st.PartialTicks)
+		}
+		want(t, "of buckets that can't be read", f.box.lines())
 	})
 }
