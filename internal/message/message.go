@@ -43,9 +43,10 @@ func New(set *monitor.Set, service, environment string) *Renderer {
 // Render returns the text of m as it stands at now.
 func (r *Renderer) Render(m *notify.Message, now time.Time) Text {
 	t := Text{MessageID: r.id(m.ID), Thread: r.id("thread " + m.Rows[0].Incident + " " + m.Receiver)}
+	common := commonFields(m, now)
 	parts := make([]part, len(m.Rows))
 	for i, row := range m.Rows {
-		parts[i] = r.part(m, row, now)
+		parts[i] = r.part(m, common, row, now)
 		t.Problem = firstText(t.Problem, parts[i].problem)
 	}
 	t.Subject = oneLine(r.subject(m, parts))
@@ -64,13 +65,13 @@ type part struct {
 	service, where string
 }
 
-func (r *Renderer) part(m *notify.Message, row *notify.Row, now time.Time) part {
+func (r *Renderer) part(m *notify.Message, common map[string]any, row *notify.Row, now time.Time) part {
 	p := part{row: row, over: m.Over[row.ID]}
 	p.service = firstText(row.Snapshot.Service, r.service)
 	p.where = firstText(row.Snapshot.Environment, r.environment)
 	mon, trigger := r.find(row)
 	p.legacy = mon != nil && mon.Legacy
-	data := fields(m, row, p, now)
+	data := fields(common, row, p, now)
 	if trigger != nil {
 		p.subject = render(trigger.SubjectTemplate(), data, &p.problem)
 		p.text = render(trigger.TextTemplate(), data, &p.problem)

@@ -1,6 +1,7 @@
 package message
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -131,5 +132,26 @@ func TestNothingBreaksAHeader(t *testing.T) {
 				t.Errorf("Message-ID = %q, thread %q, want no white space", got.MessageID, got.Thread)
 			}
 		}
+	}
+}
+
+// A storm makes a message of thousands of rows. What it costs to render must
+// grow with their number, not with its square.
+func TestCostGrowsWithTheRows(t *testing.T) { // not parallel: allocations are counted for the process
+	r := renderer(t, "", "{{ .tags.route }} {{ .firing }}")
+	allocs := func(rows int) float64 {
+		m := &notify.Message{Receiver: "team"}
+		for i := range rows {
+			row := row()
+			row.Alert = fmt.Sprint("errors", i)
+			m.Rows = append(m.Rows, row)
+		}
+		if got := r.Render(m, at); strings.Count(got.Body, fmt.Sprintf("\n/pay %d\n", rows)) != rows {
+			t.Fatalf("the body of %d rows is %.200q, want each row's text", rows, got.Body)
+		}
+		return testing.AllocsPerRun(1, func() { r.Render(m, at) })
+	}
+	if few, many := allocs(50), allocs(500); many > 20*few {
+		t.Errorf("rendering 50 rows allocates %.0f times and 500 rows %.0f times, want about ten times as often", few, many)
 	}
 }

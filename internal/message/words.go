@@ -28,11 +28,16 @@ func render(t *msgtmpl.Template, data map[string]any, problem *string) string {
 
 // fields are what templates may use; see [msgtmpl.Version1] and
 // [msgtmpl.Version2].
-func fields(m *notify.Message, row *notify.Row, p part, now time.Time) map[string]any {
+func fields(common map[string]any, row *notify.Row, p part, now time.Time) map[string]any {
 	data := alertFields(row, now)
+	maps.Copy(data, common)
 	data["service"], data["environment"] = p.service, p.where
-	data["receiver"], data["now"] = m.Receiver, now
-	data["maybe_dup"] = m.MaybeRepeat
+	return data
+}
+
+// commonFields are those that all rows of a message share, made once for it:
+// a storm has thousands of rows.
+func commonFields(m *notify.Message, now time.Time) map[string]any {
 	alerts := make([]map[string]any, len(m.Rows))
 	var firing, resolved int
 	for i, r := range m.Rows {
@@ -43,8 +48,10 @@ func fields(m *notify.Message, row *notify.Row, p part, now time.Time) map[strin
 			firing++
 		}
 	}
-	data["alerts"], data["firing"], data["resolved"] = alerts, firing, resolved
-	return data
+	return map[string]any{
+		"receiver": m.Receiver, "now": now, "maybe_dup": m.MaybeRepeat,
+		"alerts": alerts, "firing": firing, "resolved": resolved,
+	}
 }
 
 func alertFields(row *notify.Row, now time.Time) map[string]any {
