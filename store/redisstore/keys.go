@@ -37,7 +37,8 @@ func (k keys) bucket(tier store.Tier, tick int64) string {
 	if tier != store.TierFine {
 		head = k.coarse + tier.Width().String() + ":"
 	}
-	return head + strconv.FormatInt(tick, 10)
+	var buf [64]byte
+	return string(strconv.AppendInt(append(buf[:0], head...), tick, 10))
 }
 
 // staging is where an offer is collected before it becomes the ledger.

@@ -39,9 +39,9 @@ func (s *Store) Publish(ctx context.Context, p store.Publication) (store.Publish
 	pipe := s.client.Pipeline()
 	puts := s.queueBuckets(ctx, pipe, p)
 	names := s.queueNames(ctx, pipe, p.Names)
-	checks := make([]*redis.BoolCmd, len(p.Check))
+	checks, writer := make([]*redis.BoolCmd, len(p.Check)), string(p.Writer[:])
 	for i, tick := range p.Check {
-		checks[i] = pipe.HExists(ctx, s.keys.bucket(store.TierFine, tick), string(p.Writer[:]))
+		checks[i] = pipe.HExists(ctx, s.keys.bucket(store.TierFine, tick), writer)
 	}
 	s.queueRenewal(ctx, pipe)
 	status := s.queueStatus(ctx, pipe)
