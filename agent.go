@@ -16,6 +16,7 @@ import (
 	"github.com/go-batteries/hawkeye/internal/ledger"
 	"github.com/go-batteries/hawkeye/internal/notify"
 	"github.com/go-batteries/hawkeye/internal/publish"
+	"github.com/go-batteries/hawkeye/internal/trouble"
 	"github.com/go-batteries/hawkeye/internal/window"
 	"github.com/go-batteries/hawkeye/store"
 )
@@ -46,6 +47,9 @@ const (
 // rolled back: what is in memory is not what is stored.
 var errLost = errors.New("the ledger has moved on without this evaluator")
 
+// errBeaten says that somebody else took over while we waited for it.
+var errBeaten = errors.New("somebody else was faster")
+
 // errGap says that nothing was evaluated for a while.
 var errGap = errors.New("nothing was evaluated for a while")
 
@@ -75,6 +79,10 @@ type agent struct {
 
 	outage time.Time // when one was last found over; for run alone
 
+	interrupted *trouble.Log // of run
+	unread      *trouble.Log // of ticks
+	unstored    *trouble.Log // of decisions
+
 	awaited store.ID // the head from which await let us go on; for run alone
 
 	head  store.ID // the commit of the head that memory is of; for run alone
@@ -101,6 +109,10 @@ func newAgent(h *Hawkeye, book *ledger.Book, clock *publish.Clock) *agent {
 		watch:     h.mirror.Watch(ledger.HeadKey),
 		finishing: make(chan struct{}),
 		finished:  make(chan struct{}),
+
+		interrupted: trouble.New(h.logger, "evaluation interrupted", "evaluation goes on after an interruption"),
+		unread:      trouble.New(h.logger, "reading ticks fails", "ticks are read again"),
+		unstored:    trouble.New(h.logger, "storing a decision fails, trying again", "decisions are stored again"),
 	}
 }
 
@@ -123,8 +135,10 @@ func (a *agent) run(ctx context.Context) error {
 			return nil
 		case errors.Is(err, errLost), errors.Is(err, errGap), errors.Is(err, errReloaded):
 			a.logger.LogAttrs(ctx, slog.LevelInfo, "evaluation goes on from what is stored", slog.Any("reason", err))
+		case errors.Is(err, errBeaten):
+			a.logger.LogAttrs(ctx, slog.LevelDebug, "evaluation is left to others", slog.Any("reason", err))
 		default:
-			a.logger.LogAttrs(ctx, slog.LevelWarn, "evaluation interrupted", slog.Any("error", err))
+			a.interrupted.Note(ctx, err)
 			pause(ctx, time.Second)
 		}
 	}
@@ -145,9 +159,10 @@ func (a *agent) evaluate(ctx context.Context) error {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			a.logger.LogAttrs(ctx, slog.LevelDebug, "read ticks", slog.Any("error", err))
+			a.unread.Note(ctx, err)
 			continue
 		}
+		a.unread.Note(ctx, nil)
 		if a.afterOutage(ctx, tick) {
 			return errGap
 		}
@@ -169,6 +184,7 @@ func (a *agent) evaluate(ctx context.Context) error {
 		if err := a.commit(ctx, tick, pending, last); err != nil {
 			return err
 		}
+		a.works(ctx)
 		pending, behind = a.removed(ev), 0
 		switch {
 		case last:
@@ -177,6 +193,12 @@ func (a *agent) evaluate(ctx context.Context) error {
 			return errReloaded
 		}
 	}
+}
+
+// works says that the ledger moves on: what failed before is over.
+func (a *agent) works(ctx context.Context) {
+	a.unstored.Note(ctx, nil)
+	a.interrupted.Note(ctx, nil)
 }
 
 // afterOutage waits, if nobody has evaluated for so long that replicas may
@@ -239,7 +261,7 @@ func (a *agent) load(ctx context.Context) (*evaluate.Evaluator, error) {
 	a.setup = a.h.setup()
 	a.feed.SetQueries(a.setup.plan.Queries)
 	if commit != a.awaited && head.Writer != a.h.publisher.Writer() && a.h.store.Traits().Shared && !failpoint.On("split") {
-		return nil, errLost // somebody was faster, and we hadn't heard yet
+		return nil, errBeaten // and we hadn't heard yet
 	}
 	if err := a.acquire(ctx, head); err != nil {
 		return nil, err

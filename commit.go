@@ -3,7 +3,6 @@ package hawkeye
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"time"
 
 	"github.com/go-batteries/hawkeye/internal/evaluate"
@@ -37,7 +36,7 @@ func (a *agent) commit(ctx context.Context, tick feed.Tick, changes []evaluate.C
 			return ctx.Err()
 		}
 		if !errors.Is(err, store.ErrConflict) {
-			a.logger.LogAttrs(ctx, slog.LevelWarn, "store a decision, trying again", slog.Any("error", err))
+			a.unstored.Note(ctx, err)
 			pause(ctx, 100*time.Millisecond)
 			if err := a.mirror.Sync(ctx); err != nil {
 				continue

@@ -156,10 +156,11 @@ func (n *notifier) write(ctx context.Context, m *notify.Message, res notify.Resu
 		plan := notify.Settle(n.view(), m, res, now, random)
 		err := n.commit(ctx, tx, &plan, now)
 		if err == nil {
+			n.unsettled.Note(ctx, nil)
 			return
 		}
 		if !errors.Is(err, store.ErrConflict) {
-			n.logger.LogAttrs(ctx, slog.LevelWarn, "store the outcome of a message, trying again", slog.Any("error", err))
+			n.unsettled.Note(ctx, err)
 			pause(ctx, 100*time.Millisecond)
 		}
 	}

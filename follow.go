@@ -3,12 +3,12 @@ package hawkeye
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/go-batteries/hawkeye/internal/ledger"
 	"github.com/go-batteries/hawkeye/internal/publish"
+	"github.com/go-batteries/hawkeye/internal/trouble"
 	"github.com/go-batteries/hawkeye/store"
 )
 
@@ -16,7 +16,6 @@ import (
 // where the ledger stands; only if it has moved is it read.
 type follower struct {
 	h      *Hawkeye
-	logger *slog.Logger
 	mirror *ledger.Mirror
 	poke   chan struct{} // capacity 1
 
@@ -25,10 +24,15 @@ type follower struct {
 	late  []publish.Late
 	first int64           // see firstTick; 0 before the first flush
 	told  map[string]bool // late records that were handed to the feed; for run alone
+
+	fails *trouble.Log
 }
 
 func newFollower(h *Hawkeye) *follower {
-	return &follower{h: h, logger: h.logger, mirror: h.mirror, poke: make(chan struct{}, 1), told: make(map[string]bool)}
+	return &follower{
+		h: h, mirror: h.mirror, poke: make(chan struct{}, 1), told: make(map[string]bool),
+		fails: trouble.New(h.logger, "following the ledger fails", "following the ledger works again"),
+	}
 }
 
 // flushed takes the outcome of a flush. It doesn't block.
@@ -71,7 +75,6 @@ func (f *follower) wake() {
 }
 
 func (f *follower) run(ctx context.Context) error {
-	var failing bool
 	for {
 		select {
 		case <-f.poke:
@@ -82,10 +85,7 @@ func (f *follower) run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if err != nil && !failing {
-			f.logger.LogAttrs(ctx, slog.LevelWarn, "follow the ledger", slog.Any("error", err))
-		}
-		failing = err != nil
+		f.fails.Note(ctx, err)
 	}
 }
 

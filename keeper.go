@@ -2,10 +2,10 @@ package hawkeye
 
 import (
 	"context"
-	"log/slog"
 	"time"
 
 	"github.com/go-batteries/hawkeye/internal/ledger"
+	"github.com/go-batteries/hawkeye/internal/trouble"
 	"github.com/go-batteries/hawkeye/store"
 )
 
@@ -16,7 +16,7 @@ import (
 type keeper struct {
 	syncer store.Syncer
 	watch  <-chan struct{}
-	logger *slog.Logger
+	fails  *trouble.Log
 }
 
 const (
@@ -33,13 +33,15 @@ func newKeeper(h *Hawkeye) *keeper {
 	if !ok || h.store.Traits().Shared {
 		return nil
 	}
-	return &keeper{syncer: s, logger: h.logger, watch: h.mirror.Watch(
-		ledger.ClassRow, ledger.ClassAlert, ledger.ClassDead, ledger.ClassSilence, ledger.ClassAck)}
+	return &keeper{
+		syncer: s,
+		fails:  trouble.New(h.logger, "writing down what was decided fails", "writing down what was decided works again"),
+		watch:  h.mirror.Watch(ledger.ClassRow, ledger.ClassAlert, ledger.ClassDead, ledger.ClassSilence, ledger.ClassAck),
+	}
 }
 
 // run writes whenever there is something to write.
 func (k *keeper) run(ctx context.Context) error {
-	failing := false
 	for {
 		select {
 		case <-k.watch:
@@ -51,10 +53,7 @@ func (k *keeper) run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if err != nil && !failing {
-			k.logger.LogAttrs(ctx, slog.LevelWarn, "write down what was decided", slog.Any("error", err))
-		}
-		failing = err != nil
+		k.fails.Note(ctx, err)
 		pause(ctx, max(minKeepPause, keepShare*time.Since(began)))
 	}
 }

@@ -31,6 +31,9 @@ func (a *agent) await(ctx context.Context) error {
 				return err
 			}
 			if commit != seen {
+				if !seen.IsZero() {
+					a.works(ctx) // somebody else goes on
+				}
 				seen, since = commit, time.Now()
 			}
 			wait = a.patience(ctx, head, ok) - time.Since(since)

@@ -11,6 +11,7 @@ import (
 	"github.com/go-batteries/hawkeye/internal/failpoint"
 	"github.com/go-batteries/hawkeye/internal/ledger"
 	"github.com/go-batteries/hawkeye/internal/notify"
+	"github.com/go-batteries/hawkeye/internal/trouble"
 	"github.com/go-batteries/hawkeye/store"
 )
 
@@ -52,6 +53,10 @@ type notifier struct {
 	busy   map[string]*sending  // by message id; for run alone
 	hurry  bool                 // nobody comes after us; for run alone
 
+	failedAt  store.Cursor // where the ledger stood when a claim failed; for run alone
+	unclaimed *trouble.Log // of claims
+	unsettled *trouble.Log // of outcomes
+
 	gone chan struct{} // closed when run won't be called again
 
 	mu        sync.Mutex // guards abandoned, and the flags in sending
@@ -75,6 +80,9 @@ func newNotifier(h *Hawkeye, book *ledger.Book) *notifier {
 		busy:      make(map[string]*sending),
 		gone:      make(chan struct{}),
 		abandoned: make(map[string]int),
+
+		unclaimed: trouble.New(h.logger, "claiming messages fails", "messages are claimed again"),
+		unsettled: trouble.New(h.logger, "storing the outcome of a message fails, trying again", "outcomes of messages are stored again"),
 	}
 }
 
@@ -137,8 +145,11 @@ func (n *notifier) decide(ctx context.Context) time.Duration {
 		case errors.Is(err, store.ErrConflict):
 			continue // somebody else wrote: decide again
 		case err != nil:
-			n.logger.LogAttrs(ctx, slog.LevelWarn, "claim messages", slog.Any("error", err))
+			n.failedAt = n.mirror.Cursor()
+			n.unclaimed.Note(ctx, err)
 			return time.Second
+		case !plan.Empty() || n.failedAt != n.mirror.Cursor(): // by us, or by somebody else
+			n.unclaimed.Note(ctx, nil)
 		}
 		if len(plan.Send) > 0 {
 			failpoint.At("claim")

@@ -15,6 +15,7 @@ import (
 
 	"github.com/go-batteries/hawkeye/internal/bucket"
 	"github.com/go-batteries/hawkeye/internal/series"
+	"github.com/go-batteries/hawkeye/internal/trouble"
 	"github.com/go-batteries/hawkeye/store"
 )
 
@@ -117,6 +118,7 @@ type Publisher struct {
 	traits store.Traits
 	clock  *Clock
 	log    *slog.Logger
+	fails  *trouble.Log  // of flushes
 	signal chan struct{} // capacity 1: there is something to send
 
 	stopOnce sync.Once
@@ -159,6 +161,7 @@ func New(cfg Config) *Publisher {
 		p.log = slog.Default()
 	}
 	p.log = p.log.With(slog.String("component", "publish"))
+	p.fails = trouble.New(p.log, "publishing to the store fails, ticks are kept", "publishing to the store works again")
 	if p.cfg.Writer.IsZero() {
 		p.cfg.Writer = store.NewID()
 	}

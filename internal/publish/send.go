@@ -16,13 +16,10 @@ const (
 	// minPace is the shortest pause between rounds that follow each other at
 	// once, so that a Store that came back isn't drowned.
 	minPace = 20 * time.Millisecond
-	// warnEvery is how often a Store that stays away is warned about.
-	warnEvery = time.Minute
 )
 
 // send publishes what was closed, one round trip at a time, until ctx ends.
 func (p *Publisher) send(ctx context.Context) {
-	var warned time.Time
 	for retry := time.Duration(0); ; {
 		if retry == 0 && !p.idle(ctx) {
 			return
@@ -31,13 +28,10 @@ func (p *Publisher) send(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		p.fails.Note(ctx, err)
 		wait := p.pace()
 		switch {
 		case err != nil:
-			if time.Since(warned) > warnEvery {
-				warned = time.Now()
-				p.log.LogAttrs(ctx, slog.LevelWarn, "publishing to the store fails, ticks are kept", slog.Any("error", err))
-			}
 			retry = min(max(2*retry, minRetry, p.traits.Tick/4), maxRetry)
 			wait = retry/2 + rand.N(retry)
 		case more:

@@ -1,0 +1,136 @@
+package hawkeye_test
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-batteries/hawkeye"
+	"github.com/go-batteries/hawkeye/store"
+)
+
+// refusing is a way to the Store on which some calls fail.
+type refusing struct {
+	*link
+	publish, read, changes, commit atomic.Bool
+}
+
+func (r *refusing) Publish(ctx context.Context, p store.Publication) (store.PublishReply, error) {
+	if r.publish.Load() {
+		return store.PublishReply{}, errCut
+	}
+	return r.link.Publish(ctx, p)
+}
+
+func (r *refusing) Read(ctx context.Context, q []store.TickQuery) ([]store.TickBuckets, error) {
+	if r.read.Load() {
+		return nil, errCut
+	}
+	return r.link.Read(ctx, q)
+}
+
+func (r *refusing) Changes(ctx context.Context, after store.Cursor) (store.Changes, error) {
+	if r.changes.Load() {
+		return store.Changes{}, errCut
+	}
+	return r.link.Changes(ctx, after)
+}
+
+func (r *refusing) Commit(ctx context.Context, c store.Commit) (store.Cursor, error) {
+	if r.commit.Load() {
+		return store.Cursor{}, errCut
+	}
+	return r.link.Commit(ctx, c)
+}
+
+// An outage of ten minutes, of the whole Store or a part of it, with something
+// to decide and a message under way: each part of hawkeye says so at once,
+// then once a minute, and once when it is over.
+func TestOutageDoesNotFillTheLog(t *testing.T) {
+	t.Parallel()
+	const minutes = 10
+	const (
+		publishing  = "publishing to the store fails, ticks are kept"
+		following   = "following the ledger fails"
+		interrupted = "evaluation interrupted"
+		reading     = "reading ticks fails"
+		deciding    = "storing a decision fails, trying again"
+		claiming    = "claiming messages fails"
+		settling    = "storing the outcome of a message fails, trying again"
+	)
+	troubles := map[string]string{
+		publishing:  "publishing to the store works again",
+		following:   "following the ledger works again",
+		interrupted: "evaluation goes on after an interruption",
+		reading:     "ticks are read again",
+		deciding:    "decisions are stored again",
+		claiming:    "messages are claimed again",
+		settling:    "outcomes of messages are stored again",
+	}
+	for _, c := range []struct {
+		name   string
+		refuse func(r *refusing, on bool)
+		logged []string // what must be logged at once
+	}{
+		{"all of it", func(r *refusing, on bool) { r.cut.Store(on) }, []string{publishing, settling, interrupted}},
+		{"flushes", func(r *refusing, on bool) { r.publish.Store(on) }, []string{publishing}},
+		{"the ledger", func(r *refusing, on bool) { r.changes.Store(on); r.commit.Store(on) }, []string{settling, deciding}},
+		{"commits", func(r *refusing, on bool) { r.commit.Store(on) }, []string{settling, deciding}},
+		{"reading the ledger", func(r *refusing, on bool) { r.changes.Store(on) }, nil},
+		{"reading samples", func(r *refusing, on bool) { r.read.Store(on) }, []string{reading}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				f := newFleet(t)
+				var ways []*refusing
+				var logs []*logBook
+				for range 2 {
+					way, book := &refusing{link: &link{fleet: f}}, &logBook{}
+					f.start(errorsFile, hawkeye.WithStore(way), hawkeye.WithLogger(slog.New(book)))
+					ways, logs = append(ways, way), append(logs, book)
+				}
+				after(6 * tick)
+				f.box.block = make(chan struct{})
+				count(f.all[0].Hawkeye, "errors", 12)
+				after(3 * tick) // the mail is under way
+				refuse := func(on bool) {
+					for _, way := range ways {
+						c.refuse(way, on)
+					}
+				}
+				refuse(true)
+				f.box.release()
+				after(15 * tick)
+				for _, fails := range c.logged {
+					if n := logs[0].count(fails) + logs[1].count(fails); n < 1 || n > 2 {
+						t.Errorf("15 s after it began there are %d lines %q in two replicas, want one or two", n, fails)
+					}
+				}
+				for range minutes {
+					count(f.all[0].Hawkeye, "errors", 12)
+					after(time.Minute)
+				}
+				refuse(false)
+				after(time.Minute)
+				for _, book := range logs {
+					for fails, works := range troubles {
+						n, ends := book.count(fails), book.count(works)
+						if n > minutes+1 || ends != min(n, 1) {
+							t.Errorf("%q was logged %d times and its end %d times, want at most %d, and one end if there is any", fails, n, ends, minutes+1)
+						}
+					}
+					book.mu.Lock()
+					if n := len(book.lines); n > 3*(minutes+1)+12 {
+						t.Errorf("%d lines:\n%s", n, strings.Join(book.lines, "\n"))
+					}
+					book.mu.Unlock()
+				}
+			})
+		})
+	}
+}
