@@ -35,22 +35,36 @@ type Tick struct {
 
 // Alert is one alert: a monitor, and a group of its tags.
 type Alert struct {
+	Rule *Rule
+	// What each evaluation touches is side by side.
+	groups []*window.Group  // of the rule's queries, as far as they are known
+	one    [1]*window.Group // room for groups, if there is one query
+	kind   string           // of series, as it was seen last
+	empty  int64            // the tick since which there are no samples, 0 if there are
+	idle   bool             // that State is
+	queued bool             // in Evaluator.todo
+	gone   bool             // dropped: no room is held for it
+
+	// Reading is that of the latest evaluation, if Read is set.
+	Read bool
+	Reading
+
 	Key   string
-	Rule  *Rule
 	Tags  []series.Tag
 	State alert.State
-	// Reading is that of the latest evaluation, if Read is set.
-	Reading
-	Read bool
 
-	group  string          // key of the group
-	groups []*window.Group // of the rule's queries, as far as they are known
-	kind   string          // of series, as it was seen last
-	heard  time.Time       // of a heartbeat: the last sign of life
-	alive  bool            // of a heartbeat: there was one before this evaluator began
-	empty  int64           // the tick since which there are no samples, 0 if there are
-	queued bool            // in Evaluator.todo
-	gone   bool            // dropped: no room is held for it
+	group string    // key of the group
+	heard time.Time // of a heartbeat: the last sign of life
+	alive bool      // of a heartbeat: there was one before this evaluator began
+}
+
+// newAlert returns an alert of a rule that stands as it is stored.
+func newAlert(key string, r *Rule, group string, tags []series.Tag, state alert.State) *Alert {
+	a := &Alert{Key: key, Rule: r, Tags: tags, State: state, group: group, idle: state.Idle()}
+	if a.groups = a.one[:]; len(r.queries) != 1 {
+		a.groups = make([]*window.Group, len(r.queries))
+	}
+	return a
 }
 
 // Change is an alert that is not as it was. Alert.State is the new state.
@@ -85,6 +99,7 @@ type Evaluator struct {
 type rule struct {
 	*Rule
 	alerts   map[string]*Alert // by group
+	only     *Alert            // the one of alerts, of a rule without groups
 	overflow *Alert            // that there are more groups than max_groups; nil if there never were
 	refused  int64             // the tick at which a group found no room last
 }
@@ -179,8 +194,7 @@ func (e *Evaluator) Step(w Windows, t Tick) []Change {
 
 // rests says that nothing can happen to the alert unless its windows change.
 func (a *Alert) rests() bool {
-	_, beats := a.Rule.measure.(pulse)
-	return a.State.Idle() && !beats
+	return a.idle && !a.Rule.beats
 }
 
 // collect adds to todo what may stand differently at this tick: all alerts at
@@ -224,7 +238,11 @@ func (e *Evaluator) queue(a *Alert) {
 }
 
 func (e *Evaluator) touch(u use, g *window.Group, t Tick) {
-	if a := e.alertOf(u.rule, g.Key(), g.Tags(), t); a != nil {
+	a := u.rule.only
+	if a == nil {
+		a = e.alertOf(u.rule, g.Key(), g.Tags(), t)
+	}
+	if a != nil {
 		a.groups[u.query] = g
 		e.queue(a)
 	}
@@ -243,43 +261,43 @@ func (e *Evaluator) step(w Windows, a *Alert, t Tick, changes map[*Alert]*Change
 		e.change(a, before, after, events, changes)
 		return
 	}
-	e.judge(a, in, t.End, changes)
+	e.judge(a, &in, t.End, changes)
 }
 
 // note remembers what outlives the samples.
 func (a *Alert) note(t Tick) {
-	if v := &a.Value; v.Status == window.OK && v.Kind != 0 || v.Count > 0 {
+	v := &a.Value
+	if v.Status == window.OK && v.Kind != 0 || v.Count > 0 {
 		a.kind = v.Kind.String()
 	}
 	switch {
-	case a.Value.Status == window.OK && a.Value.Count > 0:
+	case v.Status == window.OK && v.Count > 0:
 		a.empty = 0
 	case a.empty == 0:
 		a.empty = t.N
 	}
 }
 
-func (e *Evaluator) judge(a *Alert, in alert.Input, now time.Time, changes map[*Alert]*Change) {
-	before := a.State
-	_, beats := a.Rule.measure.(pulse)
-	if in.Status == alert.StatusUnseen && before.Idle() && !a.Rule.Alert.MustExist && !beats {
+func (e *Evaluator) judge(a *Alert, in *alert.Input, now time.Time, changes map[*Alert]*Change) {
+	if in.Status == alert.StatusUnseen && a.idle && !a.Rule.Alert.MustExist && !a.Rule.beats {
 		return // nothing is known, nothing is wrong, nothing is worth a record
-	}
-	if !in.Late && before.Phase.Told() && now.Before(before.FiredAt) {
-		return // told by a replica that was blind: it can't end before it fired
 	}
 	rule := &a.Rule.Alert
 	if !math.IsNaN(a.scale) && a.Rule.relative() {
 		scaled := a.Rule.scaled(a.scale)
 		rule = &scaled
 	}
-	if in.Status == alert.StatusOK && before.Idle() && !rule.Breached(in.Value) {
+	if in.Status == alert.StatusOK && a.idle && !rule.Breached(in.Value) {
 		return
+	}
+	before := a.State
+	if !in.Late && before.Phase.Told() && now.Before(before.FiredAt) {
+		return // told by a replica that was blind: it can't end before it fired
 	}
 	if e.told != nil && before.Phase <= alert.Pending {
 		in.Told = slices.DeleteFunc(e.told(a.Key), func(t alert.Told) bool { return before.Last.Covers(t.FiredAt) })
 	}
-	after, events := alert.Step(rule, before, in, now, e.newID)
+	after, events := alert.Step(rule, before, *in, now, e.newID)
 	if a.Rule.Source != "" && a.Value.Status == window.OK {
 		for i := range events {
 			events[i].Value = a.Value.V
@@ -292,7 +310,7 @@ func (e *Evaluator) change(a *Alert, before, after alert.State, events []alert.E
 	if len(events) == 0 && after.Equal(&before) {
 		return
 	}
-	a.State = after
+	a.State, a.idle = after, after.Idle()
 	if c := changes[a]; c != nil {
 		c.Events = append(c.Events, events...)
 		return
@@ -314,9 +332,8 @@ func (e *Evaluator) late(w Windows, t Tick, changes map[*Alert]*Change) {
 			}
 			a.groups[u.query] = ref.Group
 			e.queue(a)
-			_, beats := a.Rule.measure.(pulse)
 			for _, n := range t.Late {
-				if beats || len(a.Rule.queries) == 1 { // a ratio of which one side is late proves nothing
+				if a.Rule.beats || len(a.Rule.queries) == 1 { // a ratio of which one side is late proves nothing
 					e.lateTick(w, a, u.query, n, t, changes)
 				}
 			}
@@ -330,13 +347,13 @@ func (e *Evaluator) lateTick(w Windows, a *Alert, query int, n int64, t Tick, ch
 		return
 	}
 	end := t.End.Add(-time.Duration(t.N-n) * e.plan.width)
-	if _, beats := a.Rule.measure.(pulse); beats {
+	if a.Rule.beats {
 		if query == 1 && v.V > 0 && end.After(a.heard) {
 			a.heard = end
 		}
 		return
 	}
-	e.judge(a, alert.Input{Value: v.V, Late: true, Incomplete: !v.Complete()}, end, changes)
+	e.judge(a, &alert.Input{Value: v.V, Late: true, Incomplete: !v.Complete()}, end, changes)
 }
 
 // Merge puts the changes of a later step behind those of earlier ones, so that

@@ -83,7 +83,7 @@ func (r *Rule) GroupKey(tags []series.Tag) (key, group string, err error) {
 // it.
 func (e *Evaluator) Read(w Windows, key, group string, t Tick) *Alert {
 	r := &e.rules[0]
-	a := &Alert{Key: key, Rule: r.Rule, State: e.stored[key], group: group, groups: make([]*window.Group, len(r.queries))}
+	a := newAlert(key, r.Rule, group, nil, e.stored[key])
 	for i, v := range groupValues(group) {
 		if i < len(r.Monitor.By) {
 			a.Tags = append(a.Tags, series.Tag{Key: r.Monitor.By[i], Value: v})

@@ -118,7 +118,7 @@ func (e *Evaluator) alertOf(r *rule, group string, tags []series.Tag, t Tick) *A
 		return nil
 	}
 	delete(e.stored, key)
-	a := &Alert{Key: key, Rule: r.Rule, Tags: tags, State: state, group: group, groups: make([]*window.Group, len(r.queries))}
+	a := newAlert(key, r.Rule, group, tags, state)
 	if e.kindOf != nil && !state.Idle() {
 		a.kind = e.kindOf(key)
 	}
@@ -126,6 +126,9 @@ func (e *Evaluator) alertOf(r *rule, group string, tags []series.Tag, t Tick) *A
 		r.alerts = make(map[string]*Alert, 1)
 	}
 	e.alerts[key], r.alerts[group] = a, a
+	if len(r.Monitor.By) == 0 {
+		r.only = a
+	}
 	return a
 }
 
@@ -168,9 +171,11 @@ func (e *Evaluator) orphans(t Tick) {
 // regarded as gone. Without groups, and under another policy than keep, what
 // is missing has its own rules.
 func (a *Alert) left(in *alert.Input, now time.Time) bool {
+	if in.Status != alert.StatusMissing && in.Status != alert.StatusUnseen {
+		return false
+	}
 	since := a.State.MissingSince
 	return len(a.Rule.Monitor.By) > 0 && a.Rule.Alert.NoData == alert.Keep && a.State.Phase != alert.Inactive &&
-		(in.Status == alert.StatusMissing || in.Status == alert.StatusUnseen) &&
 		!since.IsZero() && now.Sub(since) >= max(goneAfter, a.Rule.Monitor.Window)
 }
 
@@ -214,7 +219,7 @@ func (e *Evaluator) overflow(r *rule, t Tick) {
 	over := &Rule{Monitor: r.Monitor, Source: notify.SourceOverflow, every: 1, Alert: alert.Rule{
 		Key: r.Alert.Key, Op: alert.Greater, Levels: []alert.Level{level},
 	}}
-	r.overflow = &Alert{Key: key, Rule: over, State: e.stored[key]}
+	r.overflow = newAlert(key, over, "", nil, e.stored[key])
 	delete(e.stored, key)
 }
 

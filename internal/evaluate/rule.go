@@ -23,17 +23,18 @@ const defaultMaxGroups = 100
 // Rule is a monitor, SLO or heartbeat made ready: what is asked of the windows
 // and how the answer is judged. It is not changed after it was made.
 type Rule struct {
+	measure measure
+	queries []int // into Plan.Queries; a group of the first makes an alert
+	every   int64 // ticks between two evaluations
+	hold    int64 // ticks for which what is unknown keeps an alert from ending
+	beats   bool  // it is a heartbeat
+
 	// Monitor is what it was made of; of an SLO or a heartbeat, what those
 	// are as a monitor.
 	Monitor *monitor.Monitor
 	Alert   alert.Rule
 	// Source is "slo" or "heartbeat", empty for a monitor.
 	Source string
-
-	measure measure
-	queries []int // into Plan.Queries; a group of the first makes an alert
-	every   int64 // ticks between two evaluations
-	hold    int64 // ticks for which what is unknown keeps an alert from ending
 }
 
 func (r *Rule) maxGroups() int {
@@ -79,7 +80,7 @@ func (p *Plan) add(r *Rule, queries ...window.Query) {
 		p.Queries = append(p.Queries, q)
 	}
 	r.every = p.every(r.Monitor)
-	if _, beats := r.measure.(pulse); beats {
+	if _, r.beats = r.measure.(pulse); r.beats {
 		r.every = 1 // so that no sign of life is missed
 	}
 	r.hold = int64(min(r.Monitor.Window, maxUnknownHold) / p.width)

@@ -16,7 +16,7 @@ func (g *Group) sees(kind series.Kind) {
 	g.kinds |= bit
 	switch kind {
 	case series.KindCounter:
-		g.counter = &counter{negative: math.MinInt64 / 4}
+		g.counter.negative = math.MinInt64 / 4
 	case series.KindGauge:
 		g.gauge = &gauge{members: make(map[uint32]map[uint64]reading), combine: math.NaN()}
 	case series.KindHistogram:
@@ -26,12 +26,15 @@ func (g *Group) sees(kind series.Kind) {
 	}
 }
 
+// counts says that there were samples of counters.
+func (g *Group) counts() bool { return g.kinds&(1<<series.KindCounter) != 0 }
+
 // slide moves the group's windows on to the present.
 func (g *Group) slide() {
 	t := g.track
 	grid, now := &t.grid, t.engine.now
 	g.scheduled = never
-	if g.counter != nil {
+	if g.counts() {
 		g.counter.slide(grid, now)
 	}
 	if g.gauge != nil {
@@ -50,7 +53,7 @@ func (g *Group) slide() {
 // passes an edge. It is on it once, unless an earlier tick came up later.
 func (g *Group) schedule() {
 	next, grid := never, &g.track.grid
-	if g.counter != nil {
+	if g.counts() {
 		next = min(next, g.counter.span.next(grid))
 	}
 	if g.gauge != nil {

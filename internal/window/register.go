@@ -13,35 +13,36 @@ import (
 // track is a selector's samples over one window; queries that only differ in
 // the aggregate share it.
 type track struct {
-	key     string
 	engine  *Engine
-	sel     Selector
-	fleet   Fleet
 	grid    grid
 	seconds float64 // of the window
-	history bool    // of gauges
-	folded  int64   // the newest tick whose gauges came in a fold
+	handles []Handle
 	cover   cover
+
+	key     string
+	sel     Selector
+	fleet   Fleet
+	history bool  // of gauges
+	folded  int64 // the newest tick whose gauges came in a fold
 	groups  map[string]*Group
 	order   []*Group
-	handles []Handle
 }
 
 // Group is one combination of the By tags of a track. It is comparable by
 // pointer, and stays until it is forgotten.
 type Group struct {
-	key   string
-	tags  []series.Tag
 	track *track
-
+	// What most ticks touch is side by side.
 	changed, late, dropped bool
 	kinds                  uint8 // of which there were samples
 	scheduled              int64
+	counter                counter
 
-	counter   *counter
 	gauge     *gauge
 	histogram *histogram
 	set       *set
+	key       string
+	tags      []series.Tag
 }
 
 // Key is the values of the By tags, escaped and joined by '|': unique in a
