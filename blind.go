@@ -96,9 +96,10 @@ func (b *blind) run(ctx context.Context) error {
 // blind.run.
 type outage struct {
 	*blind
-	setup *setup
-	began time.Time
-	rank  int // among the replicas that were live
+	setup    *setup
+	began    time.Time
+	rank     int    // among the replicas that were live
+	incident string // of the outage itself; what it is made of changes when it is over
 
 	seq     int64 // of the newest bucket that was taken
 	engine  *window.Engine
@@ -124,7 +125,7 @@ type blindAlert struct {
 func (b *blind) begin(ctx context.Context) *outage {
 	traits := b.h.store.Traits()
 	o := &outage{
-		blind: b, setup: b.h.setup(), began: time.Now(), rank: b.rank(),
+		blind: b, setup: b.h.setup(), began: time.Now(), rank: b.rank(), incident: b.id(""),
 		engine:  window.New(traits.Tick, traits.Retention, 0),
 		alerts:  make(map[string]*blindAlert),
 		rows:    make(map[string]*notify.Row),
@@ -217,7 +218,8 @@ func (o *outage) take() (tick int64, ok bool) {
 func (o *outage) judge(c *evaluate.Change) {
 	a := c.Alert
 	if a.Rule == nil || a.Rule.Source != "" || a.Rule.Monitor.DivideBy != "" || a.Rule.Monitor.CompareTo > 0 ||
-		!a.Value.Monotone || !a.State.Phase.Told() || o.alerts[a.Key] != nil || len(o.alerts) >= maxBlindAlerts {
+		!a.Value.Monotone || !a.State.Phase.Told() || o.alerts[a.Key] != nil || len(o.alerts) >= maxBlindAlerts ||
+		o.h.book.Kept(a.Key) {
 		return
 	}
 	i := slices.IndexFunc(c.Events, func(e alert.Event) bool { return e.Kind == alert.Fired && e.HasValue })
@@ -399,8 +401,7 @@ func (o *outage) handIn(ctx context.Context, told []string) error {
 	if !ok {
 		return fmt.Errorf("no head yet: %w", ledger.ErrNotOpen)
 	}
-	tx.RequireAt(ledger.HeadKey, head.Commit)
-	tx.Put(ledger.HeadKey, head.Value)
+	tx.Touch(head)
 	plan := notify.Plan{History: o.history}
 	receivers := make(map[string]bool)
 	for _, key := range told {
@@ -421,7 +422,7 @@ func (o *outage) handIn(ctx context.Context, told []string) error {
 // handInAlert adds what was told of one alert, unless it is known to fire with
 // another incident by now.
 func (o *outage) handInAlert(tx *ledger.Tx, plan *notify.Plan, key string, receivers map[string]bool) error {
-	if o.h.mirror.IsNewer(ledger.AlertKey(key)) {
+	if o.h.book.Kept(key) {
 		return nil // a newer version's to judge
 	}
 	a := o.alerts[key]
@@ -476,7 +477,7 @@ func (o *outage) underway(key, receiver string) *notify.Row {
 
 // over queues the message that the Store is back, once for all replicas.
 func (o *outage) over(plan *notify.Plan, receiver string) {
-	id := o.id("")
+	id := o.incident
 	row := &notify.Row{
 		V: notify.RecordVersion, ID: notify.RowID(id, ":"+string(notify.BlindOver), 1, receiver), Incident: id,
 		Receiver: receiver, Seq: 1, Kind: notify.BlindOver, Created: o.h.clock().Now(),

@@ -131,6 +131,28 @@ func TestBlindRankWaits(t *testing.T) {
 	})
 }
 
+// Three replicas tell, and come back one after the other, when the fleet isn't
+// what it was: the return is told once.
+func TestBlindReturnIsToldOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t)
+		f.startN(4, strings.Replace(errorsFile, "window: 10s", "window: 4m", 1))
+		f.away(true)
+		after(10 * tick)
+		for _, r := range f.all {
+			count(r.Hawkeye, "errors", 12)
+		}
+		after(170 * tick)
+		want(t, "three ranks have seen a breach", f.box.lines(), fired, fired, fired)
+		for _, r := range f.byRank() {
+			r.link.cut.Store(false)
+			after(15 * tick)
+		}
+		want(t, "all are back", f.box.lines(), storeBack)
+	})
+}
+
 func TestBlindReceiverFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
