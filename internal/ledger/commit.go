@@ -57,6 +57,13 @@ func (tx *Tx) Put(key string, value []byte) {
 	tx.commit.Put = append(tx.commit.Put, store.Entry{Key: key, Value: value})
 }
 
+// Touch replaces a record by itself, whatever version it is of, provided that
+// it still stands: who goes on from it has to look again.
+func (tx *Tx) Touch(r store.Record) {
+	tx.RequireAt(r.Key, r.Commit)
+	tx.commit.Put = append(tx.commit.Put, store.Entry{Key: r.Key, Value: r.Value})
+}
+
 // PutJSON is Put of a record as JSON.
 func (tx *Tx) PutJSON(key string, v any) error {
 	data, err := json.Marshal(v)

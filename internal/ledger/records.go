@@ -50,8 +50,7 @@ type Book struct {
 
 	mu      sync.Mutex // guards what follows
 	decoded map[string]decoded
-	bad     map[string]store.ID
-	newer   map[string]bool // classes of which a newer version was warned about
+	warned  map[string]bool // classes of which a newer version was warned about
 	lists   map[string]list
 }
 
@@ -61,17 +60,19 @@ type list struct {
 	values     any
 }
 
+// decoded is what a record was found to be. value is nil if it can't be read;
+// newer says that it is of a newer version.
 type decoded struct {
 	commit store.ID
 	value  any
+	newer  bool
 }
 
 // NewBook returns a Book of what m copies.
 func NewBook(m *Mirror, logger *slog.Logger) *Book {
 	return &Book{
 		mirror: m, logger: logger,
-		decoded: make(map[string]decoded), bad: make(map[string]store.ID),
-		newer: make(map[string]bool), lists: make(map[string]list),
+		decoded: make(map[string]decoded), warned: make(map[string]bool), lists: make(map[string]list),
 	}
 }
 
@@ -145,6 +146,7 @@ func (b *Book) View() *notify.View {
 		Alerts:   cached(b, ClassAlert, "firing", b.firing),
 		Silences: all[notify.Silence](b, ClassSilence),
 		Sent:     b.Sent,
+		Kept:     b.Kept,
 	}
 	v.Threads = cached(b, ClassThread, "threads", func() map[notify.ThreadKey]*notify.Thread {
 		return index(all[notify.Thread](b, ClassThread), (*notify.Thread).Key)
@@ -224,18 +226,17 @@ func read[T any](b *Book, r store.Record) (*T, bool) {
 		return v, ok
 	}
 	if err := checkVersion(r.Value); err != nil {
-		if class := Class(r.Key); !b.newer[class] {
-			b.newer[class] = true
+		b.decoded[r.Key] = decoded{commit: r.Commit, newer: true}
+		if class := Class(r.Key); !b.warned[class] {
+			b.warned[class] = true
 			b.logger.Warn("leaving ledger records of a newer version alone", slog.String("key", r.Key), slog.Any("error", err))
 		}
 		return nil, false
 	}
 	v := new(T)
 	if err := json.Unmarshal(r.Value, v); err != nil {
-		if b.bad[r.Key] != r.Commit {
-			b.bad[r.Key] = r.Commit
-			b.logger.Warn("skipping a ledger record that can't be read", slog.String("key", r.Key), slog.Any("error", err))
-		}
+		b.decoded[r.Key] = decoded{commit: r.Commit}
+		b.logger.Warn("skipping a ledger record that can't be read", slog.String("key", r.Key), slog.Any("error", err))
 		return nil, false
 	}
 	b.decoded[r.Key] = decoded{commit: r.Commit, value: v}

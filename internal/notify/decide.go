@@ -21,6 +21,9 @@ func Decide(v *View, now time.Time) Plan {
 	chains := d.chains()
 	var ready []*Row
 	for _, chain := range chains {
+		if d.kept(chain[0].Alert) {
+			continue
+		}
 		if r := d.head(chain); r != nil && d.due(r) {
 			ready = append(ready, d.current(r))
 		}
@@ -28,6 +31,8 @@ func Decide(v *View, now time.Time) Plan {
 	d.send(ready)
 	return d.plan
 }
+
+func (d *draft) kept(alertKey string) bool { return d.v.Kept != nil && d.v.Kept(alertKey) }
 
 // chains returns the live rows of each incident and receiver in their order,
 // the oldest chain first.

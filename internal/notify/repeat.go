@@ -13,7 +13,7 @@ func (d *draft) repeats() {
 	for _, key := range slices.Sorted(maps.Keys(d.v.Alerts)) {
 		a := d.v.Alerts[key]
 		routing := d.v.Config.Monitors[a.Monitor]
-		if routing == nil || !a.Phase.Told() || a.Snapshot.Source == SourceOverflow {
+		if routing == nil || !a.Phase.Told() || a.Snapshot.Source == SourceOverflow || d.kept(key) {
 			continue
 		}
 		quiet := d.quiet(a)

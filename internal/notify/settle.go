@@ -33,13 +33,13 @@ type RecipientFailure struct {
 
 // Settle writes down how an attempt to send m went; v is the ledger as it is
 // by now. random, in [0, 1), is the jitter. Rows whose claim was taken over
-// meanwhile belong to whoever has them: of them only what was delivered is
-// written down.
+// meanwhile belong to whoever has them, and those of an alert that a newer
+// version keeps to that: of them only what was delivered is written down.
 func Settle(v *View, m *Message, res Result, now time.Time, random float64) Plan {
 	d := newDraft(v, now)
 	for _, told := range m.Rows {
 		r := d.x.rows[told.ID]
-		if r == nil || r.Claim == nil || r.Claim.Writer != v.Self || r.Claim.Message != m.ID {
+		if r == nil || r.Claim == nil || r.Claim.Writer != v.Self || r.Claim.Message != m.ID || d.kept(told.Alert) {
 			if res.Kind == Delivered {
 				d.plan.Sent = append(append(d.plan.Sent, told.ID), told.Also...)
 			}

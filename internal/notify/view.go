@@ -24,6 +24,10 @@ type View struct {
 	Acks     map[string]*Ack
 	// Sent says whether a row of this id is known to be sent. nil: none is.
 	Sent func(id string) bool
+	// Kept says whether an alert is a newer version's, whose records of it
+	// can't be read: nothing of it is sent, and nothing that would need them
+	// is written. nil: none is.
+	Kept func(alertKey string) bool
 
 	Config *Config
 
