@@ -29,14 +29,13 @@ type sendResult struct {
 	err error
 }
 
+// capacity is how many more messages a receiver may be sent now. Any Send
+// that is under way may come to be abandoned, so both together are bounded.
 func (n *notifier) capacity(receiver string) int {
 	n.mu.Lock()
 	abandoned := n.abandoned[receiver]
 	n.mu.Unlock()
-	if abandoned >= firstOf(n.h.cfg.limits.MaxAbandonedSends, defaultMaxAbandoned) {
-		return 0
-	}
-	free := maxSends
+	free := min(maxSends, firstOf(n.h.cfg.limits.MaxAbandonedSends, defaultMaxAbandoned)-abandoned)
 	for _, s := range n.busy {
 		if s.message.Receiver == receiver {
 			free--

@@ -54,7 +54,7 @@ type Limits struct {
 	FrameTimeout time.Duration
 	// MaxAbandonedSends is how many Sends that ignore their ctx may be
 	// outstanding for a receiver before its further messages wait;
-	// default 3.
+	// default 3. Nor is it sent more than so many at a time, or than 4.
 	MaxAbandonedSends int
 }
 
