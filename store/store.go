@@ -143,6 +143,11 @@ type PublishReply struct {
 	// Missing are those of Check that are not stored any more (or never
 	// were), in ascending order.
 	Missing []int64
+	// Refused are the indexes of those of Buckets in whose place other data
+	// is stored, in ascending order: another process, a copy of this one,
+	// publishes under the same writer. Data that was stored before is not
+	// refused.
+	Refused []int
 	// Clashes are those of Names whose id already stands for another text.
 	// The stored text stays; the caller salts its own.
 	Clashes []Name

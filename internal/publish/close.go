@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/go-batteries/hawkeye/internal/bucket"
-	"github.com/go-batteries/hawkeye/store"
 )
 
 const (
@@ -178,7 +177,8 @@ func (p *Publisher) noticePause() {
 	}
 	p.mu.Lock()
 	stepped := p.stepped
-	p.stepped = 0
+	p.closer.keyframe = p.closer.keyframe || p.copied
+	p.stepped, p.copied = 0, false
 	p.mu.Unlock()
 	// The monotonic clock stands still while a machine sleeps, the wall
 	// clock jumps when it wakes.
@@ -190,17 +190,11 @@ func (p *Publisher) noticePause() {
 
 // redraw gives this writer a new id.
 func (p *Publisher) redraw(away time.Duration) {
-	id := store.NewID()
 	p.mu.Lock()
-	p.stats.Writer = id
-	p.stats.Redrawn++
+	p.draw()
 	p.mu.Unlock()
 	p.closer.keyframe = true
-	p.log.LogAttrs(context.Background(), slog.LevelWarn, "paused for longer than the fleet remembers, writing under a new id",
-		slog.Duration("away", away), slog.String("writer", id.String()))
-	if p.cfg.OnWriter != nil {
-		p.cfg.OnWriter(id)
-	}
+	p.tellWriter("paused for longer than the fleet remembers, writing under a new id", slog.Duration("away", away))
 }
 
 // kick tells the sender that there is something to send.

@@ -65,8 +65,9 @@ type Config struct {
 	// time more than ten ticks after their tick: who reads ticks doesn't look
 	// there by itself. It must not block.
 	OnLate func([]Late)
-	// OnWriter, if set, is told when the writer's id is drawn anew, after a
-	// pause so long that the fleet has forgotten it. It must not block.
+	// OnWriter, if set, is told when the writer's id is drawn anew: after a
+	// pause so long that the fleet has forgotten it, or because a copy of this
+	// process publishes under it. It must not block.
 	OnWriter func(store.ID)
 }
 
@@ -135,6 +136,7 @@ type Publisher struct {
 	names      names
 	stats      Stats
 	stepped    time.Duration // by how much the clock stepped forward, for noticePause
+	copied     bool          // the id was drawn anew because another process has it, too, for noticePause
 	moved      chan struct{} // closed, and replaced, when something was published
 	ready      chan struct{} // closed after the first flush that succeeded
 	ended      bool          // nothing will be published any more

@@ -184,6 +184,7 @@ func (p *Publisher) stored(pub *store.Publication, fresh int, reply store.Publis
 	now := p.clock.NowTick()
 	p.mu.Lock()
 	before := p.ring.losing
+	copied := p.refused(pub, &fresh, reply.Refused)
 	entries, again := p.ring.settle(pub, fresh, reply.Missing)
 	p.ring.follow(reply.Ledger)
 	lost := p.ring.losing && !before
@@ -202,6 +203,9 @@ func (p *Publisher) stored(pub *store.Publication, fresh int, reply store.Publis
 	p.mu.Unlock()
 
 	p.salt(reply.Clashes)
+	if copied {
+		p.tellWriter("another process is a copy of this one, writing under a new id")
+	}
 	if lost {
 		p.log.LogAttrs(context.Background(), slog.LevelWarn, "the store has lost what was published, publishing again")
 	}

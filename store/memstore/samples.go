@@ -67,11 +67,15 @@ func (s *Store) Publish(ctx context.Context, p store.Publication) (store.Publish
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.samples.expire(now)
+	var refused []int
 	for i := range p.Buckets {
-		s.samples.publish(&p.Buckets[i], p.Keep, now)
+		if !s.samples.publish(&p.Buckets[i], p.Keep, now) {
+			refused = append(refused, i)
+		}
 	}
 	return store.PublishReply{
 		Now:     storeTime(now),
+		Refused: refused,
 		Missing: s.samples.missing(p.Writer, p.Check),
 		Clashes: s.samples.addNames(p.Names),
 		Ledger:  s.ledger.openCursor(),
@@ -127,16 +131,19 @@ func export(q store.TickQuery, stored []bucket) []store.Bucket {
 	return out
 }
 
-func (s *samples) publish(b *store.Bucket, keep time.Duration, now time.Time) {
+// publish stores a bucket unless it is there, and returns false if other data
+// is there in its place.
+func (s *samples) publish(b *store.Bucket, keep time.Duration, now time.Time) bool {
 	key := tickKey{b.Tier, b.Tick}
 	t := s.ticks[key]
 	if t == nil {
 		t = &tick{key: key, expires: now}
-	} else if t.find(b.Writer) {
-		return
+	} else if stored, ok := t.find(b.Writer); ok {
+		return bytes.Equal(stored, b.Data)
 	}
 	t.buckets = append(t.buckets, bucket{b.Writer, bytes.Clone(b.Data)})
 	s.keep(t, s.expires(b, keep, now))
+	return true
 }
 
 // expires returns until when a bucket must stay: keep from now, and a fine
@@ -178,7 +185,7 @@ func (s *samples) expire(now time.Time) {
 func (s *samples) missing(writer store.ID, check []int64) []int64 {
 	var missing []int64
 	for _, n := range check {
-		if t := s.ticks[tickKey{store.TierFine, n}]; t == nil || !t.find(writer) {
+		if t := s.ticks[tickKey{store.TierFine, n}]; !t.holds(writer) {
 			missing = append(missing, n)
 		}
 	}
@@ -201,8 +208,22 @@ func (s *samples) addNames(names []store.Name) (clashes []store.Name) {
 	return clashes
 }
 
-func (t *tick) find(writer store.ID) bool {
-	return slices.ContainsFunc(t.buckets, func(b bucket) bool { return b.writer == writer })
+// holds says whether a tick, which may be nil, has a bucket of a writer.
+func (t *tick) holds(writer store.ID) bool {
+	if t == nil {
+		return false
+	}
+	_, ok := t.find(writer)
+	return ok
+}
+
+func (t *tick) find(writer store.ID) (data []byte, ok bool) {
+	for _, b := range t.buckets {
+		if b.writer == writer {
+			return b.data, true
+		}
+	}
+	return nil, false
 }
 
 // expiryHeap is a [heap.Interface].

@@ -56,6 +56,9 @@ func (s *Store) Publish(ctx context.Context, p store.Publication) (store.Publish
 	if err != nil {
 		return reply, fmt.Errorf("%s: %w", op, err)
 	}
+	if reply.Refused, err = s.refused(ctx, op, p.Buckets, puts); err != nil {
+		return store.PublishReply{}, err
+	}
 	for i, check := range checks {
 		if !check.Val() {
 			reply.Missing = append(reply.Missing, p.Check[i])

@@ -57,6 +57,8 @@ func brokenSamples() []broken {
 		}, nil)},
 		{name: "lets the shortest life end a whole tick", fails: []string{"Samples/KeepIsKept"}, breakIt: wholeTickExpires},
 		{name: "drops what is older than the retention", fails: []string{"Samples/KeepIsKept"}, breakIt: dropsOld},
+		{name: "refuses nothing", fails: []string{"Samples/Refused"}, breakIt: onPublish(nil, func(_ store.Publication, r *store.PublishReply) { r.Refused = nil })},
+		{name: "refuses what was there", fails: []string{"Samples/Refused"}, breakIt: refusesRepublications},
 		{name: "forgets Missing", fails: []string{"Samples/Missing", "Faults/LostAndPublishedAgain"}, breakIt: onPublish(nil, func(_ store.Publication, r *store.PublishReply) { r.Missing = nil })},
 		{name: "misses everything", fails: []string{"Bulk/ManyBuckets", "Samples/AnEmptyBucketIsABucket", "Samples/Missing"}, breakIt: onPublish(nil, func(p store.Publication, r *store.PublishReply) { r.Missing = slices.Sorted(slices.Values(p.Check)) })},
 		{name: "tells Missing as it was asked", fails: []string{"Samples/Missing", "Faults/LostAndPublishedAgain"}, breakIt: onPublish(nil, func(p store.Publication, r *store.PublishReply) {
@@ -137,6 +139,21 @@ func keepsRepublications(f *faulty) store.Store {
 			}
 		}
 		return f.Publish(ctx, p)
+	}}
+}
+
+func refusesRepublications(f *faulty) store.Store {
+	seen := newMemo[bucketKey, int]()
+	return &altered{faulty: f, publish: func(ctx context.Context, p store.Publication) (store.PublishReply, error) {
+		reply, err := f.Publish(ctx, p)
+		reply.Refused = nil
+		for i, b := range p.Buckets {
+			if n, _ := seen.get(keyOf(b)); n > 0 {
+				reply.Refused = append(reply.Refused, i)
+			}
+			seen.put(keyOf(b), 1)
+		}
+		return reply, err
 	}}
 }
 

@@ -64,6 +64,9 @@ func (e *env) publish(s store.Store, p store.Publication) store.PublishReply {
 	if !slices.IsSorted(reply.Missing) {
 		e.Errorf("Publish() reply has Missing %v, want ascending order", reply.Missing)
 	}
+	if r := reply.Refused; !slices.IsSorted(r) || len(r) > 0 && (r[0] < 0 || r[len(r)-1] >= len(p.Buckets)) {
+		e.Errorf("Publish() reply has Refused %v, want indexes of %d buckets in ascending order", r, len(p.Buckets))
+	}
 	return reply
 }
 

@@ -16,6 +16,7 @@ var sampleChecks = []check{
 	{name: "Samples/AnswersInTheOrderOfQuestions", run: answersInOrder},
 	{name: "Samples/FirstPublicationWins", run: firstPublicationWins},
 	{name: "Samples/RepublicationChangesNothing", run: republicationChangesNothing},
+	{name: "Samples/Refused", run: refused},
 	{name: "Samples/Known", run: known},
 	{name: "Samples/TiersAreApart", run: tiersAreApart},
 	{name: "Samples/WritersAreApart", run: writersAreApart},
@@ -143,6 +144,43 @@ func firstPublicationWins(e *env) {
 	got := e.buckets(e.there, store.TierFine, first.Tick)
 	if len(got) != 2 || got[twice.Writer] != "once" && got[twice.Writer] != "once more" {
 		e.Errorf("Read() after a bucket was twice in one Publication = %q", got)
+	}
+}
+
+// refused are the buckets of a process whose copy was faster.
+func refused(e *env) {
+	base, writer := e.tick(10), store.NewID()
+	publication := func(tier store.Tier, data ...string) store.Publication {
+		p := store.Publication{Writer: writer, Keep: time.Hour}
+		for i, d := range data {
+			p.Buckets = append(p.Buckets, store.Bucket{Tier: tier, Tick: base + int64(i), Writer: writer, Data: []byte(d)})
+		}
+		return p
+	}
+	for _, tier := range []store.Tier{store.TierFine, store.Tier1m} {
+		for i, row := range []struct {
+			why  string
+			data []string
+			want []int
+		}{
+			{"the first publication", []string{"a", "", "c"}, nil},
+			{"the same again", []string{"a", "", "c"}, nil},
+			{"other data in the place of one", []string{"a", "", "x"}, []int{2}},
+			{"and of others, before new ones", []string{"x", "b", "c", "d", "e"}, []int{0, 1}},
+			{"the new ones are there", []string{"a", "", "c", "d", "f"}, []int{4}},
+			{"a beginning, and an end", []string{"aa", "", "", "d", "e"}, []int{0, 2}},
+		} {
+			if reply := e.publish(e.handle(i), publication(tier, row.data...)); !slices.Equal(reply.Refused, row.want) {
+				e.Errorf("%s: Refused is %v, want %v", row.why, reply.Refused, row.want)
+			}
+		}
+		other := publication(tier, "x", "x", "x")
+		for i := range other.Buckets {
+			other.Buckets[i].Writer[0]++
+		}
+		if reply := e.publish(e.there, other); len(reply.Refused) > 0 {
+			e.Errorf("of another writer's buckets are Refused %v, want none", reply.Refused)
+		}
 	}
 }
 
