@@ -49,6 +49,47 @@ func BenchmarkTick(b *testing.B) {
 	}
 }
 
+// BenchmarkFleetHistograms is a tick of 100 writers with 100 histograms of ten
+// buckets each, the same in all, that eight windows each are made of, as those
+// of an SLO are.
+func BenchmarkFleetHistograms(b *testing.B) {
+	e := New(time.Second, testRetention, 60)
+	data := &bucket.Bucket{}
+	for i := range 100 {
+		name := fmt.Sprint("metric.", i)
+		for n := range 8 {
+			e.Register(Query{Selector: Selector{Metric: name}, Window: time.Duration(1+n) * 10 * time.Second})
+		}
+		e.Learn(uint64(i), series.Canonical(series.KindHistogram, name, nil))
+		h := bucket.Histogram{ID: uint64(i), Sum: 1}
+		for n := range 10 {
+			h.Buckets = append(h.Buckets, bucket.HistBucket{Index: int32(10 * n), Count: 1})
+		}
+		data.Histograms = append(data.Histograms, h)
+	}
+	writers := make([]store.ID, 100)
+	for i := range writers {
+		writers[i] = store.NewID()
+	}
+	tick := int64(1000)
+	var refs []Ref
+	step := func() {
+		tick++
+		e.Advance(tick)
+		for _, w := range writers {
+			e.Take(tick, w, data)
+		}
+		refs = e.Changed(refs[:0])
+	}
+	for range 200 { // fill the windows
+		step()
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		step()
+	}
+}
+
 // BenchmarkFleet is a tick of 100 writers with 1,000 series each, the same in
 // all, and 1,000 monitors.
 func BenchmarkFleet(b *testing.B) {

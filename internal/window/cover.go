@@ -10,10 +10,10 @@ import (
 // Folds hold only metrics that some window needed when they were made, so one
 // without samples of a metric says nothing of it unless it covers the metric.
 type cover struct {
-	metric  uint64 // its hash
+	unknown gaps   // those of lacking of which there are no fine ticks either
 	lacking gaps   // ticks of folds that don't cover it
 	covered gaps   // ticks of folds that do
-	unknown gaps   // those of lacking of which there are no fine ticks either
+	metric  uint64 // its hash
 }
 
 // cover tells the windows of a tier of a fold's ticks and, ascending, metrics.

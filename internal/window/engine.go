@@ -2,6 +2,7 @@ package window
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/go-batteries/hawkeye/internal/bucket"
@@ -59,15 +60,16 @@ type metric struct {
 
 // interest is one series and the groups that its samples belong to.
 type interest struct {
-	id     uint64
-	next   *interest // what came after it in the latest bucket with both
-	count  count
-	text   string
-	kind   series.Kind
-	metric *metric
-	groups []*Group
-	used   int64 // the latest tick with samples
-	tiers  uint8 // in which it is folded
+	id       uint64
+	next     *interest // what came after it in the latest bucket with both
+	count    count
+	observed *observation // nil before the first one
+	text     string
+	kind     series.Kind
+	metric   *metric
+	groups   []*Group
+	used     int64 // the latest tick with samples
+	tiers    uint8 // in which it is folded
 }
 
 // New returns an engine for ticks of the given width, of which the Store
@@ -182,17 +184,10 @@ type source struct {
 // takeSums adds what is added up: counters, histograms, sets. found is what
 // the ids of b stand for, as lookUp finds it.
 func (e *Engine) takeSums(from source, tick int64, b *bucket.Bucket, found []*interest) {
-	e.count(from, tick, b.Counters, found[:len(b.Counters)])
+	e.begin(from, tick)
+	e.count(b.Counters, found[:len(b.Counters)])
 	found = found[len(b.Counters)+len(b.Gauges):]
-	for i, in := range found[:len(b.Histograms)] {
-		e.seen(in, tick)
-		for _, g := range in.groups {
-			if at, ok := e.accept(g, series.KindHistogram, from, tick); ok {
-				g.histogram.take(&g.track.grid, at, e.now, b.Histograms[i].Buckets, b.Histograms[i].Sum)
-				g.schedule()
-			}
-		}
-	}
+	e.observe(b.Histograms, found[:len(b.Histograms)])
 	for i, in := range found[len(b.Histograms):][:len(b.Sets)] {
 		e.seen(in, tick)
 		for _, g := range in.groups {
@@ -213,34 +208,43 @@ func (e *Engine) seen(in *interest, tick int64) {
 // lookUp fills scratch with what each id of b stands for, in the order of
 // EachID. It returns false if one isn't known: stranger stands for those.
 func (e *Engine) lookUp(b *bucket.Bucket) bool {
+	n := len(b.Counters) + len(b.Gauges) + len(b.Histograms) + len(b.Sets) + len(b.Folded)
+	e.scratch = slices.Grow(e.scratch[:0], n)[:n]
 	e.strangers = false
-	found, last := e.scratch[:0], &e.stranger
+	found, last := e.scratch, &e.stranger
 	for i := range b.Counters {
 		last = e.find(last, b.Counters[i].ID)
-		found = append(found, last)
+		// Most writers send the same ids in the same order, and a pointer is
+		// dearer to write than to compare.
+		if found[i] != last {
+			found[i] = last
+		}
 	}
+	found = found[len(b.Counters):]
 	for i := range b.Gauges {
 		last = e.find(last, b.Gauges[i].ID)
-		found = append(found, last)
+		found[i] = last
 	}
+	found = found[len(b.Gauges):]
 	for i := range b.Histograms {
 		last = e.find(last, b.Histograms[i].ID)
-		found = append(found, last)
+		found[i] = last
 	}
+	found = found[len(b.Histograms):]
 	for i := range b.Sets {
 		last = e.find(last, b.Sets[i].ID)
-		found = append(found, last)
+		found[i] = last
 	}
+	found = found[len(b.Sets):]
 	for i := range b.Folded {
 		last = e.find(last, b.Folded[i].ID)
-		found = append(found, last)
+		found[i] = last
 	}
-	e.scratch = found
 	return !e.strangers
 }
 
-// find returns what an id stands for. Most writers send the same ids in the
-// same order, so it looks at first for the one that came after last before.
+// find returns what an id stands for. It looks at first for what came after
+// last in the bucket before.
 func (e *Engine) find(last *interest, id uint64) *interest {
 	if in := last.next; in != nil && in.id == id {
 		return in
@@ -261,6 +265,7 @@ func (e *Engine) search(last *interest, id uint64) *interest {
 // unlink forgets which series came after which, because one is to go.
 func (e *Engine) unlink() {
 	e.stranger.next = nil
+	clear(e.scratch[:cap(e.scratch)])
 	for _, in := range e.series {
 		in.next = nil
 	}

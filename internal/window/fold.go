@@ -132,7 +132,7 @@ func (f *folder) at(tier store.Tier, cell int64) *fold {
 }
 
 // take adds a bucket to the folds of those tiers that don't hold it, but for
-// its counters, which come with the tally.
+// its counters and histograms, which come with the tally.
 func (f *folder) take(tiers uint8, tick int64, w *writer, id store.ID, b *bucket.Bucket, found []*interest) {
 	gauges := found[len(b.Counters):]
 	for i := range b.Gauges {
@@ -167,20 +167,34 @@ func (f *folder) leave(writer uint32) {
 	}
 }
 
-// add adds the samples of series that are folded in the tier of bit, but for
-// counters.
-func (o *fold) add(bit uint8, b *bucket.Bucket, found []*interest) {
-	found = found[len(b.Counters)+len(b.Gauges):]
-	for i, in := range found[:len(b.Histograms)] {
-		if in.tiers&bit != 0 {
-			h := &b.Histograms[i]
-			if o.histograms[h.ID] == nil {
-				o.histograms[h.ID] = &observed{}
-			}
-			o.histograms[h.ID].add(h.Buckets, h.Sum, 1)
+// addSums adds the counters and histograms of series that are folded in the
+// tier of bit.
+func (o *fold) addSums(bit uint8, b *bucket.Bucket, found []*interest) {
+	for i := range b.Counters {
+		if found[i].tiers&bit != 0 {
+			o.counters[b.Counters[i].ID] += b.Counters[i].Delta
 		}
 	}
-	found = found[len(b.Histograms):]
+	found = found[len(b.Counters)+len(b.Gauges):]
+	for i := range b.Histograms {
+		if h := &b.Histograms[i]; found[i].tiers&bit != 0 {
+			o.addHistogram(h.ID, h.Buckets, h.Sum)
+		}
+	}
+}
+
+func (o *fold) addHistogram(id uint64, buckets []bucket.HistBucket, sum float64) {
+	h := o.histograms[id]
+	if h == nil {
+		h = &observed{}
+		o.histograms[id] = h
+	}
+	h.add(buckets, sum, 1)
+}
+
+// add adds the other samples of series that are folded in the tier of bit.
+func (o *fold) add(bit uint8, b *bucket.Bucket, found []*interest) {
+	found = found[len(b.Counters)+len(b.Gauges)+len(b.Histograms):]
 	for i, in := range found[:len(b.Sets)] {
 		if in.tiers&bit != 0 {
 			o.addSet(&b.Sets[i])
@@ -296,11 +310,7 @@ func (f *folder) addFold(tier store.Tier, first, cell int64, id store.ID, b *buc
 	if len(b.Covers) > 0 {
 		o.covers = intersect(o.covers, b.Covers)
 	}
-	for i := range b.Counters {
-		if found[i].tiers&(1<<tier) != 0 {
-			o.counters[b.Counters[i].ID] += b.Counters[i].Delta
-		}
-	}
+	o.addSums(1<<tier, b, found)
 	o.add(1<<tier, b, found)
 }
 

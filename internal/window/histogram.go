@@ -35,9 +35,12 @@ func (o *observed) add(buckets []bucket.HistBucket, sum float64, sign int) {
 		o.count += n
 	}
 	if o.count == 0 {
-		o.sum, o.buckets = 0, o.buckets[:0]
+		o.reset()
 	}
 }
+
+// reset empties o and keeps its memory.
+func (o *observed) reset() { *o = observed{buckets: o.buckets[:0]} }
 
 // histogram is a group's histograms.
 type histogram struct {

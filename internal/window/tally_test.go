@@ -2,6 +2,7 @@ package window
 
 import (
 	"fmt"
+	"reflect"
 	"testing"
 	"time"
 
@@ -171,5 +172,41 @@ func TestForgottenSeriesIsLearnedAgain(t *testing.T) {
 	l.Take(1000+2*3600, store.NewID(), both)
 	if v := l.Value(h, l.Group(h, "")); v.V != 4 {
 		t.Errorf("value = %v, want 4", v.V)
+	}
+}
+
+// Histograms of all writers are added up, also with such as observed nothing,
+// and are in each window and in the fold once.
+func TestHistogramsOfManyWriters(t *testing.T) {
+	t.Parallel()
+	l := newLone(time.Second, "h|m")
+	var handles []Handle
+	for _, length := range []time.Duration{time.Minute, 2 * time.Minute, time.Hour} {
+		handles = append(handles, l.Register(Query{Selector: Selector{Metric: "m"}, Aggregate: "sum", Window: length}))
+	}
+	l.Advance(1000)
+	for _, n := range []uint64{0, 2, 3, 0, 1} {
+		h := bucket.Histogram{ID: 1, Sum: float64(10 * n)}
+		if n > 0 {
+			h.Buckets = []bucket.HistBucket{{Index: 3, Count: 1}, {Index: 5, Count: n}}
+		}
+		l.Take(1000, store.NewID(), &bucket.Bucket{Histograms: []bucket.Histogram{h}})
+	}
+	for _, h := range handles {
+		if v := l.Value(h, l.Group(h, "")); v.V != 60 || v.Count != 9 {
+			t.Errorf("sum and count = %v, %v, want 60, 9", v.V, v.Count)
+		}
+	}
+	l.Take(1000, store.NewID(), &bucket.Bucket{Histograms: []bucket.Histogram{{
+		ID: 1, Sum: 5, Buckets: []bucket.HistBucket{{Index: 4, Count: 1}},
+	}}})
+	l.Advance(1060)
+	var folded []bucket.Histogram
+	for _, f := range l.Folds() {
+		folded = append(folded, f.Bucket.Histograms...)
+	}
+	want := []bucket.Histogram{{ID: 1, Sum: 65, Buckets: []bucket.HistBucket{{Index: 3, Count: 3}, {Index: 4, Count: 1}, {Index: 5, Count: 6}}}}
+	if !reflect.DeepEqual(folded, want) {
+		t.Errorf("folded = %v, want %v", folded, want)
 	}
 }
