@@ -191,6 +191,13 @@ func (s *Server) awaitAnswer(gone <-chan struct{}) error {
 // Addr is where the server listens.
 func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
 
+// Pid is the process's id.
+func (s *Server) Pid() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cmd.Process.Pid
+}
+
 // Options are go-redis options for the server that give up soon, so that a
 // test of a fault is short.
 func (s *Server) Options() *redis.Options {
