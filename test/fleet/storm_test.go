@@ -19,7 +19,7 @@ import (
 func TestRestartStorm(t *testing.T) {
 	t.Parallel()
 	server := startRedis(t)
-	replicas, restarts, lasts, pending := 5, 20, 12*time.Second, "8s"
+	replicas, restarts, lasts, pending := 5, 20, 9*time.Second, "6s"
 	if long() {
 		replicas, restarts, lasts, pending = 10, 100, time.Minute, "40s"
 	}
