@@ -18,10 +18,11 @@ const (
 	reloadEvery = time.Second
 )
 
-// call runs f and honours ctx: a go-redis client without
-// ContextTimeoutEnabled goes on waiting for a stalled server when ctx has
-// ended, so f is left to end by the client's timeouts. f must use nothing that
-// the caller may change after call returns.
+// call runs f and honours ctx. A client without ContextTimeoutEnabled goes on
+// waiting for a stalled server when ctx has ended, so f is left to end by the
+// client's timeouts. With it, f is trusted to end by ctx's deadline: handing
+// it to a goroutine and back takes as long as the server takes to answer. f
+// must use nothing that the caller may change after call returns.
 func call[T any](ctx context.Context, s *Store, op string, f func(context.Context) (T, error)) (T, error) {
 	var none T
 	if s.invalid != nil {
@@ -35,6 +36,36 @@ func call[T any](ctx context.Context, s *Store, op string, f func(context.Contex
 	case <-ctx.Done():
 		return none, fmt.Errorf("%s: %w", op, ctx.Err())
 	}
+	var value T
+	var err error
+	if deadline, ok := ctx.Deadline(); ok && s.punctual {
+		value, err = guarded(ctx, s, f)
+		if err != nil && !isReply(err) && !time.Now().Before(deadline) {
+			err = context.DeadlineExceeded // the client has its own words for it
+		}
+	} else {
+		value, err = abandonable(ctx, s, f)
+	}
+	if err == nil {
+		return value, nil
+	}
+	s.reload(ctx, err)
+	return none, fmt.Errorf("%s: %w", op, err)
+}
+
+// guarded runs f, gives its slot back and turns its panic into an error.
+func guarded[T any](ctx context.Context, s *Store, f func(context.Context) (T, error)) (value T, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("redis client panicked: %v", p)
+		}
+		<-s.calls
+	}()
+	return f(ctx)
+}
+
+// abandonable is guarded, but leaves f behind when ctx ends.
+func abandonable[T any](ctx context.Context, s *Store, f func(context.Context) (T, error)) (T, error) {
 	type result struct {
 		value T
 		err   error
@@ -42,31 +73,28 @@ func call[T any](ctx context.Context, s *Store, op string, f func(context.Contex
 	done := make(chan result, 1)
 	go func() {
 		var r result
-		defer func() {
-			if p := recover(); p != nil {
-				r.err = fmt.Errorf("redis client panicked: %v", p)
-			}
-			<-s.calls
-			done <- r
-		}()
-		r.value, r.err = f(ctx)
+		r.value, r.err = guarded(ctx, s, f)
+		done <- r
 	}()
-	var r result
 	select {
-	case r = <-done:
+	case r := <-done:
+		return r.value, r.err
 	case <-ctx.Done():
-		select {
-		case r = <-done: // both were ready
-		default:
-			s.stats.abandoned.Add(1)
-			r.err = ctx.Err()
-		}
 	}
-	if r.err == nil {
-		return r.value, nil
+	select {
+	case r := <-done: // both were ready
+		return r.value, r.err
+	default:
+		var none T
+		s.stats.abandoned.Add(1)
+		return none, ctx.Err()
 	}
-	s.reload(ctx, r.err)
-	return none, fmt.Errorf("%s: %w", op, r.err)
+}
+
+// punctual says that a client ends its calls by their deadlines.
+func punctual(client redis.UniversalClient) bool {
+	c, ok := client.(*redis.Client) // also one behind Sentinel
+	return ok && c != nil && c.Options().ContextTimeoutEnabled
 }
 
 // exec sends a pipeline. An error means that nothing can be told from the

@@ -136,37 +136,56 @@ func TestEmptyRestartLosesTheEpoch(t *testing.T) {
 	}
 }
 
-// TestCtxIsHonoured: the client alone would wait for its own timeouts.
+// TestCtxIsHonoured: the client alone would wait for its own timeouts, unless
+// it was told to mind deadlines.
 func TestCtxIsHonoured(t *testing.T) {
 	t.Parallel()
-	server := redistest.Start(t, redistest.Config{})
-	o := server.Options()
-	o.ReadTimeout = 5 * time.Second
-	client := redis.NewClient(o)
-	t.Cleanup(func() { client.Close() })
-	s := redisstore.New(client, redisstore.WithLogger(quiet))
-	at := exercise(t, s)
-	server.Pause()
-	var all sync.WaitGroup
-	began := time.Now()
-	for range 30 { // more than calls are let through at once
-		all.Go(func() {
-			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-			defer cancel()
-			if _, err := s.Commit(ctx, store.Commit{ID: store.NewID(), Epoch: at.Epoch}); !errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("Commit() on a stalled server = %v, want %v", err, context.DeadlineExceeded)
+	for name, punctual := range map[string]bool{"by leaving the call behind": false, "by the client": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := redistest.Start(t, redistest.Config{})
+			o := server.Options()
+			o.ReadTimeout, o.ContextTimeoutEnabled = 5*time.Second, punctual
+			o.MaxRetries = -1 // the next attempt would see that ctx has ended
+			client := redis.NewClient(o)
+			t.Cleanup(func() { client.Close() })
+			s := redisstore.New(client, redisstore.WithLogger(quiet))
+			at := exercise(t, s)
+			server.Pause()
+			var all sync.WaitGroup
+			began := time.Now()
+			for i := range 30 { // more than calls are let through at once
+				all.Go(func() {
+					ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+					defer cancel()
+					if i >= 20 {
+						ctx = withoutDeadline{ctx}
+					}
+					_, err := s.Now(ctx) // a pipeline
+					if i%2 == 0 {        // a script
+						_, err = s.Commit(ctx, store.Commit{ID: store.NewID(), Epoch: at.Epoch})
+					}
+					if !errors.Is(err, context.DeadlineExceeded) {
+						t.Errorf("call %d on a stalled server = %v, want %v", i, err, context.DeadlineExceeded)
+					}
+				})
+			}
+			all.Wait()
+			if took := time.Since(began); took > 2*time.Second {
+				t.Errorf("calls with a deadline of 100ms took %v", took)
+			}
+			if got := s.Stats().Abandoned; got > 16 || got == 0 && !punctual {
+				t.Errorf("Stats().Abandoned = %d, want 1 to 16, or none", got)
+			}
+			server.Resume()
+			if _, err := s.Now(t.Context()); err != nil {
+				t.Errorf("Now() after the stall = %v", err)
 			}
 		})
 	}
-	all.Wait()
-	if took := time.Since(began); took > 2*time.Second {
-		t.Errorf("calls with a deadline of 100ms took %v", took)
-	}
-	if got := s.Stats().Abandoned; got == 0 || got > 16 {
-		t.Errorf("Stats().Abandoned = %d, want 1 to 16", got)
-	}
-	server.Resume()
-	if _, err := s.Now(t.Context()); err != nil {
-		t.Errorf("Now() after the stall = %v", err)
-	}
 }
+
+// withoutDeadline is a context that ends and doesn't say when.
+type withoutDeadline struct{ context.Context }
+
+func (withoutDeadline) Deadline() (time.Time, bool) { return time.Time{}, false }

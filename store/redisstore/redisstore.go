@@ -38,6 +38,7 @@ type Store struct {
 	invalid error
 
 	calls      chan struct{} // a slot for each call under way
+	punctual   bool          // the client ends its calls by their deadlines
 	plain      atomic.Bool   // the server refuses "#!lua" (before Redis 7)
 	namesSeen  atomic.Bool   // the names hash is ours
 	ledgerSeen atomic.Bool   // the ledger is ours and open
@@ -68,6 +69,8 @@ func New(client redis.UniversalClient, opts ...Option) *Store {
 		invalid: c.validate(client),
 		calls:   make(chan struct{}, maxCalls),
 		warned:  warnings{last: map[string]time.Time{}},
+
+		punctual: punctual(client),
 	}
 }
 
