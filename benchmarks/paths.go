@@ -91,12 +91,15 @@ var paths = []suite{
 }
 
 var redisPaths = []suite{
-	{dir: "redis", cpu: "4", flags: []string{"-test.bench=Flush", "-test.benchtime=500x"}, paths: []path{
-		{title: "Flush of 1,000 series", bench: "Flush", unit: micro,
+	{dir: "redis", cpu: "4", flags: []string{"-test.bench=Flush.*/(hawkeye.*|ping)$", "-test.benchtime=5000x"}, paths: []path{
+		{title: "Flush of 1,000 series", bench: "Flush", unit: micro, beside: []string{"ping", "hawkeye_default"},
 			bars: []bar{{cpu: 4, sub: "busy=200", limit: 100}, {cpu: 4, sub: "busy=1000", limit: 100}, {cpu: 4, sub: "busy=200", limit: 20, of: &serverMicros}, {cpu: 4, sub: "busy=1000", limit: 20, of: &serverMicros}},
-			note: "busy is how many series were counted; the layout before writes as many events."},
-		{title: "Flush of 1,000 series, 64 replicas at once", bench: "FlushBusy", unit: micro, bars: []bar{{cpu: 4, limit: 20, of: &serverMicros}}},
+			note: "busy is how many series were counted; the layout before writes as many events. ping is a PING alone: of a server that sleeps in between it costs that much to be woken. hawkeye_default has a client without ContextTimeoutEnabled."},
+		{title: "Flush of 1,000 series, 64 replicas at once", bench: "FlushBusy", unit: micro, beside: []string{"ping"},
+			bars: []bar{{cpu: 4, sub: "busy=200", limit: 20, of: &serverMicros}, {cpu: 4, sub: "busy=1000", limit: 20, of: &serverMicros}},
+			note: "The server doesn't sleep: what a flush costs a fleet's."},
 	}},
+	{dir: "redis", cpu: "4", flags: []string{"-test.bench=Flush/before", "-test.benchtime=100x"}}, // in the tables above
 	{dir: "redis", cpu: "4", flags: []string{"-test.bench=Evaluate", "-test.benchtime=20x"}, paths: []path{
 		{title: "Evaluation round of a fleet", bench: "Evaluate", unit: milli, bars: []bar{{cpu: 4, sub: "replicas=100/window=1m0s/monitors=1000", limit: 5}},
 			note: "Each replica has 1,000 series, all counted in each tick. The layout before reads 10,000 events of one metric."},

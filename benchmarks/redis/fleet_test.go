@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/go-batteries/hawkeye"
 	"github.com/go-batteries/hawkeye/store/redisstore/redistest"
 )
@@ -61,7 +59,7 @@ func startFleet(b *testing.B, server *redistest.Server, n int) *fleet {
 	f := new(fleet)
 	var starts sync.WaitGroup // a start waits for the first tick
 	for range n {
-		c := redis.NewClient(server.Options())
+		c := newClient(b, server)
 		h, err := hawkeye.New(hawkeye.WithService("fleet", "benchmark"), hawkeye.WithStore(newStore(c)), hawkeye.WithoutSocket(), hawkeye.WithLogger(quiet),
 			hawkeye.WithMonitors(hawkeye.Monitor{Metric: metric(0), Triggers: []hawkeye.Trigger{{Threshold: 1e9, To: []string{"a@example.com"}}}}))
 		if err != nil {
@@ -82,7 +80,6 @@ func startFleet(b *testing.B, server *redistest.Server, n int) *fleet {
 			if err := h.Shutdown(ctx); err != nil {
 				b.Log(err)
 			}
-			c.Close()
 		})
 	}
 	starts.Wait()

@@ -21,23 +21,26 @@ const flushed = 1000
 // BenchmarkFlush is the end of a tick of one replica with 1,000 counters, of
 // which a fifth or all were counted once: collect, encode, publish in one
 // round trip. The layout before writes that many events, one after the other
-// as it did, and in one pipeline as it could have.
+// as it did, and in one pipeline as it could have. ping is a round trip that
+// asks for nothing: of a server that sleeps in between, most of what it costs
+// to be woken. hawkeye_default has a client with go-redis' default options.
 func BenchmarkFlush(b *testing.B) {
+	b.Run("ping", func(b *testing.B) {
+		c := redistest.Start(b, redistest.Config{}).Client()
+		ping(b, c)
+		before := used(b, c)
+		b.ReportAllocs()
+		for b.Loop() {
+			ping(b, c)
+		}
+		reportUsed(b, c, before, b.N)
+	})
 	for _, busy := range []int{200, flushed} {
 		b.Run(fmt.Sprintf("hawkeye/busy=%d", busy), func(b *testing.B) {
-			c := redistest.Start(b, redistest.Config{}).Client()
-			s, r := newStore(c), newReplica(flushed)
-			r.publishNames(b, s)
-			tick := int64(1_000_000)
-			r.flush(b, s, tick, busy)
-			before := used(b, c)
-			b.ReportAllocs()
-			for b.Loop() {
-				tick++
-				r.flush(b, s, tick, busy)
-			}
-			reportUsed(b, c, before, b.N)
-			assertStored(b, s, tick, busy)
+			flushAlone(b, newClient(b, redistest.Start(b, redistest.Config{})), busy)
+		})
+		b.Run(fmt.Sprintf("hawkeye_default/busy=%d", busy), func(b *testing.B) {
+			flushAlone(b, redistest.Start(b, redistest.Config{}).Client(), busy)
 		})
 		b.Run(fmt.Sprintf("before/busy=%d", busy), func(b *testing.B) {
 			c := redistest.Start(b, redistest.Config{}).Client()
@@ -74,6 +77,22 @@ func BenchmarkFlush(b *testing.B) {
 	}
 }
 
+// flushAlone has one replica flush.
+func flushAlone(b *testing.B, c *redis.Client, busy int) {
+	s, r := newStore(c), newReplica(flushed)
+	r.publishNames(b, s)
+	tick := int64(1_000_000)
+	r.flush(b, s, tick, busy)
+	before := used(b, c)
+	b.ReportAllocs()
+	for b.Loop() {
+		tick++
+		r.flush(b, s, tick, busy)
+	}
+	reportUsed(b, c, before, b.N)
+	r.assertStored(b, s, tick, busy)
+}
+
 // addEvent writes an event as the system before did.
 func addEvent(b *testing.B, c redis.Cmdable, metric string, micros int64) error {
 	if err := c.HSet(b.Context(), "event:"+metric, micros, 1).Err(); err != nil {
@@ -89,34 +108,76 @@ func assertEvents(b *testing.B, c *redis.Client, want int) {
 	}
 }
 
+func ping(b *testing.B, c *redis.Client) {
+	b.Helper()
+	if err := c.Ping(b.Context()).Err(); err != nil {
+		b.Error(err)
+	}
+}
+
 // BenchmarkFlushBusy is BenchmarkFlush from 64 replicas at once, so that the
 // server doesn't go to sleep between two: what a flush costs a fleet's server.
 func BenchmarkFlushBusy(b *testing.B) {
-	b.Run("hawkeye", func(b *testing.B) {
+	const first = int64(1_000_000)
+	parallelism := max(1, 64/runtime.GOMAXPROCS(0))
+	b.Run("ping", func(b *testing.B) {
 		c := redistest.Start(b, redistest.Config{}).Client()
-		s := newStore(c)
-		newReplica(flushed).publishNames(b, s)
 		before := used(b, c)
-		b.SetParallelism(max(1, 64/runtime.GOMAXPROCS(0)))
+		b.SetParallelism(parallelism)
 		b.RunParallel(func(pb *testing.PB) {
-			r := newReplica(flushed)
-			for tick := int64(1_000_000); pb.Next(); tick++ {
-				r.flush(b, s, tick, flushed)
+			for pb.Next() {
+				ping(b, c)
 			}
 		})
 		reportUsed(b, c, before, b.N)
 	})
+	for _, busy := range []int{200, flushed} {
+		b.Run(fmt.Sprintf("hawkeye/busy=%d", busy), func(b *testing.B) {
+			c := newClient(b, redistest.Start(b, redistest.Config{}))
+			s := newStore(c)
+			newReplica(flushed).publishNames(b, s)
+			replicas := make(chan *replica, parallelism*runtime.GOMAXPROCS(0))
+			for range cap(replicas) {
+				replicas <- newReplica(flushed)
+			}
+			before := used(b, c)
+			b.SetParallelism(parallelism)
+			b.ReportAllocs()
+			b.ResetTimer()
+			b.RunParallel(func(pb *testing.PB) {
+				r, tick := <-replicas, first
+				for ; pb.Next(); tick++ {
+					r.flush(b, s, tick, busy)
+				}
+				r.newest = tick - 1
+				replicas <- r
+			})
+			reportUsed(b, c, before, b.N)
+			for range cap(replicas) {
+				if r := <-replicas; r.newest >= first { // it had a turn
+					r.assertStored(b, s, r.newest, busy)
+				}
+			}
+		})
+	}
 }
 
-// assertStored reads the newest bucket back.
-func assertStored(b *testing.B, s store.Store, tick int64, want int) {
+// assertStored reads the bucket of a tick back.
+func (r *replica) assertStored(b *testing.B, s store.Store, tick int64, want int) {
 	b.Helper()
 	answers, err := s.Read(b.Context(), []store.TickQuery{{Tick: tick}})
-	if err != nil || len(answers[0].Buckets) != 1 {
-		b.Fatal(len(answers[0].Buckets), err)
+	if err != nil {
+		b.Fatal(err)
 	}
-	var data bucket.Bucket
-	if err := bucket.Decode(answers[0].Buckets[0].Data, &data); err != nil || len(data.Counters) != want {
-		b.Errorf("%d counters of %d, %v", len(data.Counters), want, err)
+	for _, stored := range answers[0].Buckets {
+		if stored.Writer != r.writer {
+			continue
+		}
+		var data bucket.Bucket
+		if err := bucket.Decode(stored.Data, &data); err != nil || len(data.Counters) != want {
+			b.Errorf("%d counters of %d, %v", len(data.Counters), want, err)
+		}
+		return
 	}
+	b.Errorf("tick %d isn't stored", tick)
 }

@@ -23,9 +23,11 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/go-batteries/hawkeye/internal/bucket"
+	"github.com/go-batteries/hawkeye/internal/publish"
 	"github.com/go-batteries/hawkeye/internal/series"
 	"github.com/go-batteries/hawkeye/store"
 	"github.com/go-batteries/hawkeye/store/redisstore"
+	"github.com/go-batteries/hawkeye/store/redisstore/redistest"
 )
 
 // TestMain silences go-redis, which logs each attempt to reach a server that
@@ -94,6 +96,7 @@ type replica struct {
 	counters []*series.Counter
 	data     bucket.Bucket
 	encoded  []byte
+	newest   int64 // the tick that it published last, for who asks
 }
 
 func newReplica(n int) *replica {
@@ -105,7 +108,7 @@ func newReplica(n int) *replica {
 }
 
 // flush publishes a tick in which the first busy counters were counted once,
-// and asks for the last ten ticks, as a publisher does.
+// and looks for older ones as a publisher does.
 func (r *replica) flush(b *testing.B, s store.Store, tick int64, busy int) {
 	b.Helper()
 	for _, c := range r.counters[:busy] {
@@ -113,14 +116,20 @@ func (r *replica) flush(b *testing.B, s store.Store, tick int64, busy int) {
 	}
 	r.Collect(&r.data, false)
 	r.encoded = bucket.Append(r.encoded[:0], &r.data)
-	p := store.Publication{Writer: r.writer, Buckets: []store.Bucket{{Tick: tick, Writer: r.writer, Data: r.encoded}}}
-	for i := range int64(10) {
-		p.Check = append(p.Check, tick-10+i)
+	p := store.Publication{
+		Writer: r.writer, Check: lookedFor(tick),
+		Buckets: []store.Bucket{{Tick: tick, Writer: r.writer, Data: r.encoded}},
 	}
-	if _, err := s.Publish(b.Context(), p); err != nil {
+	ctx, cancel := context.WithTimeout(b.Context(), publish.DefaultFlushTimeout)
+	defer cancel()
+	if _, err := s.Publish(ctx, p); err != nil {
 		b.Fatal(err)
 	}
 }
+
+// lookedFor are the ticks that a publisher of tick looks for if all is well:
+// the newest, that of 15 s before, and two others in turn.
+func lookedFor(tick int64) []int64 { return []int64{tick - 1, tick - 16, tick - 140, tick - 141} }
 
 // publishNames tells the store the names of the replica's series.
 func (r *replica) publishNames(b *testing.B, s store.Store) {
@@ -129,6 +138,16 @@ func (r *replica) publishNames(b *testing.B, s store.Store) {
 	if _, err := s.Publish(b.Context(), store.Publication{Writer: r.writer, Names: names}); err != nil {
 		b.Fatal(err)
 	}
+}
+
+// newClient is a client with the settings that docs/redis.md recommends.
+func newClient(b *testing.B, s *redistest.Server) *redis.Client {
+	b.Helper()
+	o := s.Options()
+	o.ContextTimeoutEnabled = true
+	c := redis.NewClient(o)
+	b.Cleanup(func() { c.Close() })
+	return c
 }
 
 func newStore(c *redis.Client) *redisstore.Store {

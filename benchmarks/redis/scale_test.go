@@ -3,6 +3,7 @@
 package redis
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-batteries/hawkeye/internal/bucket"
+	"github.com/go-batteries/hawkeye/internal/publish"
 	"github.com/go-batteries/hawkeye/internal/series"
 	"github.com/go-batteries/hawkeye/store"
 	"github.com/go-batteries/hawkeye/store/redisstore"
@@ -33,7 +35,7 @@ func BenchmarkScale(b *testing.B) {
 	names, ids := scaleNames()
 	for changed, rate := range map[int]int{scaleSeries / 50: scaleWriters, scaleSeries: scaleWriters / 4} {
 		b.Run(fmt.Sprintf("hawkeye/replicas=%d/series=%d/changed=%d", scaleWriters, scaleSeries, changed), func(b *testing.B) {
-			c := redistest.Start(b, redistest.Config{}).Client()
+			c := newClient(b, redistest.Start(b, redistest.Config{}))
 			s := newStore(c)
 			if _, err := s.Publish(b.Context(), store.Publication{Writer: store.NewID(), Names: names}); err != nil {
 				b.Fatal(err)
@@ -123,7 +125,7 @@ func (f *scaleFleet) publish(b *testing.B, rate int) {
 	workers.Wait()
 }
 
-// flush publishes one writer's bucket and asks for the last ten ticks.
+// flush publishes one writer's bucket and looks for older ones.
 func (f *scaleFleet) flush(b *testing.B, writer store.ID, tick int64) error {
 	from := rand.IntN(len(f.ids))
 	var data bucket.Bucket
@@ -131,13 +133,15 @@ func (f *scaleFleet) flush(b *testing.B, writer store.ID, tick int64) error {
 		data.Counters = append(data.Counters, bucket.Counter{ID: f.ids[(from+i)%len(f.ids)], Delta: (1 + rand.Int64N(100)) * bucket.Unit})
 	}
 	encoded := bucket.Append(nil, &data)
-	p := store.Publication{Writer: writer, Buckets: []store.Bucket{{Tick: tick, Writer: writer, Data: encoded}}}
-	for i := range int64(10) {
-		p.Check = append(p.Check, tick-10+i)
+	p := store.Publication{
+		Writer: writer, Check: lookedFor(tick),
+		Buckets: []store.Bucket{{Tick: tick, Writer: writer, Data: encoded}},
 	}
 	f.mu.Lock()
 	f.bytes += len(encoded)
 	f.mu.Unlock()
-	_, err := f.store.Publish(b.Context(), p)
+	ctx, cancel := context.WithTimeout(b.Context(), publish.DefaultFlushTimeout)
+	defer cancel()
+	_, err := f.store.Publish(ctx, p)
 	return err
 }
