@@ -63,13 +63,14 @@ type interest struct {
 	id       uint64
 	next     *interest // what came after it in the latest bucket with both
 	count    count
-	observed *observation // nil before the first one
-	text     string
-	kind     series.Kind
-	metric   *metric
-	groups   []*Group
 	used     int64 // the latest tick with samples
+	seen     bool  // there were samples
+	kind     series.Kind
 	tiers    uint8 // in which it is folded
+	groups   []*Group
+	observed *observation // nil before the first one
+	metric   *metric
+	text     string
 }
 
 // New returns an engine for ticks of the given width, of which the Store
@@ -202,7 +203,10 @@ func (e *Engine) takeSums(from source, tick int64, b *bucket.Bucket, found []*in
 // seen takes note that there is a sample of a series.
 func (e *Engine) seen(in *interest, tick int64) {
 	in.used = max(in.used, tick)
-	in.metric.kinds |= 1 << in.kind
+	if !in.seen {
+		in.seen = true
+		in.metric.kinds |= 1 << in.kind
+	}
 }
 
 // lookUp fills scratch with what each id of b stands for, in the order of

@@ -155,6 +155,7 @@ func (g *Group) verdict() (v Value, kind series.Kind, ok bool) {
 // Quantile returns a quantile of a histogram's window, whatever the query's
 // aggregate; NaN if there is none.
 func (e *Engine) Quantile(g *Group, q float64) float64 {
+	e.settle()
 	if g.histogram == nil {
 		return math.NaN()
 	}

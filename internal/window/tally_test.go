@@ -200,6 +200,9 @@ func TestHistogramsOfManyWriters(t *testing.T) {
 	l.Take(1000, store.NewID(), &bucket.Bucket{Histograms: []bucket.Histogram{{
 		ID: 1, Sum: 5, Buckets: []bucket.HistBucket{{Index: 4, Count: 1}},
 	}}})
+	if got := series.HistIndex(l.Quantile(l.Group(handles[0], ""), 0.35)); got != 4 {
+		t.Errorf("the quantile is in bucket %d, want that of the latest bucket, 4", got)
+	}
 	l.Advance(1060)
 	var folded []bucket.Histogram
 	for _, f := range l.Folds() {
