@@ -17,13 +17,18 @@ import (
 // incident ([Alert.Incident]) or the key of an alert that fires ([Alert.Key]).
 // A further Ack takes the place of the one before.
 //
-// It returns [ErrNotFound] if no such alert fires, and an error if author is
+// It returns [ErrNotFound] if no such alert fires, as far as this version of
+// hawkeye can read, and an error if author is
 // empty, if until isn't in the future, and if the Store can't be written until
 // ctx ends. It needs a handle that was started.
 func (h *Hawkeye) Ack(ctx context.Context, which, author, comment string, until time.Time) error {
 	return h.amend(ctx, "acknowledge", func(tx *ledger.Tx, v *notify.View, now time.Time) error {
 		a := findFiring(v, which)
 		switch {
+		case a == nil && h.book.Kept(which):
+			return fmt.Errorf("the alert %q: %w", which, ledger.ErrNewer)
+		case a == nil && h.book.CountKept() > 0:
+			return fmt.Errorf("%w: nothing that fires is called %q, and of some alerts the %w", ErrNotFound, which, ledger.ErrNewer)
 		case a == nil:
 			return fmt.Errorf("%w: nothing that fires is called %q", ErrNotFound, which)
 		case strings.TrimSpace(author) == "":

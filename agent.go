@@ -53,6 +53,9 @@ var errBeaten = errors.New("somebody else was faster")
 // errGap says that nothing was evaluated for a while.
 var errGap = errors.New("nothing was evaluated for a while")
 
+// errOurs says that what a newer version kept can be read again.
+var errOurs = errors.New("a newer version keeps an alert no more")
+
 // errReloaded says that the configuration was replaced.
 var errReloaded = errors.New("the configuration was replaced")
 
@@ -73,6 +76,8 @@ type agent struct {
 	lease  time.Duration
 	watch  <-chan struct{}
 
+	left    map[string]bool                 // alerts that were not judged, as a newer version keeps them; for run alone
+	blocked bool                            // the head can't be read; for run alone
 	turned  int                             // as the mirror counts; for run alone
 	lostTo  string                          // the winner that was logged; for run alone
 	configs map[string]*ledger.ConfigRecord // as Removed saw them; for run alone
@@ -133,7 +138,7 @@ func (a *agent) run(ctx context.Context) error {
 			return nil
 		case ctx.Err() != nil:
 			return nil
-		case errors.Is(err, errLost), errors.Is(err, errGap), errors.Is(err, errReloaded):
+		case errors.Is(err, errLost), errors.Is(err, errGap), errors.Is(err, errReloaded), errors.Is(err, errOurs):
 			a.logger.LogAttrs(ctx, slog.LevelInfo, "evaluation goes on from what is stored", slog.Any("reason", err))
 		case errors.Is(err, errBeaten):
 			a.logger.LogAttrs(ctx, slog.LevelDebug, "evaluation is left to others", slog.Any("reason", err))
@@ -191,8 +196,21 @@ func (a *agent) evaluate(ctx context.Context) error {
 			return errFinished
 		case a.setup != a.h.setup():
 			return errReloaded
+		case a.ours():
+			return errOurs
 		}
 	}
+}
+
+// ours says whether an alert that was left to a newer version is ours again:
+// what is in memory of it was never stored.
+func (a *agent) ours() bool {
+	for key := range a.left {
+		if !a.book.Kept(key) {
+			return true
+		}
+	}
+	return false
 }
 
 // works says that the ledger moves on: what failed before is over.
@@ -248,7 +266,7 @@ func (a *agent) load(ctx context.Context) (*evaluate.Evaluator, error) {
 	}
 	head, commit, ok, err := a.mirror.Head()
 	if err != nil {
-		return nil, err
+		return nil, errBeaten // await says why
 	}
 	if !ok {
 		head.Tick = a.h.clock().NowTick() - 1
@@ -257,7 +275,7 @@ func (a *agent) load(ctx context.Context) (*evaluate.Evaluator, error) {
 		}
 		head.Born = head.Tick
 	}
-	a.head, a.born, a.configs = commit, head.Born, nil
+	a.head, a.born, a.configs, a.left = commit, head.Born, nil, make(map[string]bool)
 	a.setup = a.h.setup()
 	a.feed.SetQueries(a.setup.plan.Queries)
 	if commit != a.awaited && head.Writer != a.h.publisher.Writer() && a.h.store.Traits().Shared && !failpoint.On("split") {

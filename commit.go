@@ -45,7 +45,7 @@ func (a *agent) commit(ctx context.Context, tick feed.Tick, changes []evaluate.C
 		_, commit, _, err := a.mirror.Head()
 		switch {
 		case err != nil:
-			return err
+			return errLost // await says why
 		case commit == tx.ID(): // its reply was lost
 			a.head = commit
 			return nil
@@ -64,7 +64,8 @@ func (a *agent) tx(tick feed.Tick, changes []evaluate.Change, release bool) (*le
 	var view *notify.View
 	for i := range changes {
 		c := &changes[i]
-		if a.mirror.IsNewer(ledger.AlertKey(c.Alert.Key)) {
+		if a.book.Kept(c.Alert.Key) {
+			a.left[c.Alert.Key] = true
 			continue // a newer version's to judge
 		}
 		if view == nil {

@@ -81,16 +81,23 @@ func (r *roster) fleet(tick int64, live []store.ID) *ledger.Fleet {
 }
 
 // configs returns the configurations that live agents run, our own among
-// them, by hash.
+// them, by hash. Those of which a newer version keeps the record, and with an
+// empty hash those of a fleet of which it does, are zero: they win over none.
 func (r *roster) configs() map[string]*ledger.ConfigRecord {
 	known := r.h.book.Configs()
 	live := make(map[string]*ledger.ConfigRecord)
 	if fleet, ok := r.h.book.Fleet(); ok {
 		for _, m := range fleet.Writers {
-			if c := known[m.Config]; c != nil && m.Agent && m.Left == 0 {
+			switch c := known[m.Config]; {
+			case !m.Agent || m.Left != 0:
+			case c != nil:
 				live[m.Config] = c
+			case r.h.mirror.IsNewer(ledger.ConfigKey(m.Config)):
+				live[m.Config] = new(ledger.ConfigRecord)
 			}
 		}
+	} else if r.h.mirror.IsNewer(ledger.FleetKey) {
+		live[""] = new(ledger.ConfigRecord)
 	}
 	if own := known[r.h.setup().set.Hash]; own != nil {
 		live[r.h.setup().set.Hash] = own
@@ -120,10 +127,14 @@ func newest(configs map[string]*ledger.ConfigRecord, fallback string) string {
 	return winner
 }
 
-// wanted says whether some live agent has the monitor of an alert.
+// wanted says whether some live agent has the monitor of an alert, or may have
+// it.
 func (r *roster) wanted() func(monitorKey string) bool {
 	keys := make(map[string]bool)
 	for _, c := range r.configs() {
+		if c.First == 0 { // a newer version's
+			return func(string) bool { return true }
+		}
 		for _, key := range c.Keys {
 			keys[key] = true
 		}
@@ -137,9 +148,13 @@ func (r *roster) outranked() bool {
 	if !r.h.store.Traits().Shared {
 		return false
 	}
-	winner := r.winner()
+	own, winner := r.h.setup().set.Hash, r.winner()
 	fleet, ok := r.h.book.Fleet()
-	if !ok || winner == r.h.setup().set.Hash {
+	if !ok && r.h.mirror.IsNewer(ledger.FleetKey) {
+		head, _, _, err := r.h.mirror.Head()
+		return err != nil || head.Config != own // whoever evaluates has more to go by
+	}
+	if !ok || winner == own {
 		return false
 	}
 	for _, m := range fleet.Writers {
@@ -171,7 +186,8 @@ const liveTicks = 10
 
 // register adds our configuration to those that the ledger has seen.
 func (r *roster) register(ctx context.Context) error {
-	if r.h.book.Configs()[r.h.setup().set.Hash] != nil {
+	own := r.h.setup().set.Hash
+	if r.h.book.Configs()[own] != nil || r.h.mirror.IsNewer(ledger.ConfigKey(own)) {
 		return nil
 	}
 	tx := r.h.mirror.Begin()
@@ -179,7 +195,7 @@ func (r *roster) register(ctx context.Context) error {
 	for _, rule := range r.h.setup().plan.Rules {
 		c.Keys = append(c.Keys, rule.Alert.Key)
 	}
-	if err := r.h.book.PutConfig(tx, r.h.setup().set.Hash, c); err != nil {
+	if err := r.h.book.PutConfig(tx, own, c); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)

@@ -27,16 +27,16 @@ func (a *agent) await(ctx context.Context) error {
 				return err
 			}
 			head, commit, ok, err := a.mirror.Head()
-			if err != nil {
-				return err
-			}
+			a.logBlocked(ctx, err)
 			if commit != seen {
 				if !seen.IsZero() {
 					a.works(ctx) // somebody else goes on
 				}
 				seen, since = commit, time.Now()
 			}
-			wait = a.patience(ctx, head, ok) - time.Since(since)
+			if err == nil {
+				wait = a.patience(ctx, head, ok) - time.Since(since)
+			}
 			if wait <= 0 {
 				a.awaited = commit
 				return nil
@@ -70,6 +70,18 @@ func (a *agent) await(ctx context.Context) error {
 	}
 }
 
+// logBlocked says once that the head can't be read, because a newer version
+// evaluates or because it is damaged, and once when it can be again.
+func (a *agent) logBlocked(ctx context.Context, err error) {
+	switch {
+	case err != nil && !a.blocked:
+		a.logger.LogAttrs(ctx, slog.LevelWarn, "evaluation is left to others", slog.Any("error", err))
+	case err == nil && a.blocked:
+		a.logger.LogAttrs(ctx, slog.LevelInfo, "the head of the ledger can be read again")
+	}
+	a.blocked = err != nil
+}
+
 // patience is how long a head must stand unchanged before we go on from it.
 // Somebody with an older configuration isn't waited for; but a place that is
 // free is left to those with a newer one for a moment.
@@ -90,7 +102,7 @@ func (a *agent) patience(ctx context.Context, head ledger.Head, ok bool) time.Du
 			return min(3*a.h.store.Traits().Tick, a.lease)
 		}
 		return 0
-	case winner == own && head.Config != own && a.h.book.Configs()[head.Config] != nil:
+	case winner == own && head.Config != own && a.h.book.Configs()[head.Config] != nil && !a.mirror.IsNewer(ledger.FleetKey):
 		return 0
 	default:
 		return a.lease

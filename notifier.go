@@ -309,14 +309,15 @@ func (n *notifier) lapsed(row *notify.Row) bool {
 }
 
 // drained says whether nothing is left that a little patience would send.
-// What another replica sends, or did before it died, is the others' business.
+// What another replica sends, or did before it died, or a newer version keeps,
+// is the others' business.
 func (n *notifier) drained() bool {
 	if len(n.busy) > 0 {
 		return false
 	}
 	self, shared := n.h.publisher.Writer().String(), n.h.store.Traits().Shared
 	for _, row := range n.book.Rows() {
-		theirs := shared && row.Claim != nil && row.Claim.Writer != self
+		theirs := shared && row.Claim != nil && row.Claim.Writer != self || n.book.Kept(row.Alert)
 		if row.Held == "" && !theirs {
 			return false
 		}

@@ -59,7 +59,7 @@ func (h *Hawkeye) Silence(ctx context.Context, s Silence) (id string, err error)
 func (h *Hawkeye) EditSilence(ctx context.Context, id string, s Silence) (string, error) {
 	edited := ""
 	err := h.amend(ctx, "edit silence", func(tx *ledger.Tx, v *notify.View, now time.Time) error {
-		old, err := findSilence(v, id)
+		old, err := h.findSilence(v, id)
 		if err != nil {
 			return err
 		}
@@ -84,7 +84,7 @@ func (h *Hawkeye) EditSilence(ctx context.Context, id string, s Silence) (string
 // again because of that. It returns [ErrNotFound] for an unknown id.
 func (h *Hawkeye) ExpireSilence(ctx context.Context, id string) error {
 	return h.amend(ctx, "expire silence", func(tx *ledger.Tx, v *notify.View, now time.Time) error {
-		old, err := findSilence(v, id)
+		old, err := h.findSilence(v, id)
 		if err != nil {
 			return err
 		}
@@ -117,11 +117,14 @@ func (s *Silence) internal() notify.Silence {
 
 func newRecordID() string { return store.NewID().String() }
 
-func findSilence(v *notify.View, id string) (*notify.Silence, error) {
+func (h *Hawkeye) findSilence(v *notify.View, id string) (*notify.Silence, error) {
 	for _, s := range v.Silences {
 		if s.ID == id {
 			return s, nil
 		}
+	}
+	if h.mirror.IsNewer(ledger.ClassSilence + "/" + id) {
+		return nil, fmt.Errorf("the silence %q: %w", id, ledger.ErrNewer)
 	}
 	return nil, fmt.Errorf("%w: silence %q", ErrNotFound, id)
 }
