@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/go-batteries/hawkeye/internal/httpcount"
 	"github.com/go-batteries/hawkeye/internal/ledger"
@@ -118,6 +119,11 @@ func (c *config) complete(set *monitor.Set) error {
 	return nil
 }
 
+// idleAfter is for how long at least nothing must be recorded by a counter, a
+// histogram or a set before its room is given to others. Windows don't need
+// it: they hold what was published.
+const idleAfter = time.Hour
+
 // assemble makes the components. Data goes from the first to the last.
 func (h *Hawkeye) assemble() {
 	clock := publish.NewClock(h.store.Traits().Tick)
@@ -136,6 +142,9 @@ func (h *Hawkeye) assemble() {
 		Notes:    h.notifier.notes,
 		OnFlush:  h.follower.flushed,
 		OnLate:   h.follower.wroteLate,
+		// What was lost is published again with names, so a series stays for
+		// as long as its buckets do.
+		IdleAfter: max(idleAfter, h.store.Traits().Retention),
 	})
 	h.server = newServer(h)
 	h.keeper = newKeeper(h)
