@@ -1,6 +1,7 @@
 package hawkeye_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -32,6 +33,8 @@ type fleet struct {
 	mu     sync.Mutex // guards what follows
 	inner  *memstore.Store
 	jump   time.Duration
+	stands time.Time // the Store's clock, if it stands still
+	closed map[string][]byte
 	copies int
 	all    []*replica
 }
@@ -57,7 +60,7 @@ func (r *replica) Send(ctx context.Context, cfg hawkeye.MailerConfig) error {
 
 func newFleet(t *testing.T) *fleet {
 	t.Helper()
-	f := &fleet{t: t, box: &mailbox{}, dir: t.TempDir(), logs: &logBook{}}
+	f := &fleet{t: t, box: &mailbox{}, dir: t.TempDir(), logs: &logBook{}, closed: map[string][]byte{}}
 	f.inner = f.open("state")
 	t.Cleanup(func() {
 		f.box.release()
@@ -213,10 +216,41 @@ func (f *fleet) setJump(d time.Duration) {
 	f.jump = d
 }
 
+// freeze stops the Store's clock.
+func (f *fleet) freeze() {
+	now := f.shift(time.Now())
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.stands = now
+}
+
+// thaw lets it go on, by which it has lost so much time.
+func (f *fleet) thaw(lost time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.stands, f.jump = time.Time{}, f.jump-lost
+}
+
 func (f *fleet) shift(t time.Time) time.Time {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if !f.stands.IsZero() {
+		return f.stands
+	}
 	return t.Add(f.jump)
+}
+
+// closesOnce checks that no writer closes a tick twice.
+func (f *fleet) closesOnce(p store.Publication) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, b := range p.Buckets {
+		key := fmt.Sprint(b.Writer, b.Tier, b.Tick)
+		if before, ok := f.closed[key]; ok && b.Tier == store.TierFine && !bytes.Equal(before, b.Data) {
+			f.t.Errorf("bucket %s was published with other data before", key)
+		}
+		f.closed[key] = b.Data
+	}
 }
 
 // link is a replica's way to the Store.
@@ -256,6 +290,7 @@ func (l *link) Publish(ctx context.Context, p store.Publication) (store.PublishR
 	if err != nil {
 		return store.PublishReply{}, err
 	}
+	l.fleet.closesOnce(p)
 	reply, err := s.Publish(ctx, p)
 	reply.Now = l.fleet.shift(reply.Now)
 	return reply, err

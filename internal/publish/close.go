@@ -54,13 +54,13 @@ func (p *Publisher) closeTicks(ctx context.Context) {
 
 // closeDue closes what has ended, and returns the tick that is open now.
 func (p *Publisher) closeDue() (open int64) {
-	p.noticePause()
+	asleep := p.noticePause()
 	p.mu.Lock()
 	c, now := &p.closer, p.clock.NowTick()
 	first := c.open == 0
 	due := now > c.open
 	if due && !first {
-		p.fill(max(c.open, now-p.slept()), now-1)
+		p.fill(max(c.open, now-p.slept(asleep)), now-1)
 	}
 	if first {
 		// The hello: from the next tick on, everybody waits for us.
@@ -80,12 +80,15 @@ func (p *Publisher) closeDue() (open int64) {
 	return open
 }
 
-// slept is how many ticks that were slept through are published, empty.
-func (p *Publisher) slept() int64 {
+// slept is how many ticks that were slept through are published, empty: no
+// more than have passed. What the clock skipped while we were awake is unknown,
+// or what fires would be ended by a clock that was set.
+func (p *Publisher) slept(asleep time.Duration) int64 {
+	passed := p.ticks(asleep+asleep/slewPart) + 1
 	if p.traits.Shared {
-		return liveTicks
+		return min(passed, liveTicks)
 	}
-	return max(liveTicks, p.ticks(sleepFor))
+	return min(passed, max(liveTicks, p.ticks(sleepFor)))
 }
 
 // fill adds empty buckets for the ticks from up to, but without, to: this
@@ -167,13 +170,14 @@ func (p *Publisher) isKeyframe(tick int64) bool {
 
 // noticePause draws a new id if this process was away for longer than the
 // fleet remembers: it may be the copy of a virtual machine, of which another
-// goes on under the same id.
-func (p *Publisher) noticePause() {
+// goes on under the same id. It returns how long the process was away by the
+// monotonic clock.
+func (p *Publisher) noticePause() time.Duration {
 	now := time.Now()
 	last := p.closer.woke
 	p.closer.woke = now
 	if last.IsZero() {
-		return
+		return 0
 	}
 	p.mu.Lock()
 	stepped := p.stepped
@@ -186,6 +190,7 @@ func (p *Publisher) noticePause() {
 	if away > p.traits.Retention {
 		p.redraw(away)
 	}
+	return now.Sub(last)
 }
 
 // redraw gives this writer a new id.
