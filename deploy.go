@@ -6,14 +6,20 @@ import (
 	"maps"
 	"sync"
 
+	"github.com/go-batteries/hawkeye/internal/alert"
 	"github.com/go-batteries/hawkeye/internal/bucket"
 	"github.com/go-batteries/hawkeye/internal/ledger"
+	"github.com/go-batteries/hawkeye/internal/notify"
 	"github.com/go-batteries/hawkeye/store"
 )
 
 // keepLeft is for how many ticks those that said goodbye are remembered: they
 // may still be sending.
 const keepLeft = 120
+
+// formats are those that this version reads, which replicas tell each other:
+// a format that is new may be written when all of them read it.
+var formats = ledger.Formats{Bucket: bucket.Version, Record: notify.RecordVersion, State: alert.StateVersion}
 
 // roster is who is there, by what their buckets say. Only the evaluator reads
 // buckets; it tells the others by the ledger's Fleet record.
@@ -31,7 +37,9 @@ func newRoster(h *Hawkeye) *roster {
 
 // self is what this process says of itself.
 func (r *roster) self() ledger.Member {
-	return ledger.Member{Config: r.h.setup().set.Hash, Agent: !r.h.cfg.noAgent, Notifier: !r.h.cfg.noNotifier}
+	return ledger.Member{
+		Config: r.h.setup().set.Hash, Agent: !r.h.cfg.noAgent, Notifier: !r.h.cfg.noNotifier, Reads: r.h.cfg.reads,
+	}
 }
 
 // took takes what a bucket says of its writer and of what that has sent.
@@ -77,6 +85,7 @@ func (r *roster) fleet(tick int64, live []store.ID) *ledger.Fleet {
 	if self := r.h.publisher.Writer().String(); f.Writers[self].Left == 0 {
 		f.Writers[self] = r.self()
 	}
+	f.Reads = f.Lowest()
 	return f
 }
 

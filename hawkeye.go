@@ -71,7 +71,7 @@ type parts struct {
 // returns every mistake in the options and in the monitors at once, wrapping
 // [ErrInvalidOption] and [ErrInvalidConfig].
 func New(opts ...Option) (*Hawkeye, error) {
-	var cfg config
+	cfg := config{reads: formats}
 	for i, opt := range opts {
 		if opt == nil {
 			cfg.problem(fmt.Sprintf("New: options[%d]", i), "is nil")

@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/go-batteries/hawkeye/internal/ledger"
 	"github.com/go-batteries/hawkeye/internal/monitor"
 	"github.com/go-batteries/hawkeye/store"
 )
@@ -89,6 +90,7 @@ type config struct {
 	noAgent              bool
 	noNotifier           bool
 	route                func(*http.Request) string
+	reads                ledger.Formats
 	problems             []error
 }
 

@@ -1,6 +1,7 @@
 package hawkeye_test
 
 import (
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-batteries/hawkeye"
+	"github.com/go-batteries/hawkeye/internal/bucket"
 	"github.com/go-batteries/hawkeye/internal/ledger"
 	"github.com/go-batteries/hawkeye/store"
 )
@@ -288,6 +290,96 @@ func TestBlindUnderNewerRecords(t *testing.T) {
 		}
 		if f.records()["a/old"] == "" {
 			t.Error("what was told was not handed in")
+		}
+	})
+}
+
+// reads returns the formats that everybody reads, as the ledger has it.
+func (f *fleet) reads() ledger.Formats {
+	f.t.Helper()
+	var fleet ledger.Fleet
+	if err := json.Unmarshal([]byte(f.records()[ledger.FleetKey]), &fleet); err != nil {
+		f.t.Fatal(err)
+	}
+	return fleet.Reads
+}
+
+// A version that reads the second formats may not write them as long as
+// somebody of the first is there, whoever evaluates; and not again as soon as
+// the bucket of such a one is read.
+func TestFormatsThatAllReplicasRead(t *testing.T) {
+	t.Parallel()
+	first, second := ledger.Formats{Bucket: 1, Record: 1, State: 1}, ledger.Formats{Bucket: 2, Record: 2, State: 2}
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t)
+		check := func(when string, want ledger.Formats) {
+			t.Helper()
+			if got := f.reads(); got != want {
+				t.Errorf("%s all read %v, want %v", when, got, want)
+			}
+		}
+		newer := f.startN(2, errorsFile, hawkeye.WithReads(second))
+		check("in a fleet of the newer version", second)
+		silent := f.startN(1, errorsFile, hawkeye.WithReads(ledger.Formats{}))[0]
+		check("with one that doesn't say what it reads", first)
+		f.kill(silent)
+		after(20 * tick)
+		check("when it is gone", second)
+		older := f.start(errorsFile)
+		after(3 * tick)
+		check("with one of the older version", first)
+		for _, r := range newer {
+			r.link.cut.Store(true)
+		}
+		after(15 * tick)
+		f.wantEvaluator("the newer ones are cut off", older)
+		for _, r := range newer {
+			r.link.cut.Store(false)
+		}
+		after(10 * tick)
+		check("while the older one evaluates", first)
+		f.stop(older)
+		after(10 * tick)
+		check("as long as it may still read", first)
+		after(120 * tick)
+		check("when it has left", second)
+	})
+}
+
+// What a bucket says of its writer is a format, too.
+func TestNoteOfABucket(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t)
+		f.startN(1, errorsFile)
+		var notes []string
+		now := time.Now().UnixNano() / int64(tick)
+		for n := now - 20; n <= now; n++ {
+			answers, err := f.store().Read(t.Context(), []store.TickQuery{{Tick: n}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, answer := range answers {
+				for _, raw := range answer.Buckets {
+					var b bucket.Bucket
+					if err := bucket.Decode(raw.Data, &b); err != nil {
+						t.Fatal(err)
+					}
+					for _, note := range b.Notes {
+						notes = append(notes, string(note))
+					}
+				}
+			}
+		}
+		hash := ""
+		for key := range f.records() {
+			if h, ok := strings.CutPrefix(key, "c/"); ok {
+				hash = h
+			}
+		}
+		want := `{"m":{"c":"` + hash + `","a":true,"n":true,"f":{"b":1,"r":1,"s":1}}}`
+		if len(notes) == 0 || slices.ContainsFunc(notes, func(n string) bool { return n != want }) {
+			t.Errorf("buckets carry %q, want %s", notes, want)
 		}
 	})
 }

@@ -30,6 +30,8 @@ type Fleet struct {
 	Tick int64 `json:"tick"`
 	// Writers are the live ones, and for a while those that said goodbye.
 	Writers map[string]Member `json:"writers"`
+	// Reads are the newest formats that all of them read, see [Fleet.Lowest].
+	Reads Formats `json:"reads,omitzero"`
 }
 
 // Member is one process of a fleet.
@@ -42,6 +44,36 @@ type Member struct {
 	// Left, if not 0, is the tick of its final bucket. It may still be
 	// sending what it claimed.
 	Left int64 `json:"left,omitempty"`
+	// Reads are the newest formats that it reads; zero if it doesn't say.
+	Reads Formats `json:"f,omitzero"`
+}
+
+// Formats are versions of what processes write for each other: buckets, the
+// ledger's records, and in them the states of alerts.
+type Formats struct {
+	Bucket int `json:"b,omitempty"`
+	Record int `json:"r,omitempty"`
+	State  int `json:"s,omitempty"`
+}
+
+// Lowest returns the newest formats that all writers read, those that have
+// just left among them: nobody may write a newer one. Of who doesn't say, or
+// isn't known yet, the first are assumed.
+func (f *Fleet) Lowest() Formats {
+	var lowest Formats
+	for _, m := range f.Writers {
+		lower(&lowest.Bucket, m.Reads.Bucket)
+		lower(&lowest.Record, m.Reads.Record)
+		lower(&lowest.State, m.Reads.State)
+	}
+	return Formats{max(lowest.Bucket, 1), max(lowest.Record, 1), max(lowest.State, 1)}
+}
+
+// lower makes version v if that is lower, or the first that there is.
+func lower(version *int, v int) {
+	if v = max(v, 1); *version == 0 || v < *version {
+		*version = v
+	}
 }
 
 // Live returns the ids of the live writers in their order.
