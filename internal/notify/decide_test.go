@@ -495,3 +495,53 @@ func TestDecideChangesNothingTwice(t *testing.T) {
 		t.Errorf("%d plans written for nothing", w.changes-before)
 	}
 }
+
+// A newer version keeps an alert: nothing of it is sent, repeated or
+// escalated, and of what was being sent only that it was is written down.
+func TestKeptAlertsAreLeftAlone(t *testing.T) {
+	t.Parallel()
+	cfg := oneLevel(10*time.Second, &Receiver{Name: "r"}, &Receiver{Name: "slow"})
+	cfg.Receivers["boss"] = &Receiver{Name: "boss"}
+	cfg.Monitors["m"].Levels[0].Escalate = []Escalation{{After: 5 * time.Second, Receivers: []string{"boss"}}}
+	w := newWorld(t, cfg)
+	w.takes = func(receiver string) time.Duration {
+		if receiver == "slow" {
+			return 3 * time.Second
+		}
+		return 0
+	}
+	w.at(0, func() { w.set("m", "a", 9); w.set("m", "b", 9) })
+	w.at(1, func() { w.kept = map[string]bool{"a": true} })
+	w.at(1.5, func() {
+		row := &Row{V: RecordVersion, Incident: "i001", Alert: "a", Monitor: "m", Receiver: "r", Seq: 2, Kind: Repeat, Rank: 1, Created: w.now}
+		row.ID = row.makeID()
+		w.rows[row.ID] = row
+	})
+	w.run(8)
+	w.want("0s r: firing a", "0s r: firing b", "3s slow: firing a", "3s slow: firing b", "5s boss: firing b (escalated)")
+	for _, row := range w.rows {
+		if row.Alert != "a" {
+			t.Errorf("the row %s of an alert that is nobody else's is left", row.ID)
+		}
+	}
+	if len(w.rows) != 2 {
+		t.Errorf("%d rows are left, want the one that was queued and the one that was sent meanwhile", len(w.rows))
+	}
+	if id := RowID("i001", "critical", 1, "slow"); !w.sent[id] || w.rows[id] == nil || w.rows[id].Claim == nil {
+		t.Fatalf("%s: noted as sent %v, row %+v, want a note, and the row with its claim", id, w.sent[id], w.rows[id])
+	}
+	w.kept = nil
+	w.crashed[w.writer()] = true // the claim lapses
+	w.self++
+	w.at(9, func() { w.set("m", "a", 0) })
+	w.at(9, func() { w.set("m", "b", 0) })
+	w.run(13)
+	got := w.lines()[5:]
+	want := []string{
+		"8s r: repeat a", "8s boss: firing a (escalated)", "9s boss: resolved a", "9s r: resolved a",
+		"9s boss: resolved b", "9s r: resolved b", "12s slow: resolved a", "12s slow: resolved b",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("then delivered %q, want %q: the ends, and nothing twice", got, want)
+	}
+}

@@ -37,6 +37,7 @@ type world struct {
 	silences []*Silence
 	acks     map[string]*Ack
 	hold     time.Time
+	kept     map[string]bool // alerts
 	incident int
 	self     int // the notifier that runs
 	crashed  map[string]bool
@@ -100,6 +101,7 @@ func (w *world) view() *View {
 	v := &View{
 		Alerts: map[string]*Alert{}, Threads: w.threads, Groups: w.groups, Silences: w.silences, Acks: w.acks,
 		Sent: func(id string) bool { return w.sent[id] }, Config: w.cfg, Self: w.writer(), HoldUntil: w.hold,
+		Kept:   func(key string) bool { return w.kept[key] },
 		Lapsed: func(r *Row) bool { return w.crashed[r.Claim.Writer] },
 	}
 	for _, id := range slices.Sorted(maps.Keys(w.rows)) {
