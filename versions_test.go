@@ -127,6 +127,10 @@ func TestNewerRecordsInAFleet(t *testing.T) {
 		{name: "alert", records: map[string]string{"a/errors": `{"state":{"v":2}}`}, told: []string{oldFired}, then: []string{escalated, fired}, health: kept},
 		{name: "thread", records: map[string]string{"t/6/errors/ops": `{"v":2}`}, told: []string{oldFired}, then: []string{escalated, fired}, health: kept},
 		{name: "thread of a firing alert", records: map[string]string{"t/6/errors/boss": `{"v":2}`}, then: []string{escalated}, health: kept, after: true},
+		{name: "thread, and a row of this version", records: map[string]string{
+			"t/6/errors/ops": `{"v":2}`,
+			"o/x":            `{"v":1,"id":"x","incident":"i","alert":"errors","monitor":"errors","receiver":"ops","seq":1,"kind":"firing","created":"2000-01-01T00:00:00Z"}`,
+		}, told: []string{oldFired}, then: []string{escalated, fired}, health: kept},
 		{name: "row", records: map[string]string{"o/x": `{"v":2,"id":"x","alert":"errors","receiver":"ops"}`}, told: []string{escalated, fired, oldFired}},
 		{name: "claimed row", records: map[string]string{"o/x": `{"v":2,"id":"x","alert":"errors","receiver":"ops","claim":{"writer":"w"}}`}, told: []string{escalated, fired, oldFired}},
 		{name: "group", records: map[string]string{"g/3/ops/": `{"v":2}`}, told: []string{escalated, fired, oldFired}},
