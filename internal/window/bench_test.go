@@ -2,6 +2,7 @@ package window
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -91,37 +92,48 @@ func BenchmarkFleetHistograms(b *testing.B) {
 }
 
 // BenchmarkFleet is a tick of 100 writers with 1,000 series each, the same in
-// all, and 1,000 monitors.
+// all, and 1,000 monitors. Writers send their series in the order in which they
+// met them: the same order, or each writer its own.
 func BenchmarkFleet(b *testing.B) {
-	e := New(time.Second, testRetention, 60)
-	data := &bucket.Bucket{}
-	for i := range 1000 {
-		name := fmt.Sprint("metric.", i)
-		e.Register(Query{Selector: Selector{Metric: name}, Window: time.Minute})
-		e.Learn(uint64(i)*0x9e3779b97f4a7c15, series.Canonical(series.KindCounter, name, nil))
-		data.Counters = append(data.Counters, bucket.Counter{ID: uint64(i) * 0x9e3779b97f4a7c15, Delta: bucket.Unit})
-	}
-	writers := make([]store.ID, 100)
-	for i := range writers {
-		writers[i] = store.NewID()
-	}
-	encoded := bucket.Append(nil, data)
-	var decoded bucket.Bucket
-	tick, sum := int64(1000), 0.0
-	var refs []Ref
-	b.ReportAllocs()
-	for b.Loop() {
-		tick++
-		e.Advance(tick)
-		for _, w := range writers {
-			if err := bucket.Decode(encoded, &decoded); err != nil {
-				b.Fatal(err)
+	for _, order := range []string{"same", "own"} {
+		b.Run("order="+order, func(b *testing.B) {
+			e := New(time.Second, testRetention, 60)
+			data := &bucket.Bucket{}
+			for i := range 1000 {
+				name := fmt.Sprint("metric.", i)
+				e.Register(Query{Selector: Selector{Metric: name}, Window: time.Minute})
+				e.Learn(uint64(i)*0x9e3779b97f4a7c15, series.Canonical(series.KindCounter, name, nil))
+				data.Counters = append(data.Counters, bucket.Counter{ID: uint64(i) * 0x9e3779b97f4a7c15, Delta: bucket.Unit})
 			}
-			e.Take(tick, w, &decoded)
-		}
-		refs = e.Changed(refs[:0])
-		for _, r := range refs {
-			sum += e.Value(r.Handle, r.Group).V
-		}
+			writers := make([]store.ID, 100)
+			encoded := make([][]byte, len(writers))
+			for i := range writers {
+				writers[i] = store.NewID()
+				encoded[i] = bucket.Append(nil, data)
+				if order == "own" {
+					rand.Shuffle(len(data.Counters), func(i, j int) {
+						data.Counters[i], data.Counters[j] = data.Counters[j], data.Counters[i]
+					})
+				}
+			}
+			var decoded bucket.Bucket
+			tick, sum := int64(1000), 0.0
+			var refs []Ref
+			b.ReportAllocs()
+			for b.Loop() {
+				tick++
+				e.Advance(tick)
+				for i, w := range writers {
+					if err := bucket.Decode(encoded[i], &decoded); err != nil {
+						b.Fatal(err)
+					}
+					e.Take(tick, w, &decoded)
+				}
+				refs = e.Changed(refs[:0])
+				for _, r := range refs {
+					sum += e.Value(r.Handle, r.Group).V
+				}
+			}
+		})
 	}
 }

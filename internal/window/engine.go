@@ -25,6 +25,7 @@ type Engine struct {
 	tracks  map[string]*track
 	metrics map[string]*metric
 	series  map[uint64]*interest
+	index   index
 	writers map[store.ID]*writer
 	recent  []*track // whose gauges' past is recorded at each tick
 
@@ -89,6 +90,7 @@ func New(width, retention time.Duration, margin int64) *Engine {
 		tracks:    make(map[string]*track),
 		metrics:   make(map[string]*metric),
 		series:    make(map[uint64]*interest),
+		index:     newIndex(minSlots),
 		writers:   make(map[store.ID]*writer),
 		wheel:     wheel{at: make(map[int64][]*Group)},
 	}
@@ -218,9 +220,7 @@ func (e *Engine) lookUp(b *bucket.Bucket) bool {
 	found, last := e.scratch, &e.stranger
 	for i := range b.Counters {
 		last = e.find(last, b.Counters[i].ID)
-		// Most writers send the same ids in the same order, and a pointer is
-		// dearer to write than to compare.
-		if found[i] != last {
+		if found[i] != last { // seldom, and a pointer is dearer to write than to compare
 			found[i] = last
 		}
 	}
@@ -247,8 +247,8 @@ func (e *Engine) lookUp(b *bucket.Bucket) bool {
 	return !e.strangers
 }
 
-// find returns what an id stands for. It looks at first for what came after
-// last in the bucket before.
+// find returns what an id stands for. Many writers send the same ids in the
+// same order, so it looks at first for what came after last before.
 func (e *Engine) find(last *interest, id uint64) *interest {
 	if in := last.next; in != nil && in.id == id {
 		return in
@@ -257,17 +257,21 @@ func (e *Engine) find(last *interest, id uint64) *interest {
 }
 
 func (e *Engine) search(last *interest, id uint64) *interest {
-	in := e.series[id]
+	in := e.index.find(id)
 	if in == nil {
-		e.strangers = true
-		return &e.stranger
+		if in = e.series[id]; in == nil {
+			e.strangers = true
+			return &e.stranger
+		}
+		e.index.add(in)
 	}
 	last.next = in
 	return in
 }
 
-// unlink forgets which series came after which, because one is to go.
-func (e *Engine) unlink() {
+// unindex forgets where series are found, because one is to go.
+func (e *Engine) unindex() {
+	e.index = newIndex(minSlots)
 	e.stranger.next = nil
 	clear(e.scratch[:cap(e.scratch)])
 	for _, in := range e.series {

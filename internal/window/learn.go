@@ -55,7 +55,7 @@ func (e *Engine) Learn(id uint64, text string) {
 
 func (e *Engine) forgetSeries() {
 	e.settle()
-	e.unlink()
+	e.unindex()
 	oldest := e.now - int64(forgetAfter/e.width)
 	for id, in := range e.series {
 		if in.used < oldest {

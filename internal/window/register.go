@@ -246,7 +246,7 @@ func (e *Engine) Forget(h Handle, g *Group) {
 	if g.dropped || len(t.sel.By) == 0 {
 		return
 	}
-	e.unlink()
+	e.unindex()
 	e.drop(g)
 	delete(t.groups, g.key)
 	t.order = slices.DeleteFunc(t.order, func(x *Group) bool { return x == g })

@@ -2,7 +2,8 @@
 // clock, no store, no goroutine. Time is the number of a tick.
 //
 // The work of a tick is proportional to the samples in it and to the windows
-// whose edge passes a sample, not to the number of windows. Memory is
+// that get one or whose edge passes one, not to the number of windows: what
+// all writers counted is added up by series before windows take it. Memory is
 // proportional to a window's length in cells: a window of W has cells of the
 // coarsest tier that is at most W/30 wide, rounded outward, so a window holds
 // at most a thirtieth more time than it says.
