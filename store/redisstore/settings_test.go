@@ -183,9 +183,12 @@ func commandsUsed(t *testing.T, server *redistest.Server) map[string]bool {
 func TestNoKeysNoScan(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Config{})
-	exercise(t, redisstore.New(server.Client()))
+	logger, logged := capture()
+	s := redisstore.New(server.Client(), redisstore.WithLogger(logger))
+	exercise(t, s)
+	maintain(t, s, func() bool { return strings.Contains(logged(), "redis server") })
 	used := commandsUsed(t, server)
-	for _, name := range []string{"keys", "scan", "hscan", "randomkey", "flushall", "flushdb"} {
+	for _, name := range []string{"keys", "scan", "hscan", "randomkey", "flushall", "flushdb", "config|get", "config|set"} {
 		if used[name] {
 			t.Errorf("the store uses %s; all that it uses: %v", name, slices.Sorted(maps.Keys(used)))
 		}

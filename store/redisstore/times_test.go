@@ -153,8 +153,10 @@ func TestMaintainJudgesTheServer(t *testing.T) {
 		logger, logged := capture()
 		server := redistest.Start(t, redistest.Config{})
 		s := redisstore.New(aclUser(t, server.Options(), aclRule(t, "single")), redisstore.WithLogger(logger))
+		admin := server.Client()
 		maintain(t, s, func() bool {
-			return server.Client().Info(t.Context(), "commandstats").Err() == nil
+			denied, err := admin.ACLLog(t.Context(), 10).Result()
+			return err == nil && slices.ContainsFunc(denied, func(e *redis.ACLLogEntry) bool { return e.Object == "info" })
 		})
 		if logged() != "" {
 			t.Errorf("logged:\n%s", logged())
