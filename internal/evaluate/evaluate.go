@@ -83,10 +83,12 @@ type Evaluator struct {
 	kindOf  func(key string) string
 	born    int64
 
-	rules  []rule
-	users  [][]use // by handle: whom its change concerns
-	alerts map[string]*Alert
-	stored map[string]alert.State // states whose group hasn't appeared yet
+	rules []rule
+	users [][]use // by handle: whom its change concerns
+	// overflowed are the rules of which there were too many groups once.
+	overflowed []*rule
+	alerts     map[string]*Alert
+	stored     map[string]alert.State // states whose group hasn't appeared yet
 
 	todo   []*Alert // to be judged at the next tick that is due
 	refs   []window.Ref

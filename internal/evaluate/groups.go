@@ -220,18 +220,15 @@ func (e *Evaluator) overflow(r *rule, t Tick) {
 		Key: r.Alert.Key, Op: alert.Greater, Levels: []alert.Level{level},
 	}}
 	r.overflow = newAlert(key, over, "", nil, e.stored[key])
+	e.overflowed = append(e.overflowed, r)
 	delete(e.stored, key)
 }
 
 // tellOverflow fires, once, while groups find no room, and is over when none
 // was refused for as long as it takes a group to be gone.
 func (e *Evaluator) tellOverflow(t Tick, changes map[*Alert]*Change) {
-	for i := range e.rules {
-		r := &e.rules[i]
+	for _, r := range e.overflowed {
 		a := r.overflow
-		if a == nil {
-			continue
-		}
 		value := 0.0
 		if t.N-r.refused < int64(max(goneAfter, r.Monitor.Window)/e.plan.width) {
 			value = float64(r.maxGroups())
