@@ -94,6 +94,10 @@ type agent struct {
 	born  int64    // see ledger.Head; for run alone
 	swept time.Time
 
+	// stepView is what told answers from during a step, nil until it is asked:
+	// in a storm that is thousands of times. For run alone.
+	stepView *notify.View
+
 	mu        sync.Mutex          // guards evaluator
 	evaluator *evaluate.Evaluator // nil while somebody else evaluates
 
@@ -171,6 +175,7 @@ func (a *agent) evaluate(ctx context.Context) error {
 		if a.afterOutage(ctx, tick) {
 			return errGap
 		}
+		a.stepView = nil
 		a.mu.Lock()
 		pending = evaluate.Merge(pending, ev.Step(a.feed.Engine(), a.step(tick)))
 		a.mu.Unlock()
@@ -228,8 +233,8 @@ func (a *agent) afterOutage(ctx context.Context, tick feed.Tick) bool {
 		!a.outage.IsZero() && time.Since(a.outage) < after {
 		return false
 	}
-	a.outage = time.Now()
 	pause(ctx, handInTicks*a.h.store.Traits().Tick)
+	a.outage = time.Now() // when the wait is over: it may be longer than after
 	return true
 }
 
@@ -307,7 +312,10 @@ func (a *agent) load(ctx context.Context) (*evaluate.Evaluator, error) {
 // have no end: by the ledger, and by what is known to have been sent although
 // the ledger has lost it.
 func (a *agent) told(key string) []alert.Told {
-	view := a.view()
+	if a.stepView == nil {
+		a.stepView = a.view()
+	}
+	view := a.stepView
 	told := notify.Unended(view, key)
 	if !a.h.store.Traits().Shared {
 		return told

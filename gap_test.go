@@ -1,0 +1,62 @@
+package hawkeye_test
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-batteries/hawkeye"
+)
+
+// What replicas hand in after an outage is waited for once, also where that
+// takes longer than the time after which they are blind.
+func TestTakeOverWhenBlindSoon(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t)
+		f.startN(3, errorsFile, hawkeye.WithBlindAfter(2*tick))
+		after(10 * tick)
+		f.kill(f.evaluator())
+		after(15 * tick)
+		for _, r := range f.up() {
+			count(r.Hawkeye, "errors", 5)
+		}
+		after(5 * tick)
+		want(t, "after the evaluator was killed", f.box.lines(), fired)
+	})
+}
+
+// Thousands of groups that fire in one tick are judged at a cost that grows
+// with their number, not with its square.
+func TestCostOfAStorm(t *testing.T) { // not parallel: allocations are counted for the process
+	allocs := func(groups int) (n uint64) {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFleet(t)
+			r := f.startN(1, groupsFile)[0]
+			before, then := new(runtime.MemStats), new(runtime.MemStats)
+			runtime.ReadMemStats(before)
+			for i := range groups {
+				r.Count("errors", 5, hawkeye.T("user", fmt.Sprint(i)))
+			}
+			after(10 * time.Second)
+			runtime.ReadMemStats(then)
+			n = then.TotalAlloc - before.TotalAlloc
+			if f.box.count() != 1 {
+				t.Errorf("%d mails for %d groups, want 1: %v", f.box.count(), groups, f.box.lines())
+			}
+		})
+		return n
+	}
+	if few, many := allocs(200), allocs(1600); many > 20*few {
+		t.Errorf("a storm of 200 groups allocates %d bytes, one of 1,600 %d, want about eight times as much", few, many)
+	}
+}
+
+const groupsFile = `version: 2
+receivers:
+  team: {email: {to: [team@example.com]}}
+monitors:
+  - {name: errors, metric: errors, by: [user], max_groups: 5000, window: 2s, notify: [team], triggers: [{threshold: 5}]}
+`
