@@ -39,8 +39,6 @@ const (
 	// handInTicks is how long after an outage nothing is evaluated, because
 	// others have something to say first.
 	handInTicks = 3
-	// sweepEvery is how often what is old is deleted from the ledger.
-	sweepEvery = time.Minute
 )
 
 // errLost says that somebody else evaluates by now, or that the store was
@@ -92,7 +90,7 @@ type agent struct {
 
 	head  store.ID // the commit of the head that memory is of; for run alone
 	born  int64    // see ledger.Head; for run alone
-	swept time.Time
+	sweep sweep    // for run alone
 
 	// stepView is what told answers from during a step, nil until it is asked:
 	// in a storm that is thousands of times. For run alone.
@@ -204,6 +202,7 @@ func (a *agent) evaluate(ctx context.Context) error {
 		case a.ours():
 			return errOurs
 		}
+		a.tidy(ctx, tick)
 	}
 }
 
@@ -270,7 +269,7 @@ func (a *agent) load(ctx context.Context) (*evaluate.Evaluator, error) {
 		a.h.sent.doubt()
 	}
 	head, commit, ok, err := a.mirror.Head()
-	if err != nil {
+	if err != nil && (commit != a.awaited || !orphanable(err)) {
 		return nil, errBeaten // await says why
 	}
 	if !ok {

@@ -88,14 +88,13 @@ func (a *agent) tx(tick feed.Tick, changes []evaluate.Change, release bool) (*le
 	if err := tx.PutPlan(&plan, now); err != nil {
 		return nil, err
 	}
-	if time.Since(a.swept) > sweepEvery && len(changes) == 0 {
-		a.swept = time.Now()
-		a.book.Sweep(tx, a.view(), now)
-	}
 	if err := a.putFleet(tx, tick.N, now); err != nil {
 		return nil, err
 	}
-	head := ledger.Head{Tick: tick.N, Writer: a.h.publisher.Writer(), Born: a.born, Config: a.setup.set.Hash}
+	head := ledger.Head{
+		Tick: tick.N, Writer: a.h.publisher.Writer(), Born: a.born, Config: a.setup.set.Hash,
+		Width: a.h.store.Traits().Tick, Service: a.h.cfg.identity(),
+	}
 	if release {
 		head.Writer = store.ID{}
 	}

@@ -41,6 +41,8 @@ type Member struct {
 	// Agent and Notifier say that it evaluates and sends.
 	Agent    bool `json:"a,omitempty"`
 	Notifier bool `json:"n,omitempty"`
+	// Service is that of its messages; empty if it doesn't say.
+	Service string `json:"s,omitempty"`
 	// Left, if not 0, is the tick of its final bucket. It may still be
 	// sending what it claimed.
 	Left int64 `json:"left,omitempty"`
@@ -144,8 +146,8 @@ func (b *Book) PutConfig(tx *Tx, hash string, c ConfigRecord) error {
 	return tx.PutJSON(ConfigKey(hash), c)
 }
 
-// sweepConfigs deletes the oldest configurations that nobody runs.
-func (b *Book) sweepConfigs(tx *Tx) {
+// oldConfigs drops the oldest configurations that nobody runs.
+func (b *Book) oldConfigs(drop func(key string)) {
 	configs := maps.Clone(b.Configs())
 	if fleet, ok := b.Fleet(); ok {
 		for _, m := range fleet.Writers {
@@ -157,7 +159,7 @@ func (b *Book) sweepConfigs(tx *Tx) {
 	})
 	for i, hash := range hashes {
 		if i >= maxConfigs {
-			tx.Delete(ConfigKey(hash))
+			drop(ConfigKey(hash))
 		}
 	}
 }

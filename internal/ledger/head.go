@@ -3,6 +3,7 @@ package ledger
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/go-batteries/hawkeye/store"
 )
@@ -23,10 +24,15 @@ type Head struct {
 	Born int64 `json:"born"`
 	// Config is the hash of the configuration that was evaluated.
 	Config string `json:"config,omitempty"`
+	// Width is that of the ticks, without which their numbers mean nothing.
+	Width time.Duration `json:"width,omitempty"`
+	// Service names whose ledger it is. Width and Service are empty in what
+	// versions wrote that didn't know of them.
+	Service string `json:"service,omitempty"`
 }
 
 // Head returns the watermark, false if there is none, and the commit that
-// wrote it.
+// wrote it. A head that [Config].Examine refuses is returned with its error.
 func (m *Mirror) Head() (h Head, commit store.ID, ok bool, err error) {
 	r, ok := m.Get(HeadKey)
 	if !ok {
@@ -39,5 +45,8 @@ func (m *Mirror) Head() (h Head, commit store.ID, ok bool, err error) {
 	if err != nil {
 		return Head{}, r.Commit, true, fmt.Errorf("read ledger record %q: %w", HeadKey, err)
 	}
-	return h, r.Commit, true, nil
+	if m.examine != nil {
+		err = m.examine(&h)
+	}
+	return h, r.Commit, true, err
 }

@@ -25,14 +25,18 @@ var ErrNotOpen = errors.New("ledger is not open")
 type Config struct {
 	Store  store.Store
 	Logger *slog.Logger
+	// Examine, if not nil, looks whether a head is one to go on from, and
+	// returns an error if it isn't. It may fill in what the head lacks.
+	Examine func(*Head) error
 }
 
 // Mirror is this process's copy of the ledger. It is safe for concurrent use;
 // reads never do I/O.
 type Mirror struct {
-	store  store.Store
-	traits store.Traits
-	logger *slog.Logger
+	store   store.Store
+	traits  store.Traits
+	logger  *slog.Logger
+	examine func(*Head) error
 
 	io chan struct{} // one token: who holds it talks to the Store
 
@@ -58,6 +62,7 @@ func New(cfg Config) *Mirror {
 		store:   cfg.Store,
 		traits:  cfg.Store.Traits(),
 		logger:  cfg.Logger,
+		examine: cfg.Examine,
 		io:      make(chan struct{}, 1),
 		classes: make(map[string]map[string]store.Record),
 		changed: make(map[string]uint64),

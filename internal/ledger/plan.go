@@ -2,21 +2,9 @@ package ledger
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/go-batteries/hawkeye/internal/notify"
-	"github.com/go-batteries/hawkeye/store"
-)
-
-// How much the ledger remembers.
-const (
-	MaxHistory      = 10_000
-	MaxAlertHistory = 100
-	MaxDead         = 1_000
-	KeepSent        = 24 * time.Hour
-	KeepDead        = 7 * 24 * time.Hour
 )
 
 // PutPlan writes a plan of package notify into tx. Every row, thread and
@@ -73,74 +61,4 @@ func (tx *Tx) putHistory(entries []notify.Entry) error {
 		}
 	}
 	return nil
-}
-
-// Sweep adds to tx the deletion of what is old: sent ids after a day, dead
-// letters after a week or 1,000, history beyond 100 entries an alert and
-// 10,000 in all, and what package notify needs no more, by v, which has a
-// configuration.
-func (b *Book) Sweep(tx *Tx, v *notify.View, now time.Time) {
-	for r := range b.mirror.All(ClassSent) {
-		if s, ok := read[SentRecord](b, r); ok && now.Sub(s.At) > KeepSent {
-			tx.Delete(r.Key)
-		}
-	}
-	dead := b.Dead()
-	for i, row := range dead {
-		if len(dead)-i > MaxDead || now.Sub(row.Settled) > KeepDead {
-			tx.Delete(ClassDead + "/" + row.ID)
-		}
-	}
-	for key, a := range b.Alerts() {
-		if a.State.Idle() && (a.State.Last == nil || now.Sub(a.State.Last.Ended) > KeepSent) {
-			tx.Require(AlertKey(key))
-			tx.Delete(AlertKey(key))
-		}
-	}
-	for r := range b.mirror.All(ClassLate) {
-		var tick int64
-		if _, err := fmt.Sscanf(r.Key, ClassLate+"/%d/", &tick); err != nil || b.isOld(tick, now) {
-			tx.Delete(r.Key)
-		}
-	}
-	threads, groups := notify.Sweep(v, now)
-	for _, k := range threads {
-		tx.Require(ThreadKey(k))
-		tx.Delete(ThreadKey(k))
-	}
-	for _, k := range groups {
-		tx.Require(GroupKey(k))
-		tx.Delete(GroupKey(k))
-	}
-	b.sweepConfigs(tx)
-	silences, acks := notify.SweepByHand(v, now)
-	for _, id := range silences {
-		tx.Delete(ClassSilence + "/" + id)
-	}
-	for _, incident := range acks {
-		tx.Delete(ClassAck + "/" + incident)
-	}
-	b.sweepHistory(tx)
-}
-
-// isOld says whether a tick is beyond the store's memory.
-func (b *Book) isOld(tick int64, now time.Time) bool {
-	traits := b.mirror.traits
-	return now.Sub(time.Unix(0, (tick+1)*int64(traits.Tick))) > traits.Retention
-}
-
-func (b *Book) sweepHistory(tx *Tx) {
-	records := slices.Collect(b.mirror.All(ClassHistory))
-	slices.SortFunc(records, func(x, y store.Record) int { return strings.Compare(y.Key, x.Key) }) // newest first
-	perAlert := make(map[string]int)
-	for i, r := range records {
-		e, ok := read[notify.Entry](b, r)
-		if !ok {
-			continue
-		}
-		perAlert[e.Alert]++
-		if i >= MaxHistory || perAlert[e.Alert] > MaxAlertHistory {
-			tx.Delete(r.Key)
-		}
-	}
 }
