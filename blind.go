@@ -76,7 +76,7 @@ func (b *blind) run(ctx context.Context) error {
 			since = began
 		}
 		switch away := stats.LastError != nil; {
-		case away && out == nil && time.Since(since) >= b.h.cfg.blindAfter:
+		case away && out == nil && b.h.refused() == nil && time.Since(since) >= b.h.cfg.blindAfter:
 			out = b.begin(ctx)
 		case !away && out != nil:
 			out.end(ctx)

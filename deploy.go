@@ -39,6 +39,7 @@ func newRoster(h *Hawkeye) *roster {
 func (r *roster) self() ledger.Member {
 	return ledger.Member{
 		Config: r.h.setup().set.Hash, Agent: !r.h.cfg.noAgent, Notifier: !r.h.cfg.noNotifier, Reads: r.h.cfg.reads,
+		Service: r.h.cfg.identity(),
 	}
 }
 
@@ -98,7 +99,7 @@ func (r *roster) configs() map[string]*ledger.ConfigRecord {
 	if fleet, ok := r.h.book.Fleet(); ok {
 		for _, m := range fleet.Writers {
 			switch c := known[m.Config]; {
-			case !m.Agent || m.Left != 0:
+			case !m.Agent || m.Left != 0 || !r.h.cfg.same(m):
 			case c != nil:
 				live[m.Config] = c
 			case r.h.mirror.IsNewer(ledger.ConfigKey(m.Config)):
@@ -167,11 +168,22 @@ func (r *roster) outranked() bool {
 		return false
 	}
 	for _, m := range fleet.Writers {
-		if m.Config == winner && m.Notifier && m.Left == 0 {
+		if m.Config == winner && m.Notifier && m.Left == 0 && r.h.cfg.same(m) {
 			return true
 		}
 	}
 	return false
+}
+
+// decides says whether whom to tell is ours to say: no newer configuration is
+// known, and the alerts stand as they were judged by ours.
+func (r *roster) decides() bool {
+	own := r.h.setup().set.Hash
+	head, _, ok, err := r.h.mirror.Head()
+	if err != nil || ok && head.Config != own {
+		return false
+	}
+	return !r.h.store.Traits().Shared || r.winner() == own
 }
 
 // gone says whether a writer, which did something at a tick, has vanished

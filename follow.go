@@ -25,6 +25,8 @@ type follower struct {
 	first int64           // see firstTick; 0 before the first flush
 	told  map[string]bool // late records that were handed to the feed; for run alone
 
+	head standing
+
 	fails *trouble.Log
 }
 
@@ -75,6 +77,7 @@ func (f *follower) wake() {
 }
 
 func (f *follower) run(ctx context.Context) error {
+	f.head.begin()
 	for {
 		select {
 		case <-f.poke:
@@ -97,13 +100,16 @@ func (f *follower) round(ctx context.Context) error {
 	f.late = nil
 	f.mu.Unlock()
 	err := f.mirror.SyncTo(ctx, at)
-	if err == nil && len(late) > 0 {
+	if err == nil && len(late) > 0 && f.h.refused() == nil {
 		err = f.report(ctx, late)
 	}
 	if err != nil && len(late) > 0 {
 		f.mu.Lock()
 		f.late = append(late, f.late...)
 		f.mu.Unlock()
+	}
+	if err == nil {
+		f.head.look(ctx, f.h)
 	}
 	if head, _, ok, herr := f.mirror.Head(); herr == nil && ok {
 		f.h.clock().Told(head.Tick)

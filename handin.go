@@ -66,6 +66,9 @@ func (o *outage) handIn(ctx context.Context, told []string) error {
 	if err := o.h.mirror.Sync(attempt); err != nil {
 		return err
 	}
+	if o.h.refused() != nil {
+		return nil // another service's by now
+	}
 	tx := o.h.mirror.Begin()
 	head, ok := o.h.mirror.Get(ledger.HeadKey)
 	if !ok {

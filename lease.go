@@ -23,8 +23,10 @@ func (a *agent) await(ctx context.Context) error {
 		wait := a.lease
 		open := a.mirror.Open()
 		if open {
-			if err := a.register(ctx); err != nil {
-				return err
+			if a.h.refused() == nil {
+				if err := a.register(ctx); err != nil {
+					return err
+				}
 			}
 			head, commit, ok, err := a.mirror.Head()
 			a.logBlocked(ctx, err)
@@ -34,10 +36,23 @@ func (a *agent) await(ctx context.Context) error {
 				}
 				seen, since = commit, time.Now()
 			}
-			if err == nil {
+			switch {
+			case err == nil:
 				wait = a.patience(ctx, head, ok) - time.Since(since)
+			case orphanable(err):
+				if time.Since(a.h.publisher.Stats().LastSuccess) > a.lease {
+					since = time.Now() // nor could the others have moved it
+				}
+				wait = orphanLeases*a.lease - time.Since(since)
 			}
 			if wait <= 0 {
+				if err != nil {
+					a.logger.LogAttrs(ctx, slog.LevelWarn, "nobody is left of the service whose ledger it is, going on with it",
+						slog.String("theirs", head.Service), slog.String("ours", a.h.cfg.identity()))
+					if err := a.register(ctx); err != nil {
+						return err
+					}
+				}
 				a.awaited = commit
 				return nil
 			}
@@ -45,7 +60,7 @@ func (a *agent) await(ctx context.Context) error {
 		if ending && open {
 			return errFinished // somebody else evaluates, also what we counted last
 		}
-		if !open {
+		if !open || a.h.refused() != nil {
 			wait = a.h.store.Traits().Tick
 		}
 		timer := time.NewTimer(wait)
@@ -71,8 +86,12 @@ func (a *agent) await(ctx context.Context) error {
 }
 
 // logBlocked says once that the head can't be read, because a newer version
-// evaluates or because it is damaged, and once when it can be again.
+// evaluates or because it is damaged, and once when it can be again. Of a
+// refusal the follower tells.
 func (a *agent) logBlocked(ctx context.Context, err error) {
+	if errors.As(err, new(*refusal)) {
+		err = nil
+	}
 	switch {
 	case err != nil && !a.blocked:
 		a.logger.LogAttrs(ctx, slog.LevelWarn, "evaluation is left to others", slog.Any("error", err))
@@ -135,6 +154,7 @@ func (a *agent) acquire(ctx context.Context, head ledger.Head) error {
 		return nil
 	}
 	head.Writer, head.Config = self, hash
+	head.Width, head.Service = a.h.store.Traits().Tick, a.h.cfg.identity()
 	tx := a.mirror.Begin()
 	tx.RequireAt(ledger.HeadKey, a.head)
 	if err := tx.PutJSON(ledger.HeadKey, head); err != nil {

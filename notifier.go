@@ -3,7 +3,6 @@ package hawkeye
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -52,6 +51,7 @@ type notifier struct {
 	claims map[string]seenClaim // claims of others, as first seen; for run alone
 	busy   map[string]*sending  // by message id; for run alone
 	hurry  bool                 // nobody comes after us; for run alone
+	ending time.Time            // when drain began; for run alone
 
 	failedAt  store.Cursor // where the ledger stood when a claim failed; for run alone
 	unclaimed *trouble.Log // of claims
@@ -116,6 +116,7 @@ func (n *notifier) run(ctx context.Context) error {
 		case w := <-n.idle:
 			waiting = append(waiting, w)
 			n.hurry = !n.h.store.Traits().Shared // else the others tell it in time
+			n.ending = n.h.clock().Now()
 		case <-timer.C:
 			n.giveUp(ctx)
 		case <-ctx.Done():
@@ -129,7 +130,7 @@ func (n *notifier) run(ctx context.Context) error {
 // decide claims and sends what is due. It returns when to look again at the
 // latest.
 func (n *notifier) decide(ctx context.Context) time.Duration {
-	for n.mirror.Open() && ctx.Err() == nil {
+	for n.mirror.Open() && ctx.Err() == nil && n.h.refused() == nil {
 		if err := n.recollect(ctx); err != nil {
 			n.logger.LogAttrs(ctx, slog.LevelDebug, "write down what was sent", slog.Any("error", err))
 			return 100 * time.Millisecond
@@ -139,7 +140,8 @@ func (n *notifier) decide(ctx context.Context) time.Duration {
 			return time.Second
 		}
 		tx := n.mirror.Begin()
-		plan := notify.Decide(n.view(), now)
+		view := n.view()
+		plan := notify.Decide(view, now)
 		err := n.commit(ctx, tx, &plan, now)
 		switch {
 		case errors.Is(err, store.ErrConflict):
@@ -158,7 +160,11 @@ func (n *notifier) decide(ctx context.Context) time.Duration {
 			n.send(m)
 		}
 		if plan.Empty() {
-			return n.until(plan.Next, now)
+			wait := n.until(plan.Next, now)
+			if view.Outranked { // which no record says that is watched
+				wait = min(wait, time.Second)
+			}
+			return wait
 		}
 	}
 	return time.Second
@@ -195,14 +201,16 @@ func (n *notifier) recollect(ctx context.Context) error {
 }
 
 // neglected says whether something to tell waits for longer than it should:
-// whoever knows better whom to tell doesn't get to it.
+// whoever knows better whom to tell doesn't get to it. For a receiver that we
+// don't have we can't do so either.
 func (n *notifier) neglected(now time.Time) bool {
 	for _, row := range n.book.Rows() {
 		since := row.Created
 		if row.NextAttempt.After(since) {
 			since = row.NextAttempt
 		}
-		if row.Claim == nil && row.Held == "" && now.Sub(since) > neglectTicks*n.h.store.Traits().Tick {
+		known := n.h.setup().routes.Receivers[row.Receiver] != nil
+		if known && row.Claim == nil && row.Held == "" && now.Sub(since) > neglectTicks*n.h.store.Traits().Tick {
 			return true
 		}
 	}
@@ -242,6 +250,7 @@ func (n *notifier) commit(ctx context.Context, tx *ledger.Tx, plan *notify.Plan,
 func (n *notifier) view() *notify.View {
 	v := n.book.View()
 	v.Config = n.h.setup().routes
+	v.Outranked = !n.h.roster.decides()
 	v.Self = n.h.publisher.Writer().String()
 	v.Lapsed = n.lapsed
 	v.Hurry = n.hurry
@@ -309,34 +318,17 @@ func (n *notifier) lapsed(row *notify.Row) bool {
 }
 
 // drained says whether nothing is left that a little patience would send.
-// What another replica sends, or did before it died, or a newer version keeps,
-// is the others' business.
 func (n *notifier) drained() bool {
 	if len(n.busy) > 0 {
 		return false
 	}
-	self, shared := n.h.publisher.Writer().String(), n.h.store.Traits().Shared
+	if n.h.refused() != nil {
+		return true
+	}
 	for _, row := range n.book.Rows() {
-		theirs := shared && row.Claim != nil && row.Claim.Writer != self || n.book.Kept(row.Alert)
-		if row.Held == "" && !theirs {
+		if row.Held == "" && !n.leaves(row) {
 			return false
 		}
 	}
 	return true
-}
-
-// drain waits until the outbox holds nothing but what isn't due.
-func (n *notifier) drain(ctx context.Context) error {
-	done := make(chan struct{})
-	select {
-	case n.idle <- done:
-	case <-ctx.Done():
-		return fmt.Errorf("send what is to be sent: %w", context.Cause(ctx))
-	}
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("send what is to be sent: %w", context.Cause(ctx))
-	}
 }

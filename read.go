@@ -214,14 +214,9 @@ func (h *Hawkeye) Health(context.Context) Health {
 	if pub.DroppedTicks > 0 && time.Since(pub.LastDrop) < healthMemory {
 		bad("ticks were dropped while the store was away, %d so far", pub.DroppedTicks)
 	}
-	if _, _, _, err := h.mirror.Head(); err != nil {
-		bad("evaluation is left to others: %v", err)
-	}
+	h.follower.head.problems(h, bad)
 	if n := h.book.CountKept(); n > 0 {
 		bad("%d alerts are kept by a newer version of hawkeye, and not judged by this one", n)
-	}
-	if lag := h.agent.lag(); lag > 10*h.store.Traits().Tick+2*time.Second {
-		bad("evaluation is %v behind", lag.Round(time.Second))
 	}
 	for receiver, n := range h.notifier.stuck() {
 		bad("%d messages to %s are held up by a receiver that ignores its deadline", n, receiver)

@@ -155,6 +155,9 @@ func (h *Hawkeye) amend(ctx context.Context, what string, change func(tx *ledger
 		}
 	}
 	for {
+		if err := h.refused(); err != nil {
+			return fmt.Errorf("%s: %w", what, err)
+		}
 		tx := h.mirror.Begin()
 		if err := change(tx, h.book.View(), h.clock().Now()); err != nil {
 			return fmt.Errorf("%s: %w", what, err)

@@ -381,7 +381,7 @@ func TestNoteOfABucket(t *testing.T) {
 				hash = h
 			}
 		}
-		want := `{"m":{"c":"` + hash + `","a":true,"n":true,"f":{"b":1,"r":1,"s":1}}}`
+		want := `{"m":{"c":"` + hash + `","a":true,"n":true,"s":"shop (test)","f":{"b":1,"r":1,"s":1}}}`
 		if len(notes) == 0 || slices.ContainsFunc(notes, func(n string) bool { return n != want }) {
 			t.Errorf("buckets carry %q, want %s", notes, want)
 		}
