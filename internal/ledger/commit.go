@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"time"
 
 	"github.com/go-batteries/hawkeye/store"
@@ -16,8 +15,9 @@ import (
 type Tx struct {
 	mirror *Mirror
 	commit store.Commit
-	as     map[string]uint64 // the classes' generations when it was begun
-	stale  bool              // a record that it depends on may have changed since
+	base   uint64 // the copy's revision when it was begun
+	resets int    // and how often it had been replaced
+	stale  bool   // a record that it depends on may have changed since
 }
 
 // Begin starts a change of the ledger as the copy knows it now. What the
@@ -26,20 +26,28 @@ func (m *Mirror) Begin() *Tx {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return &Tx{
-		mirror: m, commit: store.Commit{ID: store.NewID(), Epoch: m.cursor.Epoch}, as: maps.Clone(m.changed),
+		mirror: m, commit: store.Commit{ID: store.NewID(), Epoch: m.cursor.Epoch}, base: m.cursor.Rev, resets: m.resets,
 	}
 }
 
 // Require makes the commit depend on the record of key being the one that the
 // copy held at Begin (or absent, if the copy had none). If the copy was
-// brought up to date since, and other records of its kind have changed, the
-// commit conflicts, too.
+// brought up to date since, and the record has changed, the commit conflicts.
+// Other records may change: what is decided about one alert isn't void because
+// somebody is told of another.
 func (tx *Tx) Require(key string) {
-	tx.mirror.mu.Lock()
-	class := Class(key)
-	r := tx.mirror.classes[class][key]
-	tx.stale = tx.stale || tx.mirror.changed[class] != tx.as[class]
-	tx.mirror.mu.Unlock()
+	m := tx.mirror
+	m.mu.Lock()
+	r, ok := m.classes[Class(key)][key]
+	switch {
+	case tx.resets != m.resets:
+		tx.stale = true
+	case ok:
+		tx.stale = tx.stale || r.Rev > tx.base
+	default:
+		tx.stale = tx.stale || m.deleted[key] > tx.base || m.forgotten > tx.base
+	}
+	m.mu.Unlock()
 	tx.RequireAt(key, r.Commit)
 }
 

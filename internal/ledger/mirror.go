@@ -21,6 +21,10 @@ import (
 // epoch: evaluation waits until it was restored.
 var ErrNotOpen = errors.New("ledger is not open")
 
+// maxDeleted is how many deletions a copy remembers: enough for what is
+// decided at the same time.
+const maxDeleted = 8192
+
 // Config is what a [Mirror] needs.
 type Config struct {
 	Store  store.Store
@@ -45,9 +49,15 @@ type Mirror struct {
 	cursor  store.Cursor
 	open    bool
 	changed map[string]uint64 // by class, how often it changed
-	lostAt  time.Time         // when the Store was first seen without an epoch
-	turned  int               // how often the ledger was not the one it was
-	watch   []watcher
+	resets  int               // how often all was replaced
+	// deleted are the revisions of the latest deletions, by key; of those up
+	// to forgotten not all are known.
+	deleted   map[string]uint64
+	forgotten uint64
+
+	lostAt time.Time // when the Store was first seen without an epoch
+	turned int       // how often the ledger was not the one it was
+	watch  []watcher
 }
 
 // watcher is told of changes in some classes, or in all if it names none.
@@ -66,6 +76,7 @@ func New(cfg Config) *Mirror {
 		io:      make(chan struct{}, 1),
 		classes: make(map[string]map[string]store.Record),
 		changed: make(map[string]uint64),
+		deleted: make(map[string]uint64),
 	}
 }
 
@@ -256,6 +267,8 @@ func (m *Mirror) apply(ch store.Changes) {
 			touched[class] = true
 		}
 		clear(m.classes)
+		clear(m.deleted)
+		m.resets, m.forgotten = m.resets+1, 0
 	}
 	for _, r := range ch.Records {
 		touched[Class(r.Key)] = true
@@ -265,6 +278,10 @@ func (m *Mirror) apply(ch store.Changes) {
 		m.changed[class]++
 	}
 	m.cursor = ch.Cursor
+	if len(m.deleted) > maxDeleted {
+		clear(m.deleted)
+		m.forgotten = m.cursor.Rev
+	}
 	m.poke(touched, opened)
 }
 
@@ -272,8 +289,10 @@ func (m *Mirror) put(r store.Record) {
 	class := Class(r.Key)
 	if r.Deleted {
 		delete(m.classes[class], r.Key)
+		m.deleted[r.Key] = r.Rev
 		return
 	}
+	delete(m.deleted, r.Key)
 	if m.classes[class] == nil {
 		m.classes[class] = make(map[string]store.Record)
 	}
