@@ -102,7 +102,8 @@ func (n *notifier) guardedSend(ctx context.Context, set *setup, m *notify.Messag
 	}()
 	to := set.senders[m.Receiver]
 	if to == nil {
-		return Permanent(fmt.Errorf("there is no receiver called %q in this process's configuration", m.Receiver))
+		// It was removed since the message was claimed, which is then handed over.
+		return fmt.Errorf("there is no receiver called %q in this process's configuration", m.Receiver)
 	}
 	text := set.renderer.Render(m, n.h.clock().Now())
 	if text.Problem != "" {

@@ -186,6 +186,21 @@ func (r *roster) decides() bool {
 	return !r.h.store.Traits().Shared || r.winner() == own
 }
 
+// succeeded says whether another live process sends what we leave.
+func (r *roster) succeeded() bool {
+	fleet, ok := r.h.book.Fleet()
+	if !ok {
+		return false
+	}
+	self := r.h.publisher.Writer().String()
+	for id, m := range fleet.Writers {
+		if id != self && m.Notifier && m.Left == 0 && r.h.cfg.same(m) {
+			return true
+		}
+	}
+	return false
+}
+
 // gone says whether a writer, which did something at a tick, has vanished
 // since without a goodbye: not live for more than ten ticks.
 func (r *roster) gone(writer string, at int64) bool {

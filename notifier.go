@@ -44,7 +44,7 @@ type notifier struct {
 	reloaded chan struct{} // capacity 1
 	began    began         // for run alone
 	results  chan sendResult
-	idle     chan chan struct{} // drain asks to be told when nothing is left
+	idle     chan chan int // drain asks to be told when nothing is left, or how much nobody is there to send
 
 	turned int                  // as the mirror counts; for run alone
 	hold   time.Time            // until when all may write down what they sent; for run alone
@@ -75,7 +75,7 @@ func newNotifier(h *Hawkeye, book *ledger.Book) *notifier {
 		watch:     h.mirror.Watch(ledger.ClassRow, ledger.ClassAlert, ledger.ClassThread, ledger.ClassSilence, ledger.ClassAck),
 		reloaded:  make(chan struct{}, 1),
 		results:   make(chan sendResult, 64),
-		idle:      make(chan chan struct{}, 1),
+		idle:      make(chan chan int, 1),
 		claims:    make(map[string]seenClaim),
 		busy:      make(map[string]*sending),
 		gone:      make(chan struct{}),
@@ -98,12 +98,12 @@ func (n *notifier) notes() [][]byte {
 func (n *notifier) run(ctx context.Context) error {
 	defer n.abandonAll()
 	n.began = began{tick: n.h.clock().NowTick(), at: n.h.clock().Now()}
-	var waiting []chan struct{}
+	var waiting []chan int
 	for {
 		next := n.decide(ctx)
 		if len(waiting) > 0 && n.drained() {
 			for _, w := range waiting {
-				close(w)
+				w <- n.later()
 			}
 			waiting = nil
 		}

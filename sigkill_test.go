@@ -220,7 +220,7 @@ func TestRestartWhileAMailCannotBeSent(t *testing.T) {
 			tried := strings.Fields(p.await(t, "tried "))[1]
 			p.ask(t, "settle")
 			if sig == syscall.SIGTERM {
-				// It tries for the whole time of its Shutdown, and then says so.
+				// It says what it leaves behind.
 				_ = p.cmd.Process.Signal(sig)
 				for range p.lines {
 				}

@@ -40,6 +40,9 @@ type Traits struct {
 	// Shared says that other processes may use the same data. In a Store
 	// that is not shared the only writer is this process.
 	Shared bool
+	// Durable says that a Store that isn't Shared keeps what it holds for
+	// the next process, once [Syncer] has written it down.
+	Durable bool
 	// Name says in a word what it is, for logs and pages: "memory", "redis".
 	Name string
 }
@@ -130,7 +133,9 @@ type Publication struct {
 	// [Traits].Retention. The Store may keep them longer.
 	Keep time.Duration
 	// Names are the series that the buckets name and that this writer has
-	// not yet seen stored.
+	// not yet seen stored, or not lately: the Store may forget a name an hour
+	// after the buckets that it was published with, if it wasn't published
+	// again, and not within a day.
 	Names []Name
 	// Check lists fine ticks whose bucket by Writer should still be there.
 	Check []int64

@@ -24,6 +24,10 @@ func Decide(v *View, now time.Time) Plan {
 		if d.kept(chain[0].Alert) {
 			continue
 		}
+		if d.v.Config.Receivers[chain[0].Receiver] == nil {
+			d.astray(chain)
+			continue
+		}
 		if r := d.head(chain); r != nil && d.due(r) {
 			ready = append(ready, d.current(r))
 		}
@@ -77,10 +81,6 @@ func byAge(a, b *Row) int {
 func (d *draft) due(r *Row) bool {
 	if d.now.Before(r.NextAttempt) {
 		d.wake(r.NextAttempt)
-		return false
-	}
-	if _, ok := d.v.Config.Receivers[r.Receiver]; !ok {
-		d.drop(r, Dead, "receiver "+r.Receiver+" is not configured")
 		return false
 	}
 	return d.heard(r) && d.runEveryOver(r)

@@ -8,13 +8,17 @@ import (
 )
 
 // repeats queues what time alone makes due of the alerts that fire: repeats,
-// escalations, and what is told again after a mute ran out.
+// escalations, and what is told again after a mute ran out. It also tells
+// receivers that are new.
 func (d *draft) repeats() {
 	for _, key := range slices.Sorted(maps.Keys(d.v.Alerts)) {
 		a := d.v.Alerts[key]
 		routing := d.v.Config.Monitors[a.Monitor]
 		if routing == nil || !a.Phase.Told() || a.Snapshot.Source == SourceOverflow || d.kept(key) {
 			continue
+		}
+		if !d.v.Outranked && !a.Flapping {
+			d.newcomers(a)
 		}
 		quiet := d.quiet(a)
 		for _, t := range d.x.threads[key] {

@@ -181,8 +181,13 @@ func (d *draft) fallback(r *Row) {
 	if slices.Contains(u.Via, cfg.Fallback) {
 		return
 	}
-	row := d.newRow(r.about(), cfg.Fallback, Undelivers, r.Rank, 1)
-	row.ID, row.Undelivered = u.Row+"~"+cfg.Fallback, u
+	d.undelivered(r, u, cfg.Fallback)
+}
+
+// undelivered queues for a fallback what a row could not tell.
+func (d *draft) undelivered(r *Row, u *Undelivered, fallback string) {
+	row := d.newRow(r.about(), fallback, Undelivers, r.Rank, 1)
+	row.ID, row.Undelivered = u.Row+"~"+fallback, u
 	if r.Alert != "" {
 		d.inFallback(r, row)
 	}

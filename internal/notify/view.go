@@ -31,6 +31,11 @@ type View struct {
 
 	Config *Config
 
+	// Outranked says that another configuration decides whom to tell. What
+	// is for a receiver that Config doesn't have is left to those who have
+	// that one, and nobody is told just because Config names them now.
+	Outranked bool
+
 	// Self is the writer that claims.
 	Self string
 	// Lapsed says whether a claim may be taken over: it was seen unchanged

@@ -77,9 +77,10 @@ func New(opts ...Option) (*Store, error) {
 	return s, nil
 }
 
-// Traits implements [store.Store]. The Store is not shared.
+// Traits implements [store.Store]. The Store is not shared, and outlives the
+// process by a state file.
 func (s *Store) Traits() store.Traits {
-	return store.Traits{Tick: s.cfg.tick, Retention: s.cfg.retention, Name: "memory"}
+	return store.Traits{Tick: s.cfg.tick, Retention: s.cfg.retention, Name: "memory", Durable: s.file != nil}
 }
 
 // Now implements [store.Samples] with the clock of this machine.
