@@ -157,7 +157,7 @@ func (b *blind) rank() int {
 	var live []string
 	self := b.h.publisher.Writer().String()
 	for _, id := range fleet.Live() {
-		if m := fleet.Writers[id]; id == self || m.Agent && m.Notifier {
+		if m := fleet.Writers[id]; id == self || m.Agent && m.Notifier && b.h.cfg.same(m) {
 			live = append(live, id)
 		}
 	}

@@ -95,7 +95,9 @@ type config struct {
 }
 
 // WithService names what is watched: both go into every message. The service
-// also names the default socket. Default: the name of the executable, and no
+// also names the default socket. Replicas that share a Store must have the same
+// service and environment: those of others are refused, see docs/fleet.md.
+// Default: the name of the executable, and no
 // environment.
 func WithService(name, environment string) Option {
 	return optionFunc(func(c *config) { c.service, c.environment = name, environment })

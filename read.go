@@ -190,11 +190,13 @@ const (
 	deadMemory = time.Hour
 )
 
-// Health looks for what is wrong: not running, no socket, a store that is
-// away, an evaluation that lags, a receiver that hangs, messages that failed
-// for good in the last hour and to whose receiver none was delivered since,
-// samples that were dropped or parts that failed and were started again in the
-// last ten minutes. It does no I/O.
+// Health looks for what is wrong: not running, no socket, a store that is away,
+// a ledger of another service or with another tick, a fleet in which nobody
+// evaluates or sends, another configuration that has been in force for more
+// than ten minutes, an evaluation that lags, a receiver that hangs, messages
+// that failed for good in the last hour and to whose receiver none was
+// delivered since, samples that were dropped or parts that failed and were
+// started again in the last ten minutes. It does no I/O.
 func (h *Hawkeye) Health(context.Context) Health {
 	if h == nil {
 		return Health{OK: true}
