@@ -18,7 +18,7 @@ const (
 	// evaluation goes on meanwhile.
 	foldsPerTick = 64
 	// renameAfter is how often the names in folds are published again: the
-	// Store may forget names that no writer uses any more.
+	// Store forgets names some time after they were published last.
 	renameAfter = 10 * time.Minute
 )
 
@@ -28,6 +28,12 @@ type queued struct {
 	encoded
 	keep  time.Duration
 	again bool // the Store had it before
+}
+
+// named is when a name was published, to be kept for how long.
+type named struct {
+	at   time.Time
+	keep time.Duration
 }
 
 func encodeFold(n *window.Fold) queued {
@@ -41,8 +47,8 @@ func encodeFold(n *window.Fold) queued {
 // foldQueue is the folds that aren't published yet.
 type foldQueue struct {
 	queue []queued
-	again int                  // how many of them the Store had before
-	named map[uint64]time.Time // when an id's name was published
+	again int              // how many of them the Store had before
+	named map[uint64]named // the names that were published
 }
 
 // push appends a fold. Beyond the bound the oldest leaves.
@@ -79,7 +85,7 @@ func (f *Feed) publishFolds(ctx context.Context) {
 		p := store.Publication{
 			Writer:  fold.writer,
 			Keep:    fold.keep,
-			Names:   f.foldNames(fold.data),
+			Names:   f.foldNames(fold),
 			Buckets: []store.Bucket{{Tier: fold.tier, Tick: fold.cell, Writer: fold.writer, Data: fold.data}},
 		}
 		if _, err := f.publish(ctx, p); err != nil {
@@ -88,7 +94,7 @@ func (f *Feed) publishFolds(ctx context.Context) {
 		}
 		now := time.Now()
 		for _, n := range p.Names {
-			q.named[n.ID] = now
+			q.named[n.ID] = named{now, fold.keep}
 		}
 		q.pop()
 		f.mu.Lock()
@@ -101,19 +107,20 @@ func (f *Feed) publishFolds(ctx context.Context) {
 	}
 }
 
-// foldNames returns the names in a fold that weren't published lately.
-func (f *Feed) foldNames(data []byte) (names []store.Name) {
+// foldNames returns the names in a fold that weren't published lately, to be
+// kept for as long as it is.
+func (f *Feed) foldNames(fold queued) (names []store.Name) {
 	b := &f.scratch
-	if err := bucket.Decode(data, b); err != nil { // it was read or written before
+	if err := bucket.Decode(fold.data, b); err != nil { // it was read or written before
 		return nil
 	}
 	q := &f.folds
 	if q.named == nil || len(q.named) > maxNamed {
-		q.named = make(map[uint64]time.Time)
+		q.named = make(map[uint64]named)
 	}
 	now := time.Now()
 	window.EachID(b, func(id uint64) {
-		if at, ok := q.named[id]; ok && now.Sub(at) < renameAfter {
+		if n, ok := q.named[id]; ok && now.Sub(n.at) < renameAfter && n.keep >= fold.keep {
 			return
 		}
 		if text := f.engine.Text(id); text != "" {

@@ -195,3 +195,35 @@ func foldsThroughLosses(t *testing.T, seed uint64) {
 	a.stop()
 	b.stop()
 }
+
+// TestNamesOfFoldsLiveAsLongAsTheLongestFold: a Store forgets a name some time
+// after the buckets that it came with, so a fold that is kept for longer than
+// those of before brings it again, and one that isn't doesn't, for a while.
+func TestNamesOfFoldsLiveAsLongAsTheLongestFold(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := publishtest.New(memstore.WithTick(time.Second))
+		f := New(Config{Store: s, Clock: publish.NewClock(time.Second), Logger: quiet()})
+		f.engine.Learn(1, "c|hits")
+		data := bucket.Append(nil, &bucket.Bucket{Counters: []bucket.Counter{{ID: 1, Delta: 1}}})
+		for i, c := range []struct {
+			wait, keep time.Duration
+			want       int
+		}{
+			{keep: time.Hour, want: 1},
+			{keep: time.Minute, want: 0},
+			{keep: time.Hour, want: 0},
+			{keep: 30 * time.Hour, want: 1},
+			{keep: time.Hour, want: 0},
+			{wait: renameAfter, keep: time.Hour, want: 1},
+			{keep: 30 * time.Hour, want: 1},
+		} {
+			time.Sleep(c.wait)
+			f.folds.push(queued{cellKey: cellKey{store.Tier5m, int64(i)}, encoded: encoded{store.NewID(), data}, keep: c.keep})
+			if got := len(f.foldNames(f.folds.queue[0])); got != c.want {
+				t.Errorf("fold %d, kept for %v, %v later, brings %d names, want %d", i, c.keep, c.wait, got, c.want)
+			}
+			f.publishFolds(t.Context())
+		}
+	})
+}

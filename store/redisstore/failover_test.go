@@ -27,7 +27,7 @@ func TestReadOnlyReplicaIsAnError(t *testing.T) {
 	t.Cleanup(func() { client.Close() })
 	s := redisstore.New(client, redisstore.WithLogger(quiet))
 	at := exercise(t, redisstore.New(master.Client()))
-	until(t, "the replica", func() bool { return client.DBSize(t.Context()).Val() == 4 })
+	until(t, "the replica", func() bool { return client.DBSize(t.Context()).Val() == 5 })
 	w := store.NewID()
 	if _, err := s.Publish(t.Context(), store.Publication{Writer: w, Buckets: []store.Bucket{{Writer: w}}}); !redis.IsReadOnlyError(err) {
 		t.Errorf("Publish() to a replica = %v, want READONLY", err)

@@ -16,7 +16,8 @@ import (
 
 const (
 	bucketKey = "hawkeye:b:1000ms:5"
-	namesKey  = "hawkeye:names"
+	namesKey  = "hawkeye:{hawkeye:names}"
+	untilKey  = namesKey + ":until"
 	ledgerKey = "hawkeye:{hawkeye:ledger}"
 )
 
@@ -80,8 +81,12 @@ func TestForeignFieldInBucketIsSkipped(t *testing.T) {
 func TestForeignNamesKeyIsAnError(t *testing.T) {
 	t.Parallel()
 	s, client := onMini(t)
-	client.Set(t.Context(), namesKey, "theirs", 0)
 	p := store.Publication{Names: []store.Name{{ID: 1, Text: "one"}}}
+	client.Set(t.Context(), untilKey, "theirs", 0)
+	if _, err := s.Publish(t.Context(), p); !errors.Is(err, redisstore.ErrForeign) || !strings.Contains(err.Error(), untilKey) {
+		t.Errorf("Publish() of names beside another's key = %v, want %v with its name", err, redisstore.ErrForeign)
+	}
+	client.Set(t.Context(), namesKey, "theirs", 0)
 	if _, err := s.Publish(t.Context(), p); !errors.Is(err, redisstore.ErrForeign) {
 		t.Errorf("Publish() of names = %v, want %v", err, redisstore.ErrForeign)
 	}

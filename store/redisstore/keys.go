@@ -14,18 +14,21 @@ type keys struct {
 	// that ticks spread over a Cluster. The width is a part of fine: replicas
 	// that disagree about it must not add up different spans of time.
 	fine, coarse string
-	// names is the hash of the texts of all series.
-	names string
+	// names is the hash of the texts of all series, until the sorted set of
+	// when each is needed no more. A script uses both, hence the hash tag.
+	names, until string
 	// ledger is the hash of the ledger. Its hash tag lets a script use it
 	// together with a staging key.
 	ledger string
 }
 
 func newKeys(prefix string, tick time.Duration) keys {
+	names := fmt.Sprintf("%s:{%s:names}", prefix, prefix)
 	return keys{
 		fine:   fmt.Sprintf("%s:b:%dms:", prefix, tick.Milliseconds()),
 		coarse: prefix + ":b:",
-		names:  prefix + ":names",
+		names:  names,
+		until:  names + ":until",
 		ledger: fmt.Sprintf("%s:{%s:ledger}", prefix, prefix),
 	}
 }

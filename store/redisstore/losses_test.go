@@ -34,8 +34,9 @@ func TestLossesUnderAFiringAlert(t *testing.T) {
 	// Keys that never expire get a lifetime when it is renewed.
 	do("PERSIST", ledgerKey)
 	do("PERSIST", namesKey)
+	do("PERSIST", untilKey)
 	redisstore.RenewNow(r.store.Store)
-	for _, key := range []string{ledgerKey, namesKey} {
+	for _, key := range []string{ledgerKey, namesKey, untilKey} {
 		until(t, key+" to have a lifetime", func() bool { return client.TTL(t.Context(), key).Val() > 0 })
 	}
 	r.recovers()

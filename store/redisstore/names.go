@@ -13,51 +13,55 @@ import (
 	"github.com/go-batteries/hawkeye/store"
 )
 
-// namesAtOnce bounds the fields of one HMGET.
-const namesAtOnce = 500
+const (
+	// namesAtOnce bounds the names of one script or HMGET.
+	namesAtOnce = 500
+	// namesFor is how long a name stays at least after it was published last.
+	// Processes publish theirs again twice within a retention, which is at
+	// most as long.
+	namesFor = 24 * time.Hour
+	// namesLonger is by how much a name outlives the buckets that it came
+	// with: those that come after it, under a name that was published
+	// already, need it for that much longer.
+	namesLonger = time.Hour
+)
 
-// nameCmds are the commands of one publication that concern names.
-type nameCmds struct {
-	tick  *redis.StringCmd // nil if there are no names
-	texts []*redis.SliceCmd
+// queueNames adds the names, each unless its id is taken, to stay for as long
+// as the buckets that use them, which are kept for keep. It lets go of others
+// that nothing needs any more.
+func (s *Store) queueNames(ctx context.Context, pipe redis.Pipeliner, names []store.Name, keep time.Duration) []*redis.Cmd {
+	var cmds []*redis.Cmd
+	for part := range slices.Chunk(names, namesAtOnce) {
+		cmds = append(cmds, s.queueNamesPart(ctx, pipe, part, keep))
+	}
+	return cmds
 }
 
-// queueNames adds the names, each unless its id is taken, and asks what the
-// ids stand for.
-func (s *Store) queueNames(ctx context.Context, pipe redis.Pipeliner, names []store.Name) nameCmds {
-	var n nameCmds
-	if len(names) == 0 {
-		return n
+func (s *Store) queueNamesPart(ctx context.Context, pipe redis.Pipeliner, part []store.Name, keep time.Duration) *redis.Cmd {
+	least := max(keep+namesLonger, namesFor)
+	args := make([]any, 0, 6+2*len(part))
+	args = append(args, s.config.tick.Milliseconds(), time.Now().UnixMilli(),
+		least.Milliseconds(), (least + least/8).Milliseconds(),
+		(s.config.ledgerTTL - renewEvery).Milliseconds(), s.config.ledgerTTL.Milliseconds())
+	for _, name := range part {
+		args = append(args, nameField(name.ID), name.Text)
 	}
-	pipe.HSetNX(ctx, s.keys.names, tickField, s.config.tick.Milliseconds())
-	n.tick = pipe.HGet(ctx, s.keys.names, tickField)
-	for part := range slices.Chunk(names, namesAtOnce) {
-		fields := make([]string, len(part))
-		for i, name := range part {
-			fields[i] = nameField(name.ID)
-			pipe.HSetNX(ctx, s.keys.names, fields[i], name.Text)
-		}
-		n.texts = append(n.texts, pipe.HMGet(ctx, s.keys.names, fields...))
-	}
-	s.queueExtend(ctx, pipe, s.keys.names, s.config.ledgerTTL-renewEvery, s.config.ledgerTTL)
-	return n
+	return pipe.Eval(ctx, namesText, []string{s.keys.names, s.keys.until}, args...)
 }
 
 // clashes are those of names whose id stands for another text.
-func (s *Store) clashes(ctx context.Context, n nameCmds, names []store.Name) ([]store.Name, error) {
-	if n.tick == nil {
-		return nil, nil
-	}
-	if err := s.namesError(n.tick); err != nil {
-		return nil, err
-	}
-	s.namesSeen.Store(true)
-	s.checkTick(ctx, n.tick.Val())
+func (s *Store) clashes(ctx context.Context, cmds []*redis.Cmd, names []store.Name) ([]store.Name, error) {
 	var clashes []store.Name
-	for i, cmd := range n.texts {
-		for j, stored := range cmd.Val() {
-			if name := names[i*namesAtOnce+j]; text(stored) != name.Text {
-				clashes = append(clashes, name)
+	for i, cmd := range cmds {
+		reply, _ := cmd.Slice()
+		if textAt(reply, 0) != "ok" {
+			return nil, s.foreignNames(textAt(reply, 1))
+		}
+		s.namesSeen.Store(true)
+		s.checkTick(ctx, textAt(reply, 1))
+		for _, at := range reply[min(2, len(reply)):] {
+			if n, ok := at.(int64); ok && 0 < n && int(n) <= len(names)-i*namesAtOnce {
+				clashes = append(clashes, names[i*namesAtOnce+int(n)-1])
 			}
 		}
 	}
@@ -70,9 +74,13 @@ func (s *Store) namesError(cmd redis.Cmder) error {
 	if !isWrongType(cmd.Err()) {
 		return nil
 	}
+	return s.foreignNames(s.keys.names)
+}
+
+func (s *Store) foreignNames(key string) error {
 	s.namesSeen.Store(false)
 	s.stats.foreign.Add(1)
-	return fmt.Errorf("%w: %q (another type)", ErrForeign, s.keys.names)
+	return fmt.Errorf("%w: %q (another type)", ErrForeign, key)
 }
 
 // checkTick warns if those who made the names hash use ticks of another width.

@@ -38,7 +38,7 @@ func (s *Store) Publish(ctx context.Context, p store.Publication) (store.Publish
 	}
 	pipe := s.client.Pipeline()
 	puts := s.queueBuckets(ctx, pipe, p)
-	names := s.queueNames(ctx, pipe, p.Names)
+	names := s.queueNames(ctx, pipe, p.Names, s.keep(p))
 	checks, writer := make([]*redis.BoolCmd, len(p.Check)), string(p.Writer[:])
 	for i, tick := range p.Check {
 		checks[i] = pipe.HExists(ctx, s.keys.bucket(store.TierFine, tick), writer)
@@ -76,7 +76,7 @@ func (s *Store) Publish(ctx context.Context, p store.Publication) (store.Publish
 
 // queueBuckets adds the buckets; the first publication of each wins.
 func (s *Store) queueBuckets(ctx context.Context, pipe redis.Pipeliner, p store.Publication) []*redis.BoolCmd {
-	keep := cmp.Or(p.Keep, s.config.retention)
+	keep := s.keep(p)
 	puts := make([]*redis.BoolCmd, len(p.Buckets))
 	for i, b := range p.Buckets {
 		key := s.keys.bucket(b.Tier, b.Tick)
@@ -87,19 +87,22 @@ func (s *Store) queueBuckets(ctx context.Context, pipe redis.Pipeliner, p store.
 	return puts
 }
 
+// keep is how long the buckets of p must stay readable.
+func (s *Store) keep(p store.Publication) time.Duration { return cmp.Or(p.Keep, s.config.retention) }
+
 // queueExtend makes a hash live for set, unless it lives for least anyhow.
 func (s *Store) queueExtend(ctx context.Context, pipe redis.Pipeliner, key string, least, set time.Duration) {
 	pipe.Eval(ctx, extendText, []string{key}, least.Milliseconds(), set.Milliseconds())
 }
 
 // queueRenewal renews, now and then, the lifetimes of the names and of the
-// ledger, if they were ours when we last looked.
+// ledger, if they were ours when we last looked, and lets go of names.
 func (s *Store) queueRenewal(ctx context.Context, pipe redis.Pipeliner) {
 	if !every(&s.lastRenewal, renewEvery) {
 		return
 	}
 	if s.namesSeen.Load() {
-		s.queueExtend(ctx, pipe, s.keys.names, s.config.ledgerTTL-renewEvery, s.config.ledgerTTL)
+		s.queueNamesPart(ctx, pipe, nil, 0)
 	}
 	if s.ledgerSeen.Load() {
 		s.queueExtend(ctx, pipe, s.keys.ledger, s.config.ledgerTTL-renewEvery, s.config.ledgerTTL)

@@ -17,6 +17,8 @@ var (
 	statusSource string
 	//go:embed lua/extend.lua
 	extendSource string
+	//go:embed lua/names.lua
+	namesSource string
 	//go:embed lua/commit.lua
 	commitSource string
 	//go:embed lua/changes.lua
@@ -27,11 +29,12 @@ var (
 	restoreSource string
 )
 
-// status and extend travel in pipelines, where EVALSHA would fail after a
+// status, extend and names travel in pipelines, where EVALSHA would fail after a
 // SCRIPT FLUSH, and so go out as their text each time.
 var (
 	statusText = uncomment(statusSource)
 	extendText = uncomment(extendSource)
+	namesText  = uncomment(namesSource)
 )
 
 var (

@@ -140,6 +140,7 @@ func TestACLOfDocsGrantsNothingUnused(t *testing.T) {
 	server := redistest.Start(t, redistest.Config{})
 	rule := aclRule(t, "single")
 	aclUser(t, server.Options(), rule)
+	lapse(t, server.Client(), 9)
 	exercise(t, redisstore.New(server.Client()))
 	used := commandsUsed(t, server)
 	for _, word := range rule {
@@ -204,8 +205,8 @@ func TestEveryKeyHasALifetime(t *testing.T) {
 	s := redisstore.New(client, redisstore.WithRetention(time.Minute), redisstore.WithLedgerTTL(time.Hour))
 	exercise(t, s)
 	keys := keysOf(t, client, redisstore.DefaultPrefix)
-	if len(keys) != 4 {
-		t.Errorf("keys = %q, want two buckets, names and ledger", keys)
+	if len(keys) != 5 {
+		t.Errorf("keys = %q, want two buckets, names and until when, and ledger", keys)
 	}
 	if size := client.DBSize(t.Context()).Val(); size != int64(len(keys)) {
 		t.Errorf("there are %d keys, %d of them under the prefix", size, len(keys))

@@ -59,10 +59,24 @@ func TestScriptsAreShort(t *testing.T) {
 	}
 	fill(t, s, 100, 3)
 
+	names := make([]store.Name, 500)
+	serial := uint64(0)
+	rename := func() {
+		for i := range names {
+			serial++
+			names[i] = store.Name{ID: serial * 0x9e3779b97f4a7c15, Text: fmt.Sprint("c|http.requests|method=GET|route=/api/v1/items|pod=web-", serial)}
+		}
+	}
+	publish := func() { mustPublish(t, s, store.Publication{Names: names}) }
+	rename()
+	publish()
+
 	for _, c := range []struct {
 		what string
 		do   func()
 	}{
+		{"500 known names", publish},
+		{"500 new names", func() { rename(); publish() }},
 		{"changes, 500 commits behind", func() {
 			c, err := s.Changes(t.Context(), oldest)
 			must(err)
