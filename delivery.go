@@ -113,47 +113,56 @@ func (n *notifier) guardedSend(ctx context.Context, set *setup, m *notify.Messag
 	return to.send(ctx, m, text)
 }
 
-// settle writes down how a Send ended.
-func (n *notifier) settle(ctx context.Context, r sendResult) {
+// ended takes note of how a Send ended; settle writes it down.
+func (n *notifier) ended(r sendResult) {
 	s := n.busy[r.id]
 	if s == nil {
 		return // it was given up
 	}
-	delete(n.busy, r.id)
 	res := result(r.err)
 	if res.Kind == notify.Delivered && len(res.Failed) == 0 {
 		n.h.sent.delivered(&s.message, n.h.clock().Now())
 	}
-	n.write(ctx, &s.message, res)
+	n.attempted(s, res)
 }
 
 // giveUp abandons the Sends that ignore their deadline.
 func (n *notifier) giveUp(ctx context.Context) {
-	for id, s := range n.busy {
+	for _, s := range n.busy {
 		if time.Now().Before(s.deadline) || !n.abandon(s) {
 			continue
 		}
 		s.cancel()
-		delete(n.busy, id)
 		n.logger.LogAttrs(ctx, slog.LevelError, "a receiver ignores its deadline, going on without it",
 			slog.String("receiver", s.message.Receiver))
-		n.write(ctx, &s.message, notify.Result{Kind: notify.Unknown, Error: "no answer within " + n.h.cfg.sendTimeout.String()})
+		n.attempted(s, notify.Result{Kind: notify.Unknown, Error: "no answer within " + n.h.cfg.sendTimeout.String()})
 	}
 }
 
-// write commits an outcome. If it can't be stored, the claim lapses and the
-// message is sent once more, saying so.
-func (n *notifier) write(ctx context.Context, m *notify.Message, res notify.Result) {
+// attempted puts an outcome to those that settle writes down.
+func (n *notifier) attempted(s *sending, res notify.Result) {
+	delete(n.busy, s.message.ID)
+	n.attempts = append(n.attempts, notify.Attempt{Message: &s.message, Result: res, Random: rand.Float64()})
 	if res.Error != "" {
-		n.logger.LogAttrs(ctx, slog.LevelWarn, "a message was not delivered",
-			slog.String("receiver", m.Receiver), slog.String("error", res.Error), slog.Bool("permanent", res.Kind == notify.Permanent))
+		n.logger.LogAttrs(context.Background(), slog.LevelWarn, "a message was not delivered",
+			slog.String("receiver", s.message.Receiver), slog.String("error", res.Error),
+			slog.Bool("permanent", res.Kind == notify.Permanent))
+	}
+}
+
+// settle commits the outcomes of all Sends that ended, in one. If they can't
+// be stored, the claims lapse and the messages are sent once more, saying so.
+func (n *notifier) settle(ctx context.Context) {
+	attempts := n.attempts
+	n.attempts = nil
+	if len(attempts) == 0 {
+		return
 	}
 	failpoint.At("settle")
-	random := rand.Float64()
 	for ctx.Err() == nil {
 		now := n.h.clock().Now()
 		tx := n.mirror.Begin()
-		plan := notify.Settle(n.view(), m, res, now, random)
+		plan := notify.SettleAll(n.view(), attempts, now)
 		err := n.commit(ctx, tx, &plan, now)
 		if err == nil {
 			n.unsettled.Note(ctx, nil)

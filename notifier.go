@@ -53,6 +53,9 @@ type notifier struct {
 	hurry  bool                 // nobody comes after us; for run alone
 	ending time.Time            // when drain began; for run alone
 
+	attempts []notify.Attempt // to be settled; for run alone
+	pace     pace             // for run alone
+
 	failedAt  store.Cursor // where the ledger stood when a claim failed; for run alone
 	unclaimed *trouble.Log // of claims
 	unsettled *trouble.Log // of outcomes
@@ -100,7 +103,9 @@ func (n *notifier) run(ctx context.Context) error {
 	n.began = began{tick: n.h.clock().NowTick(), at: n.h.clock().Now()}
 	var waiting []chan int
 	for {
+		n.settle(ctx)
 		next := n.decide(ctx)
+		n.pace.looked = time.Now()
 		if len(waiting) > 0 && n.drained() {
 			for _, w := range waiting {
 				w <- n.later()
@@ -112,7 +117,7 @@ func (n *notifier) run(ctx context.Context) error {
 		case <-n.watch:
 		case <-n.reloaded:
 		case r := <-n.results:
-			n.settle(ctx, r)
+			n.ended(r)
 		case w := <-n.idle:
 			waiting = append(waiting, w)
 			n.hurry = !n.h.store.Traits().Shared // else the others tell it in time
@@ -120,17 +125,19 @@ func (n *notifier) run(ctx context.Context) error {
 		case <-timer.C:
 			n.giveUp(ctx)
 		case <-ctx.Done():
-			timer.Stop()
-			return nil
 		}
 		timer.Stop()
+		n.rest(ctx, len(waiting) > 0)
+		if ctx.Err() != nil {
+			return nil
+		}
 	}
 }
 
 // decide claims and sends what is due. It returns when to look again at the
 // latest.
 func (n *notifier) decide(ctx context.Context) time.Duration {
-	for n.mirror.Open() && ctx.Err() == nil && n.h.refused() == nil {
+	for conflicts := 0; n.mirror.Open() && ctx.Err() == nil && n.h.refused() == nil; {
 		if err := n.recollect(ctx); err != nil {
 			n.logger.LogAttrs(ctx, slog.LevelDebug, "write down what was sent", slog.Any("error", err))
 			return 100 * time.Millisecond
@@ -144,8 +151,11 @@ func (n *notifier) decide(ctx context.Context) time.Duration {
 		plan := notify.Decide(view, now)
 		err := n.commit(ctx, tx, &plan, now)
 		switch {
-		case errors.Is(err, store.ErrConflict):
-			continue // somebody else wrote: decide again
+		case errors.Is(err, store.ErrConflict): // somebody else was faster: decide again
+			if conflicts++; conflicts >= maxConflicts {
+				return restFor
+			}
+			continue
 		case err != nil:
 			n.failedAt = n.mirror.Cursor()
 			n.unclaimed.Note(ctx, err)
@@ -244,6 +254,7 @@ func (n *notifier) commit(ctx context.Context, tx *ledger.Tx, plan *notify.Plan,
 	}
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
+	n.pace.committed = time.Now()
 	return n.mirror.Commit(ctx, tx)
 }
 

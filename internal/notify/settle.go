@@ -31,26 +31,49 @@ type RecipientFailure struct {
 	Error     string
 }
 
-// Settle writes down how an attempt to send m went; v is the ledger as it is
-// by now. random, in [0, 1), is the jitter. Rows whose claim was taken over
-// meanwhile belong to whoever has them, and those of an alert that a newer
-// version keeps to that: of them only what was delivered is written down.
+// Attempt is a message that was handed over, and how that went. Random, in
+// [0, 1), is the jitter.
+type Attempt struct {
+	Message *Message
+	Result  Result
+	Random  float64
+}
+
+// Settle is [SettleAll] of one attempt.
 func Settle(v *View, m *Message, res Result, now time.Time, random float64) Plan {
+	return SettleAll(v, []Attempt{{m, res, random}}, now)
+}
+
+// SettleAll writes down how attempts to send messages went; v is the ledger as
+// it is by now. Rows whose claim was taken over meanwhile belong to whoever
+// has them, and those of an alert that a newer version keeps to that: of them
+// only what was delivered is written down.
+func SettleAll(v *View, attempts []Attempt, now time.Time) Plan {
 	d := newDraft(v, now)
+	for i := range attempts {
+		d.attempted(&attempts[i])
+	}
+	return d.plan
+}
+
+func (d *draft) attempted(a *Attempt) {
+	m, delivered := a.Message, a.Result.Kind == Delivered
 	for _, told := range m.Rows {
 		r := d.x.rows[told.ID]
-		if r == nil || r.Claim == nil || r.Claim.Writer != v.Self || r.Claim.Message != m.ID || d.kept(told.Alert) {
-			if res.Kind == Delivered {
+		if r != nil {
+			r = d.current(r)
+		}
+		if r == nil || r.Claim == nil || r.Claim.Writer != d.v.Self || r.Claim.Message != m.ID || d.kept(told.Alert) {
+			if delivered {
 				d.plan.Sent = append(append(d.plan.Sent, told.ID), told.Also...)
 			}
 			continue
 		}
-		d.settle(r, m, res, random)
+		d.settle(r, m, a.Result, a.Random)
 	}
-	if res.Kind == Delivered {
+	if delivered {
 		d.groupTold(m)
 	}
-	return d.plan
 }
 
 func (d *draft) settle(r *Row, m *Message, res Result, random float64) {
