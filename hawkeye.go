@@ -151,8 +151,9 @@ func (h *Hawkeye) assemble() {
 }
 
 // Start binds the socket and starts the loops. ctx bounds the start only. It
-// waits at most [WithStartTimeout] for the Store, then warns and goes on
-// without it: what is counted meanwhile is kept and published later.
+// waits at most [WithStartTimeout] for the Store, and not beyond the end of
+// ctx, then warns and goes on without it: what is counted meanwhile is kept
+// and published later.
 //
 // It returns [ErrStarted] the second time, [ErrShutdown] after Shutdown, an
 // error wrapping [ErrSocketInUse] or the system's own if a socket that was
@@ -224,20 +225,53 @@ func (h *Hawkeye) start(ctx context.Context) (err error) {
 
 // awaitStore waits for the first flush, which also measures the clock.
 func (h *Hawkeye) awaitStore(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, h.cfg.startTimeout)
+	wait, cancel := context.WithTimeout(ctx, h.cfg.startTimeout)
 	defer cancel()
+	unreached := h.reach(wait)
+	select {
+	case <-h.publisher.Ready():
+		return nil
+	case <-wait.Done():
+	}
+	why := h.publisher.Stats().LastError
+	if why == nil || unreached != nil && errors.Is(why, context.DeadlineExceeded) {
+		why = unreached
+	}
+	switch {
+	case h.cfg.requireStore && ctx.Err() != nil:
+		return fmt.Errorf("%w: no answer until the start's context ended: %w", ErrStoreUnavailable, firstOf(why, context.Cause(ctx)))
+	case h.cfg.requireStore:
+		return fmt.Errorf("%w: no answer within %v: %w", ErrStoreUnavailable, h.cfg.startTimeout, firstOf(why, wait.Err()))
+	case ctx.Err() != nil && why == nil: // nothing is wrong with the store
+		h.logger.LogAttrs(ctx, slog.LevelInfo, "the start's context ended, not waiting for the store",
+			slog.String("store", h.store.Traits().Name))
+	default:
+		h.logger.LogAttrs(ctx, slog.LevelWarn, "the store doesn't answer, going on without it for now",
+			slog.String("store", h.store.Traits().Name), slog.Any("error", firstOf(why, wait.Err())))
+	}
+	return nil
+}
+
+// reach asks the Store, if it knows, why there was no answer in half of the
+// time: a client that tries again by itself may hold back its reason for
+// longer than all of it.
+func (h *Hawkeye) reach(ctx context.Context) error {
+	s, ok := h.store.(interface{ Reach(context.Context) error })
+	if !ok {
+		return nil
+	}
+	half := time.NewTimer(h.cfg.startTimeout / 2)
+	defer half.Stop()
 	select {
 	case <-h.publisher.Ready():
 		return nil
 	case <-ctx.Done():
+		return nil
+	case <-half.C:
 	}
-	if h.cfg.requireStore {
-		return fmt.Errorf("%w: no answer within %v: %w", ErrStoreUnavailable, h.cfg.startTimeout,
-			errors.Join(h.publisher.Stats().LastError, ctx.Err()))
-	}
-	h.logger.LogAttrs(ctx, slog.LevelWarn, "the store doesn't answer, going on without it for now",
-		slog.String("store", h.store.Traits().Name), slog.Any("error", h.publisher.Stats().LastError))
-	return nil
+	ctx, cancel := context.WithTimeout(ctx, h.cfg.startTimeout/4)
+	defer cancel()
+	return s.Reach(ctx)
 }
 
 // unwind takes a start back.

@@ -49,11 +49,8 @@ func (k keys) staging(offer store.ID) string {
 	return k.ledger + ":offer:" + offer.String()
 }
 
-// tickField is the one field of the names hash that is no series': the width
-// of a tick, in milliseconds, of who made the hash.
-const tickField = "tick"
-
-// nameField is the field of a series in the names hash.
+// nameField is the field of a series in the names hash. One more, "tick", is the
+// width of a tick, in milliseconds, of who made the hash.
 func nameField(id uint64) string { return fmt.Sprintf("%016x", id) }
 
 // Fields of the ledger hash. "l:<rev>" is the log, read and written by the
