@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/go-batteries/hawkeye/internal/bucket"
 	"github.com/go-batteries/hawkeye/internal/publish/publishtest"
 	"github.com/go-batteries/hawkeye/internal/series"
 	"github.com/go-batteries/hawkeye/store"
@@ -169,4 +170,70 @@ func TestCopyIsTold(t *testing.T) {
 			t.Errorf("the buckets of the new writer name %d gauges, want the one that there is, once", gauges)
 		}
 	})
+}
+
+// A process that took another id goes on looking for what it published under
+// the one before, also if the Store loses nothing else; and no longer than it
+// keeps that.
+func TestFormerIdsAreLookedFor(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		lose func(s *forgetful, first, last int64)
+	}{
+		{"everything", func(s *forgetful, _, _ int64) { s.Wipe() }},
+		{"of the former id alone", func(s *forgetful, first, last int64) {
+			for n := first; n <= last; n++ {
+				s.lose(n)
+			}
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := newForgetful()
+				p := start(t, s, nil)
+				defer p.stop()
+				former, first := p.Writer(), int64(0)
+				for range 300 { // more than one publication asks for
+					p.reg.Counter("hits").Inc()
+					last := flush(t, p)
+					first = max(first, last-270)
+				}
+				// A copy is first in the tick that is open.
+				open := p.Clock().NowTick()
+				copied := bucket.Append(nil, &bucket.Bucket{Notes: [][]byte{[]byte("another's")}})
+				pub := store.Publication{Writer: former, Buckets: []store.Bucket{{Tick: open, Writer: former, Data: copied}}}
+				if _, err := s.Store.Publish(t.Context(), pub); err != nil {
+					t.Fatal(err)
+				}
+				p.reg.Counter("hits").Inc()
+				last := flush(t, p)
+				if p.Writer() == former {
+					t.Fatal("the id is the same after a bucket was refused")
+				}
+				time.Sleep(10 * time.Second)
+				before := total(t, s, first, last)
+				c.lose(s, first, last-1)
+				time.Sleep(15 * time.Second)
+				if got := total(t, s, first+15, last); got < before-15 {
+					t.Errorf("the total is %d, want all of %d but for what fades", got, before)
+				}
+				s.mu.Lock()
+				for tick := range s.lost {
+					if tick >= first+30 {
+						t.Errorf("tick %d, of %d to %d, was not found lost", tick, first, last)
+					}
+				}
+				s.mu.Unlock()
+				// Nothing of the former id is left: one round trip a tick.
+				time.Sleep(5 * time.Minute)
+				calls := s.Calls("Publish")
+				time.Sleep(20 * time.Second)
+				if n := s.Calls("Publish") - calls; n > 20 {
+					t.Errorf("%d round trips in 20 ticks, want one a tick", n)
+				}
+			})
+		})
+	}
 }

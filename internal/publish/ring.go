@@ -82,6 +82,8 @@ type looks struct {
 	doubts   int   // how often the recent ones are to be looked for
 	verify   int   // how many of kept are to be looked for at once
 	verified int64 // the tick at which that was begun
+	formerly int64 // the tick at which buckets under former ids were looked for
+	former   int64 // up to which seq, if not all fitted
 }
 
 // add appends a tick that was closed, and makes room for it.
@@ -189,6 +191,37 @@ func (r *ring) check(p *store.Publication) {
 	r.look(p, max(n-1-r.settled, 0))
 	slices.Sort(p.Check)
 	p.Check = slices.Compact(p.Check)
+}
+
+// former makes p ask for buckets that this process published before it drew
+// its id anew, every verifyEvery while it keeps any: one publication looks for
+// those of one writer. It returns false if there are no more for now.
+func (r *ring) former(p *store.Publication, now int64) bool {
+	l, own := &r.looks, p.Writer
+	if now-l.formerly < r.verifyEvery {
+		return false
+	}
+	for i := range r.kept {
+		e := &r.kept[i]
+		if e.writer == own || e.seq <= l.former {
+			continue
+		}
+		if p.Writer == own {
+			p.Writer = e.writer
+		}
+		if p.Writer != e.writer || len(p.Check) == batchChecks {
+			break
+		}
+		l.former = e.seq
+		r.look(p, i)
+	}
+	if p.Writer == own {
+		l.former, l.formerly = 0, now
+	}
+	if len(p.Check) == 0 {
+		p.Writer = own
+	}
+	return p.Writer != own
 }
 
 func (r *ring) look(p *store.Publication, i int) {

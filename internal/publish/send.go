@@ -94,13 +94,15 @@ func (p *Publisher) flush(ctx context.Context) (more bool, err error) {
 			return p.stored(&pub, fresh, reply), nil
 		}
 		settle(&p.names.fresh, len(pub.Names))
+		p.looked(&pub, reply.Missing)
 		p.salt(reply.Clashes)
 	}
 	return true, nil
 }
 
-// next returns what is published next: new names that must go ahead, or
-// buckets, of which fresh, the last ones, are published for the first time.
+// next returns what is published next: what goes ahead, which is new names or
+// a look for buckets under a former id; or buckets, of which fresh, the last
+// ones, are published for the first time.
 func (p *Publisher) next() (pub store.Publication, fresh int, ahead bool) {
 	now := p.clock.NowTick()
 	p.mu.Lock()
@@ -109,6 +111,9 @@ func (p *Publisher) next() (pub store.Publication, fresh int, ahead bool) {
 	// The series in the ring's buckets were registered before those were
 	// added to it, so none of them is overlooked here.
 	if pub.Names = p.names.ahead(p.cfg.Registry); len(pub.Names) > 0 {
+		return pub, 0, true
+	}
+	if p.ring.former(&pub, now) {
 		return pub, 0, true
 	}
 	if p.names.renewed == 0 {
@@ -207,13 +212,32 @@ func (p *Publisher) stored(pub *store.Publication, fresh int, reply store.Publis
 		p.tellWriter("another process is a copy of this one, writing under a new id")
 	}
 	if lost {
-		p.log.LogAttrs(context.Background(), slog.LevelWarn, "the store has lost what was published, publishing again")
+		p.tellLost()
 	}
 	p.tellLate(entries, now)
 	if p.cfg.OnFlush != nil {
 		p.cfg.OnFlush(Flushed{Tick: tick, Reply: reply})
 	}
 	return more || len(p.names.known) > 0 || len(reply.Clashes) > 0
+}
+
+// looked takes note of what is missing of buckets under a former id.
+func (p *Publisher) looked(pub *store.Publication, missing []int64) {
+	if len(pub.Check) == 0 {
+		return
+	}
+	p.mu.Lock()
+	before := p.ring.losing
+	p.ring.settle(pub, 0, missing)
+	lost := p.ring.losing && !before
+	p.mu.Unlock()
+	if lost {
+		p.tellLost()
+	}
+}
+
+func (p *Publisher) tellLost() {
+	p.log.LogAttrs(context.Background(), slog.LevelWarn, "the store has lost what was published, publishing again")
 }
 
 func (p *Publisher) tellLate(entries []entry, now int64) {
