@@ -470,6 +470,35 @@ func TestLongGapIsPassedOverAtOnce(t *testing.T) {
 	})
 }
 
+func TestQueryOfAllThatIsKept(t *testing.T) {
+	t.Parallel()
+	for _, width := range []time.Duration{100 * time.Millisecond, time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			const kept = 20 * time.Second
+			s := publishtest.New(memstore.WithTick(width), memstore.WithRetention(kept))
+			p := start(t, s, nil)
+			defer p.stop()
+			for range 2 * int(kept/width) {
+				p.reg.Counter("hits").Inc()
+				time.Sleep(width)
+			}
+			tick, err := p.Flush(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			ans, err := Query(t.Context(), s, p.Clock(), sum("hits", kept), tick)
+			if n := float64(kept / width); err != nil || !ans.Complete() || ans.V < n-1 || ans.V > n {
+				t.Errorf("Query(hits) of %v in ticks of %v = %+v, %v, want one hit for each of %v ticks but the last, complete",
+					kept, width, ans.Value, err, n)
+			}
+			// What is older isn't made up.
+			if ans, err := Query(t.Context(), s, p.Clock(), sum("hits", kept+5*time.Second), tick); err != nil || ans.Complete() {
+				t.Errorf("Query(hits) of more than is kept = %+v, %v, want it incomplete", ans.Value, err)
+			}
+		})
+	}
+}
+
 func TestQuery(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -3,12 +3,19 @@ package feed
 import (
 	"context"
 	"math"
+	"time"
 
 	"github.com/go-batteries/hawkeye/internal/publish"
 	"github.com/go-batteries/hawkeye/internal/series"
 	"github.com/go-batteries/hawkeye/internal/window"
 	"github.com/go-batteries/hawkeye/store"
 )
+
+// queryMargin is how much older than the retention what Query reads may be: a
+// window as long as that ends with a tick that is over, and has to be waited
+// for, and Stores keep ticks for longer than they promise. What is gone anyway
+// is unknown.
+const queryMargin = 2 * time.Second
 
 // Answer is what [Query] found, of all series that were selected together.
 type Answer struct {
@@ -25,6 +32,7 @@ type Answer struct {
 func Query(ctx context.Context, s store.Store, clock *publish.Clock, q window.Query, tick int64) (Answer, error) {
 	q.Selector.By = nil
 	f := New(Config{Store: s, Clock: clock, Queries: []window.Query{q}, NoFolds: true})
+	f.retention += f.ticksIn(queryMargin) + 2
 	if err := f.SeekTo(ctx, tick-1); err != nil {
 		return Answer{}, err
 	}
