@@ -144,6 +144,15 @@ func TestTwoServices(t *testing.T) {
 		if _, err := beta.Silence(t.Context(), silenceFor(time.Hour, "monitor=errors")); err == nil || !strings.Contains(err.Error(), ofAnother) {
 			t.Errorf("Silence() = %v, want why it is refused", err)
 		}
+		configs := 0
+		for key := range f.records() {
+			if strings.HasPrefix(key, "c/") {
+				configs++
+			}
+		}
+		if configs != 1 {
+			t.Errorf("%d configurations are in the ledger, want that of its service alone", configs)
+		}
 		f.kill(f.evaluator())
 		after(10 * tick)
 		f.wantEvaluator("one of it is left", shop...)
@@ -167,6 +176,72 @@ func TestTwoServices(t *testing.T) {
 		count(beta.Hawkeye, "old", 10)
 		after(5 * tick)
 		want(t, "as the only one", f.box.lines(), strings.Replace(oldFired, "shop", "beta", 1))
+	})
+}
+
+// What one service has to tell isn't told by another one, whose configuration
+// it isn't, and doesn't keep that from shutting down.
+func TestServiceTellsItsOwn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t)
+		shop := f.startN(1, errorsFile, hawkeye.WithoutNotifier())[0]
+		beta := f.startN(1, errorsFile, hawkeye.WithService("beta", "test"))[0]
+		count(shop.Hawkeye, "errors", 10)
+		after(25 * tick)
+		want(t, "with nobody to send it", f.box.lines())
+		wantProblem(t, "with nobody to send it", shop, "nobody sends: ")
+		began := time.Now()
+		f.stop(beta)
+		if took := time.Since(began); took > 2*tick {
+			t.Errorf("Shutdown took %v, want at most two ticks", took)
+		}
+	})
+}
+
+// A service was there before and comes back, with a configuration that would
+// win: it has no say any more.
+func TestServiceThatComesBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t)
+		of, file := hawkeye.WithService("beta", "test"), "generation: 2\n"+olderFile
+		first := f.startN(1, file, of)[0]
+		shop := f.startN(2, errorsFile)
+		f.kill(first)
+		after(40 * tick)
+		f.wantEvaluator("the first service is gone", shop...)
+		back := f.start(file, of)
+		after(10 * tick)
+		wantProblem(t, "when it is back", back, `the ledger under this prefix is that of the service "shop (test)", and this is`)
+		count(shop[0].Hawkeye, "errors", 10)
+		after(4 * tick)
+		want(t, "when it is back", f.box.lines(), fired)
+		wantProblem(t, "when it is back", shop[0], "")
+	})
+}
+
+// While the store is away nobody moves the head. Whoever is away last and back
+// first doesn't take that for a service that is gone.
+func TestOutageLeavesTheLedgerToItsService(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t)
+		shop := f.startN(1, olderFile)
+		beta := f.startN(3, errorsFile, hawkeye.WithService("beta", "test"))
+		for away := 17 * tick; away < 27*tick; away += tick / 2 {
+			shop[0].link.cut.Store(true)
+			after(2 * tick)
+			f.away(true)
+			after(away)
+			for _, r := range beta {
+				r.link.cut.Store(false)
+			}
+			after(2 * tick)
+			f.away(false)
+			after(8 * tick)
+			f.wantEvaluator("the store was away for "+away.String(), shop...)
+		}
 	})
 }
 
