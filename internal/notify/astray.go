@@ -75,9 +75,8 @@ func (d *draft) expire(chain []*Row) {
 func unconfigured(r *Row) string { return "receiver " + r.Receiver + " is not configured" }
 
 // handOver takes the rows of a receiver that was removed out of the outbox.
-// If it wasn't told of the incident, others are: those whom the trigger
-// notifies, unless they know already. Should it come back, it is as one that
-// never had to do with the incident.
+// If it isn't known to have been told of the incident, others are: those whom
+// the trigger notifies, unless they know already.
 func (d *draft) handOver(chain []*Row) {
 	chain = slices.DeleteFunc(chain, d.toNextFallback)
 	if len(chain) == 0 {
@@ -91,24 +90,18 @@ func (d *draft) handOver(chain []*Row) {
 	}
 	heirs := d.heirs(first.Monitor, rank)
 	outcome := Dropped
-	switch told, _ := d.toldOf(chain); {
-	case told:
-		if t := d.thread(first.Alert, first.Receiver); t != nil && t.Incident == first.Incident && !t.Told {
-			own := d.editThread(first.Alert, first.Receiver)
-			own.Told, own.ToldRank, own.TriedAt = true, first.Rank, d.now
-		}
+	switch t := d.thread(first.Alert, first.Receiver); {
+	case t != nil && t.Incident == first.Incident && t.Told:
 	case len(heirs) == 0:
 		outcome = Dead
-		d.forgetIncident(first)
 	case fires:
 		d.newcomers(d.v.Alerts[first.Alert])
-		d.forgetIncident(first)
 	default:
 		if r := d.fold(chain); r != nil {
 			d.inherit(r, heirs)
 		}
-		d.forgetIncident(first)
 	}
+	d.leaveIncident(chain)
 	for _, r := range chain {
 		if r = d.current(r); r.Live() {
 			d.drop(r, outcome, unconfigured(r))
@@ -124,30 +117,52 @@ func (d *draft) incidentFires(r *Row) bool {
 }
 
 // inherit tells others what the row of a removed receiver says of something
-// that is over, unless they know of it, or of something newer.
+// that is over, unless they know of it. A thread that is of a newer incident
+// stays so.
 func (d *draft) inherit(r *Row, heirs []string) {
 	kind := r.Kind
+	if r.Undelivered != nil {
+		kind = r.Undelivered.Kind
+	}
 	if kind == Repeat || kind == Rise || kind == Fall {
 		kind = Firing
 	}
 	for _, receiver := range heirs {
 		t := d.thread(r.Alert, receiver)
-		if t != nil && (t.Incident == r.Incident || t.FiredAt.After(r.Snapshot.Since)) {
+		if t != nil && t.Incident == r.Incident {
 			continue
 		}
-		row := d.queue(r.about(), receiver, kind, r.Rank)
-		row.Both, row.Breaches, row.Escalated = r.Both, r.Breaches, r.Escalated
+		var row *Row
+		if t != nil && t.FiredAt.After(r.Snapshot.Since) {
+			row = d.newRow(r.about(), receiver, kind, r.Rank, 1)
+			if d.rows[row.ID] != nil || d.x.rows[row.ID] != nil {
+				continue // of another one that was removed
+			}
+			d.addRow(row)
+		} else {
+			row = d.queue(r.about(), receiver, kind, r.Rank)
+			d.editThread(r.Alert, receiver).Over = true
+		}
+		row.Both, row.Breaches, row.Escalated = row.Ends(), r.Breaches, r.Escalated
 		row.Held, row.Muted = r.Held, r.Muted
-		d.editThread(r.Alert, receiver).Over = true
 	}
 }
 
-// forgetIncident makes a receiver one that knows nothing of a row's incident.
-func (d *draft) forgetIncident(r *Row) {
-	if t := d.thread(r.Alert, r.Receiver); t != nil && t.Incident == r.Incident {
-		own := d.editThread(r.Alert, r.Receiver)
-		*own = Thread{V: RecordVersion, Alert: own.Alert, Receiver: own.Receiver, ToldAt: own.ToldAt, TriedAt: own.TriedAt}
+// leaveIncident makes a receiver that was removed one that never had to do
+// with the incident of its rows, in case that it comes back, unless it was
+// told or may have been.
+func (d *draft) leaveIncident(chain []*Row) {
+	first := chain[0]
+	t := d.thread(first.Alert, first.Receiver)
+	if t == nil || t.Incident != first.Incident || t.Told {
+		return
 	}
+	own := d.editThread(first.Alert, first.Receiver)
+	if slices.ContainsFunc(chain, func(r *Row) bool { return r.Uncertain }) {
+		own.Told, own.ToldRank, own.TriedAt = true, first.Rank, d.now
+		return
+	}
+	*own = Thread{V: RecordVersion, Alert: own.Alert, Receiver: own.Receiver, ToldAt: own.ToldAt, TriedAt: own.TriedAt}
 }
 
 // toNextFallback gives what was for a fallback that was removed to the one

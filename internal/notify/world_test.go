@@ -24,24 +24,25 @@ type world struct {
 	now time.Time
 	rng *rand.Rand
 
-	rules    map[string]*alert.Rule // by monitor
-	states   map[string]alert.State // by alert
-	tags     map[string]map[string]string
-	rows     map[string]*Row
-	threads  map[ThreadKey]*Thread
-	groups   map[GroupKey]*GroupState
-	sent     map[string]bool
-	dead     []*Row
-	gone     []*Row // left the outbox otherwise
-	history  []Entry
-	silences []*Silence
-	acks     map[string]*Ack
-	hold     time.Time
-	kept     map[string]bool // alerts
-	incident int
-	self     int // the notifier that runs
-	crashed  map[string]bool
-	changes  int // plans written
+	rules     map[string]*alert.Rule // by monitor
+	states    map[string]alert.State // by alert
+	tags      map[string]map[string]string
+	rows      map[string]*Row
+	threads   map[ThreadKey]*Thread
+	groups    map[GroupKey]*GroupState
+	sent      map[string]bool
+	dead      []*Row
+	gone      []*Row // left the outbox otherwise
+	history   []Entry
+	silences  []*Silence
+	acks      map[string]*Ack
+	hold      time.Time
+	kept      map[string]bool // alerts
+	outranked bool
+	incident  int
+	self      int // the notifier that runs
+	crashed   map[string]bool
+	changes   int // plans written
 
 	// answer is what a receiver says to an attempt.
 	answer func(receiver string, at time.Duration, m *Message) Result
@@ -102,7 +103,7 @@ func (w *world) view() *View {
 		Alerts: map[string]*Alert{}, Threads: w.threads, Groups: w.groups, Silences: w.silences, Acks: w.acks,
 		Sent: func(id string) bool { return w.sent[id] }, Config: w.cfg, Self: w.writer(), HoldUntil: w.hold,
 		Kept:   func(key string) bool { return w.kept[key] },
-		Lapsed: func(r *Row) bool { return w.crashed[r.Claim.Writer] },
+		Lapsed: func(r *Row) bool { return w.crashed[r.Claim.Writer] }, Outranked: w.outranked,
 	}
 	for _, id := range slices.Sorted(maps.Keys(w.rows)) {
 		v.Rows = append(v.Rows, w.rows[id])
