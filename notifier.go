@@ -169,6 +169,9 @@ func (n *notifier) decide(ctx context.Context) time.Duration {
 		for _, m := range plan.Send {
 			n.send(m)
 		}
+		if !plan.Empty() && n.h.store.Traits().Shared {
+			return restFor // it won't look before that
+		}
 		if plan.Empty() {
 			wait := n.until(plan.Next, now)
 			if view.Outranked { // which no record says that is watched
