@@ -69,7 +69,9 @@ func (s *shutdown) leave(cause error) {
 // sends what is to be sent, and closes what hawkeye opened. What could not be
 // sent by the end of ctx (a little earlier, so that the rest can still be
 // done) stays in the Store, and the error says so; a ctx without a deadline
-// counts as one of [WithShutdownTimeout]. Where even the rest takes longer
+// counts as one of [WithShutdownTimeout]. What failed and is to be tried again
+// later is not waited for where it is kept, in a Store that is shared or has a
+// state file; if no other replica is there to do so, the error says so. Where even the rest takes longer
 // than ctx, Shutdown returns ctx's error while it goes on in the background,
 // for at most [WithShutdownTimeout]. What is recorded afterwards is dropped
 // and counted as such.

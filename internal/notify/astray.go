@@ -19,7 +19,8 @@ func (d *draft) newcomers(a *Alert) {
 		kind = Missing
 	}
 	for _, receiver := range d.heirs(a.Monitor, rank) {
-		if t := d.thread(a.Key, receiver); t == nil || t.Incident != a.Incident {
+		t := d.thread(a.Key, receiver)
+		if (t == nil || t.Incident != a.Incident) && len(d.chain(a.Key, a.Incident, receiver)) == 0 {
 			d.queue(a.about(), receiver, kind, rank).Breaches = 1
 		}
 	}

@@ -273,3 +273,22 @@ func (s *simulation) checkHeard() {
 		}
 	}
 }
+
+// A live row of the incident makes a receiver one that isn't new to it, though
+// its thread is of another one, as after an outage of the store.
+func TestNewcomersHaveNoRow(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, with("team"))
+	w.silence(0, 60, "monitor=m")
+	w.set("m", "a", 9)
+	w.run(1)
+	w.threads[ThreadKey{"a", "team"}].Incident = "blind"
+	before := w.changes
+	w.run(30)
+	if len(w.rows) != 1 || w.changes != before {
+		t.Errorf("%d rows, %d commits, want the one row left alone", len(w.rows), w.changes-before)
+	}
+	w.run(120)
+	w.want("1m0s team: firing a")
+	w.wantNoneLeft()
+}
