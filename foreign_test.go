@@ -116,6 +116,23 @@ func TestLedgerFarAhead(t *testing.T) {
 	})
 }
 
+// A head of a version that didn't know of widths and services is as ours are.
+func TestHeadOfAnOlderVersion(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t)
+		f.startN(2, errorsFile)
+		const said = `,"width":1000000000,"service":"shop (test)"}`
+		older := strings.Replace(f.records()["head"], said, "}", 1)
+		f.put(map[string]string{"head": older})
+		after(10 * tick)
+		f.wantHealth("")
+		if head := f.records()["head"]; strings.Contains(older, "shop") || !strings.HasSuffix(head, said) {
+			t.Errorf("the head was made %s, and is %s, want one that says whose it is again", older, head)
+		}
+	})
+}
+
 const ofAnother = `the ledger under this prefix is that of the service "shop (test)", and this is "beta (test)"`
 
 // Two services share a prefix: the ledger stays that of the first, also when
@@ -298,74 +315,6 @@ func TestRenamedService(t *testing.T) {
 		count(newer[0].Hawkeye, "errors", 10)
 		after(5 * tick)
 		want(t, "under the new name", f.box.lines(), "ops@example.com: [critical] errors in mall (test)")
-	})
-}
-
-// A deploy that isn't over after ten minutes is none.
-func TestLosingForLong(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		f := newFleet(t)
-		older := f.startN(1, olderFile)[0]
-		newer := f.startN(1, errorsFile)[0]
-		after(9 * time.Minute)
-		wantProblem(t, "during a deploy", older, "")
-		after(2 * time.Minute)
-		wantProblem(t, "long after the deploy", older, "for 11m")
-		wantProblem(t, "with the newer file", newer, "")
-		f.stop(newer)
-		after(10 * tick)
-		wantProblem(t, "when the newer one is gone", older, "")
-	})
-}
-
-// Nobody evaluates, from the start or since somebody died.
-func TestNobodyEvaluates(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		f := newFleet(t)
-		sends := f.startN(1, errorsFile, hawkeye.WithoutAgent())[0]
-		wantProblem(t, "at the start", sends, "")
-		after(10 * tick)
-		wantProblem(t, "without anybody", sends, "nobody evaluates, nor has since this process began")
-		agent := f.startN(1, errorsFile, hawkeye.WithoutNotifier())[0]
-		wantProblem(t, "with an agent", sends, "")
-		f.kill(agent)
-		after(10 * tick)
-		wantProblem(t, "within a lease and some", sends, "")
-		after(10 * tick)
-		wantProblem(t, "when the agent is dead", sends, "nobody evaluates: the ledger's head has stood still for ")
-		f.startN(1, errorsFile)
-		after(10 * tick)
-		wantProblem(t, "with another agent", sends, "")
-	})
-}
-
-// Nobody sends, since somebody left or died.
-func TestNobodySends(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		f := newFleet(t)
-		agent := f.startN(1, errorsFile, hawkeye.WithoutNotifier())[0]
-		for i, end := range []func(*replica){f.stop, f.kill} {
-			sends := f.startN(1, errorsFile, hawkeye.WithoutAgent())[0]
-			wantProblem(t, "with a notifier", agent, "")
-			end(sends)
-			after(12 * tick)
-			count(agent.Hawkeye, "errors", 10)
-			after(10 * tick)
-			wantProblem(t, "within ten ticks", agent, "")
-			after(10 * tick)
-			wantProblem(t, "when nobody is left", agent, "nobody sends: ")
-			if got := f.box.count(); got != 0 {
-				t.Errorf("round %d: %d mails were sent", i, got)
-			}
-			back := f.startN(1, errorsFile, hawkeye.WithoutAgent())[0]
-			after(15 * tick)
-			wantProblem(t, "with another one", agent, "")
-			f.box.lines()
-			f.stop(back)
-		}
 	})
 }
 

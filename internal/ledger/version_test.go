@@ -134,6 +134,33 @@ func TestHeadOfANewerVersion(t *testing.T) {
 	}
 }
 
+// A head that is refused is returned all the same, with the reason.
+func TestHeadIsExamined(t *testing.T) {
+	t.Parallel()
+	refused := errors.New("of another width")
+	m := New(Config{Store: newMemory(t), Logger: slog.New(slog.DiscardHandler), Examine: func(h *Head) error {
+		if h.Width == 0 {
+			h.Width = time.Second
+		}
+		if h.Width != time.Second {
+			return refused
+		}
+		return nil
+	}})
+	mustSync(t, m)
+	for value, want := range map[string]error{
+		`{"tick":7}`: nil, `{"tick":7,"width":1000000000}`: nil, `{"tick":7,"width":200000000}`: refused,
+	} {
+		if err := put(t, m, HeadKey, value); err != nil {
+			t.Fatal(err)
+		}
+		head, _, ok, err := m.Head()
+		if head.Tick != 7 || head.Width == 0 || !ok || !errors.Is(err, want) {
+			t.Errorf("Head() of %s = %+v, %v, %v, want what it says and %v", value, head, ok, err, want)
+		}
+	}
+}
+
 // TestGoldenRecords reads what version 1 wrote, by the golden files of the
 // packages that own the formats.
 func TestGoldenRecords(t *testing.T) {
