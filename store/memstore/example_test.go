@@ -17,7 +17,7 @@ func ExampleNew() {
 		return
 	}
 	fmt.Printf("%+v\n", s.Traits())
-	// Output: {Tick:200ms Retention:5m0s Shared:false Name:memory}
+	// Output: {Tick:200ms Retention:5m0s Shared:false Durable:false Name:memory}
 }
 
 // A state file carries samples and ledger over a restart.
