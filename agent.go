@@ -80,7 +80,7 @@ type agent struct {
 	lostTo  string                          // the winner that was logged; for run alone
 	configs map[string]*ledger.ConfigRecord // as Removed saw them; for run alone
 
-	outage time.Time // when one was last found over; for run alone
+	outage int64 // the tick at which one was last found over; for run alone
 
 	interrupted *trouble.Log // of run
 	unread      *trouble.Log // of ticks
@@ -170,7 +170,7 @@ func (a *agent) evaluate(ctx context.Context) error {
 			continue
 		}
 		a.unread.Note(ctx, nil)
-		if a.afterOutage(ctx, tick) {
+		if behind == 0 && a.afterOutage(ctx, tick) {
 			return errGap
 		}
 		a.stepView = nil
@@ -225,15 +225,16 @@ func (a *agent) works(ctx context.Context) {
 
 // afterOutage waits, if nobody has evaluated for so long that replicas may
 // have told what they saw themselves: they hand that in, and publish what they
-// kept, before anything is caught up with. It says whether it did.
+// kept, before anything is caught up with. It says whether it did. That is once
+// for an outage, however long catching up with it takes.
 func (a *agent) afterOutage(ctx context.Context, tick feed.Tick) bool {
 	after := a.h.cfg.blindAfter
 	if !a.h.store.Traits().Shared || a.h.clock().Now().Sub(tick.End) < after ||
-		!a.outage.IsZero() && time.Since(a.outage) < after {
+		tick.N <= a.outage {
 		return false
 	}
 	pause(ctx, handInTicks*a.h.store.Traits().Tick)
-	a.outage = time.Now() // when the wait is over: it may be longer than after
+	a.outage = a.h.clock().NowTick() // when the wait is over: it may be longer than after
 	return true
 }
 

@@ -1,6 +1,7 @@
 package hawkeye_test
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/go-batteries/hawkeye"
+	"github.com/go-batteries/hawkeye/store"
 )
 
 // What replicas hand in after an outage is waited for once, also where that
@@ -25,6 +27,36 @@ func TestTakeOverWhenBlindSoon(t *testing.T) {
 		}
 		after(5 * tick)
 		want(t, "after the evaluator was killed", f.box.lines(), fired)
+	})
+}
+
+// slowReads is a way to the Store on which a Read takes the longer the more it
+// reads.
+type slowReads struct{ *link }
+
+func (s slowReads) Read(ctx context.Context, q []store.TickQuery) ([]store.TickBuckets, error) {
+	time.Sleep(min(time.Duration(len(q))*30*time.Millisecond, 4*tick))
+	return s.link.Read(ctx, q)
+}
+
+// Who takes over after a long gap evaluates it even where that takes longer
+// than the time after which replicas are blind: it doesn't begin anew.
+func TestCatchUpThatTakesLong(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t)
+		first := f.startN(1, errorsFile)[0]
+		writer := f.start(errorsFile, hawkeye.WithoutAgent())
+		after(6 * tick)
+		f.kill(first)
+		after(60 * tick)
+		count(writer.Hawkeye, "errors", 5)
+		after(60 * tick)
+		slow := f.start(errorsFile, hawkeye.WithStore(slowReads{&link{fleet: f}}), hawkeye.WithBlindAfter(2*tick))
+		after(2 * time.Minute)
+		if at := slow.Stats().EvaluatedTick; time.Since(at) > 20*tick {
+			t.Errorf("two minutes later %v is evaluated, %v ago", at, time.Since(at))
+		}
 	})
 }
 
