@@ -18,7 +18,10 @@ func (d *draft) newcomers(a *Alert) {
 	case a.Phase == alert.NoData:
 		kind = Missing
 	}
-	for _, receiver := range d.heirs(a.Monitor, rank) {
+	for _, receiver := range d.receivers(a.Monitor, rank) {
+		if d.v.Config.Receivers[receiver] == nil {
+			continue
+		}
 		t := d.thread(a.Key, receiver)
 		if (t == nil || t.Incident != a.Incident) && len(d.chain(a.Key, a.Incident, receiver)) == 0 {
 			d.queue(a.about(), receiver, kind, rank).Breaches = 1
