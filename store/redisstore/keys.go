@@ -54,8 +54,9 @@ func (k keys) staging(offer store.ID) string {
 func nameField(id uint64) string { return fmt.Sprintf("%016x", id) }
 
 // Fields of the ledger hash. "l:<rev>" is the log, read and written by the
-// scripts alone: the commit's id and the keys that it touched; "c:<commit>" is
-// the revision of a commit in the log.
+// scripts alone: the commit's id and the keys that it touched, or a "!" if those
+// were dropped; "log" says up to which revision they were, and how many bytes
+// of keys are left; "c:<commit>" is the revision of a commit in the log.
 const (
 	fieldVersion = "v"
 	fieldEpoch   = "epoch"

@@ -13,6 +13,10 @@ const (
 	// logLen is how many commits the ledger remembers: the contract's 1,000
 	// and some.
 	logLen = 1_024
+	// logBytes is how many bytes of keys the log of these names, besides the
+	// latest commit: five ticks of 2,000 alerts that all change. It bounds what
+	// the scripts read, and what a snapshot carries in vain.
+	logBytes = 4 << 20
 	// maxBehind is how far a cursor may be behind before a snapshot is the
 	// cheaper answer and keeps the script short.
 	maxBehind = 500
@@ -103,9 +107,9 @@ func (s *Store) Commit(ctx context.Context, c store.Commit) (store.Cursor, error
 	if c.ID.IsZero() {
 		return store.Cursor{}, fmt.Errorf("%s: id is zero", op)
 	}
-	args := make([]any, 0, 7+2*len(c.Require)+2*len(c.Put)+len(c.Delete))
+	args := make([]any, 0, 8+2*len(c.Require)+2*len(c.Put)+len(c.Delete))
 	args = append(args, c.ID.String(), c.Epoch.String(), s.config.ledgerTTL.Milliseconds(), logLen,
-		len(c.Require), len(c.Put), len(c.Delete))
+		len(c.Require), len(c.Put), len(c.Delete), logBytes)
 	for _, r := range c.Require {
 		want := ""
 		if !r.Commit.IsZero() {

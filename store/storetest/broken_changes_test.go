@@ -36,6 +36,9 @@ func brokenChanges() []broken {
 		}},
 		{name: "has no Reset for another state of the epoch", fails: []string{"Changes/UnknownStatesGetASnapshot", "Faults/RolledBack", "Faults/RolledBackThenAdvanced"}, breakIt: noReset(func(after, at store.Cursor) bool { return after.Epoch == at.Epoch && !after.Epoch.IsZero() })},
 		{name: "has no Reset for another epoch", fails: []string{"Changes/UnknownStatesGetASnapshot", "Ledger/EmptyWithoutAnEpoch", "Ledger/OfferAndOpenAtOnce"}, breakIt: noReset(func(after, at store.Cursor) bool { return after.Epoch != at.Epoch && !after.Epoch.IsZero() })},
+		{name: "has no Reset for more than it remembers", fails: []string{"Changes/TooManyKeysAgo"}, breakIt: noReset(func(after, at store.Cursor) bool {
+			return after.Epoch == at.Epoch && after.Rev > 0 && after.Rev+30 < at.Rev && at.Rev < 100
+		})},
 		{name: "reads cursor and records one after the other", fails: []string{"Races/ReadersSeeWholeCommits"}, breakIt: readsInTwoSteps},
 		{name: "forgets records after a thousand commits", fails: []string{"Usage/SentIdsAreRemembered"}, breakIt: onChanges(func(_ store.Cursor, c *store.Changes) {
 			at := c.Cursor.Rev

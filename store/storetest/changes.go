@@ -15,6 +15,7 @@ var changeChecks = []check{
 	{name: "Changes/Order", run: order},
 	{name: "Changes/UnknownStatesGetASnapshot", run: unknownStates},
 	{name: "Changes/TooLongAgo", run: tooLongAgo},
+	{name: "Changes/TooManyKeysAgo", run: tooManyKeysAgo},
 	{name: "Changes/FollowersOfARandomHistory", run: randomHistory},
 }
 
@@ -176,6 +177,48 @@ func tooLongAgo(e *env) {
 			e.Errorf("Changes() of a follower that is behind by %d commits is a snapshot", promised)
 		}
 		f.compare(e, e.there)
+	}
+}
+
+// tooManyKeysAgo has a Store remember more keys than it should have to: it may
+// answer with a snapshot, but forgets neither a change nor whose commit it was.
+func tooManyKeysAgo(e *env) {
+	const commits, keys = 60, 2500
+	epoch := e.open()
+	var late []*follower
+	var first store.Commit
+	var firstAt store.Cursor
+	for i := range commits {
+		if i%6 == 0 || i == commits-1 {
+			f := &follower{}
+			f.poll(e, e.there)
+			late = append(late, f)
+		}
+		c := store.Commit{ID: store.NewID(), Epoch: epoch}
+		for k := range keys {
+			// Each commit deletes some that the one before it has put.
+			key := fmt.Sprintf("row/%d/%060d", (i+k)%2, k)
+			if (i+k)%5 == 0 {
+				c.Delete = append(c.Delete, key)
+			} else {
+				c.Put = append(c.Put, store.Entry{Key: key, Value: fmt.Append(nil, i)})
+			}
+		}
+		at := e.commit(e.here, c)
+		if i == 0 {
+			first, firstAt = c, at
+		}
+	}
+	newest := late[len(late)-1]
+	for _, f := range late {
+		reset := f.poll(e, e.there)
+		if reset && f == newest {
+			e.Errorf("Changes() of a follower that is behind by one commit is a snapshot")
+		}
+		f.compare(e, e.there)
+	}
+	if at := e.commit(e.there, first); at != firstAt {
+		e.Errorf("Commit() of what was applied %d commits ago = %+v, want %+v", commits-1, at, firstAt)
 	}
 }
 
