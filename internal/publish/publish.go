@@ -236,12 +236,14 @@ func (p *Publisher) guardedSend(ctx context.Context) (err error) {
 // tick; a reader finds everything up to and with it. It returns ctx's error,
 // [ErrStopped] after Final, or [ErrDropped].
 func (p *Publisher) Flush(ctx context.Context) (tick int64, err error) {
+	p.collecting.Lock() // a tick on its way into the ring may lack what was recorded last
 	p.mu.Lock()
 	seq := p.ring.closed + 1
 	if p.closer.open == 0 { // the first one will be the hello, which holds nothing
 		seq++
 	}
 	p.mu.Unlock()
+	p.collecting.Unlock()
 	for {
 		p.mu.Lock()
 		moved, ended := p.moved, p.ended
