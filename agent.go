@@ -30,7 +30,8 @@ const (
 	// commitTimeout bounds one attempt to store a decision.
 	commitTimeout = 5 * time.Second
 	// catchUpLag is how far behind a tick must be for its outcome to be stored
-	// together with those after it, at most maxCatchUp: a gap is told in sum.
+	// together with those after it, at most maxCatchUp and for half a lease: a
+	// gap is told in sum.
 	catchUpLag = 3 * time.Second
 	maxCatchUp = 10_000
 	// settleGrace is how long the outcome of a message may take from its
@@ -154,6 +155,7 @@ func (a *agent) run(ctx context.Context) error {
 // evaluate loads what is stored and steps from the watermark on, until it
 // fails or somebody else decides.
 func (a *agent) evaluate(ctx context.Context) error {
+	stored := time.Now()
 	ev, err := a.load(ctx)
 	if err != nil {
 		return err
@@ -181,7 +183,8 @@ func (a *agent) evaluate(ctx context.Context) error {
 			failpoint.At("read")
 		}
 		last := a.isLast(tick.N)
-		if behind++; !last && behind < maxCatchUp && a.h.clock().Now().Sub(tick.End) > catchUpLag {
+		// A head that stands still for a lease is somebody else's to replace.
+		if behind++; !last && behind < maxCatchUp && time.Since(stored) < a.lease/2 && a.h.clock().Now().Sub(tick.End) > catchUpLag {
 			continue
 		}
 		if behind > 1 {
@@ -193,7 +196,7 @@ func (a *agent) evaluate(ctx context.Context) error {
 			return err
 		}
 		a.works(ctx)
-		pending, behind = a.removed(ev), 0
+		pending, behind, stored = a.removed(ev), 0, time.Now()
 		switch {
 		case last:
 			return errFinished

@@ -32,10 +32,14 @@ func TestTakeOverWhenBlindSoon(t *testing.T) {
 
 // slowReads is a way to the Store on which a Read takes the longer the more it
 // reads.
-type slowReads struct{ *link }
+type slowReads struct {
+	*link
+	each time.Duration // for each tick
+	all  time.Duration // for one Read, at least
+}
 
 func (s slowReads) Read(ctx context.Context, q []store.TickQuery) ([]store.TickBuckets, error) {
-	time.Sleep(min(time.Duration(len(q))*30*time.Millisecond, 4*tick))
+	time.Sleep(min(max(time.Duration(len(q))*s.each, s.all), 4*tick))
 	return s.link.Read(ctx, q)
 }
 
@@ -50,13 +54,28 @@ func TestCatchUpThatTakesLong(t *testing.T) {
 		after(6 * tick)
 		f.kill(first)
 		after(60 * tick)
-		count(writer.Hawkeye, "errors", 5)
+		count(writer.Hawkeye, "errors", 20)
 		after(60 * tick)
-		slow := f.start(errorsFile, hawkeye.WithStore(slowReads{&link{fleet: f}}), hawkeye.WithBlindAfter(2*tick))
+		slow := f.start(errorsFile, hawkeye.WithStore(slowReads{link: &link{fleet: f}, each: 30 * time.Millisecond}), hawkeye.WithBlindAfter(2*tick))
 		after(2 * time.Minute)
 		if at := slow.Stats().EvaluatedTick; time.Since(at) > 20*tick {
 			t.Errorf("two minutes later %v is evaluated, %v ago", at, time.Since(at))
 		}
+	})
+}
+
+// One for whom every tick is one of a gap, because its Store takes longer than
+// that to read, stores what it decides all the same.
+func TestSlowStoreIsNoGap(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t)
+		writer := f.start(errorsFile, hawkeye.WithoutAgent())
+		f.start(errorsFile, hawkeye.WithStore(slowReads{&link{fleet: f}, 0, 3 * tick}))
+		after(time.Minute)
+		count(writer.Hawkeye, "errors", 20)
+		after(30 * tick)
+		want(t, "while reading takes long", f.box.lines(), fired, ended)
 	})
 }
 
