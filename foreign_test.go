@@ -306,7 +306,7 @@ func TestRenamedService(t *testing.T) {
 			f.stop(r)
 			after(5 * tick)
 		}
-		after(20 * tick)
+		after(30 * tick) // five leases
 		f.wantEvaluator("all have the new name", newer...)
 		for _, r := range newer {
 			wantProblem(t, "all have the new name", r, "")
