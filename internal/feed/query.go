@@ -32,7 +32,9 @@ type Answer struct {
 func Query(ctx context.Context, s store.Store, clock *publish.Clock, q window.Query, tick int64) (Answer, error) {
 	q.Selector.By = nil
 	f := New(Config{Store: s, Clock: clock, Queries: []window.Query{q}, NoFolds: true})
-	f.retention += f.ticksIn(queryMargin) + 2
+	if q.Window <= f.traits.Retention { // what comes before is in folds, which begin where fine ticks end
+		f.retention += f.ticksIn(queryMargin) + 2
+	}
 	if err := f.SeekTo(ctx, tick-1); err != nil {
 		return Answer{}, err
 	}
