@@ -234,6 +234,9 @@ func (m *moment) state(a *evaluate.Alert) string {
 	if s.Flapping() {
 		text += ", flapping"
 	}
+	if s.LevelsFlap() {
+		text += ", its levels flapping"
+	}
 	if s.Reason != "" {
 		text += " (" + string(s.Reason) + ")"
 	}
