@@ -92,6 +92,8 @@ type agent struct {
 	born  int64    // see ledger.Head; for run alone
 	sweep sweep    // for run alone
 
+	runs *feed.Runs // nil where the Store is this process's own; for run alone
+
 	// stepView is what told answers from during a step, nil until it is asked:
 	// in a storm that is thousands of times. For run alone.
 	stepView *notify.View
@@ -111,6 +113,7 @@ func newAgent(h *Hawkeye, book *ledger.Book, clock *publish.Clock) *agent {
 		h: h, logger: h.logger, mirror: h.mirror, book: book, setup: h.setup(),
 		feed: feed.New(feed.Config{
 			Store: h.store, Clock: clock, Queries: h.setup().plan.Queries, Logger: h.logger, OnBucket: h.roster.took,
+			Busy: func() bool { return h.publisher.Losing() },
 		}),
 		lease:     jittered(max(minLease, leaseTicks*traits.Tick)),
 		watch:     h.mirror.Watch(ledger.HeadKey),
@@ -190,6 +193,9 @@ func (a *agent) evaluate(ctx context.Context) error {
 			for i := range pending {
 				pending[i].Condense()
 			}
+		}
+		if last {
+			a.feed.Leave(ctx)
 		}
 		if err := a.commit(ctx, tick, pending, last); err != nil {
 			return err

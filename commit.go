@@ -30,6 +30,7 @@ func (a *agent) commit(ctx context.Context, tick feed.Tick, changes []evaluate.C
 				failpoint.At("commit")
 			}
 			a.head = tx.ID()
+			a.runsStored(tick.N)
 			return nil
 		}
 		if ctx.Err() != nil {
@@ -48,6 +49,7 @@ func (a *agent) commit(ctx context.Context, tick feed.Tick, changes []evaluate.C
 			return errLost // await says why
 		case commit == tx.ID(): // its reply was lost
 			a.head = commit
+			a.runsStored(tick.N)
 			return nil
 		case commit != a.head:
 			return errLost
@@ -91,9 +93,13 @@ func (a *agent) tx(tick feed.Tick, changes []evaluate.Change, release bool) (*le
 	if err := a.putFleet(tx, tick.N, now); err != nil {
 		return nil, err
 	}
+	if err := a.putRuns(tx, tick.N); err != nil {
+		return nil, err
+	}
 	head := ledger.Head{
 		Tick: tick.N, Writer: a.h.publisher.Writer(), Born: a.born, Config: a.setup.set.Hash,
 		Width: a.h.store.Traits().Tick, Service: a.h.cfg.identity(),
+		Runs: a.runs != nil,
 	}
 	if release {
 		head.Writer = store.ID{}

@@ -83,7 +83,7 @@ func (h *Hawkeye) Explain(ctx context.Context, monitor string, tags ...Tag) (Exp
 	}
 	plan, width := s.plan.Cells(rule)
 	windows := feed.New(feed.Config{Store: h.store, Clock: h.clock(), Queries: plan.Queries, NoFolds: true, Logger: h.logger})
-	tick, err := h.readUpTo(ctx, windows)
+	tick, born, err := h.readUpTo(ctx, windows)
 	if err != nil {
 		return Explanation{}, fmt.Errorf("explain %q: %w", monitor, err)
 	}
@@ -94,12 +94,9 @@ func (h *Hawkeye) Explain(ctx context.Context, monitor string, tags ...Tag) (Exp
 	if own, ok := h.agent.stateOf(key); ok {
 		states[key] = own
 	}
-	cfg := evaluate.Config{Plan: plan, States: states, KindOf: h.agent.kindOf}
+	cfg := evaluate.Config{Plan: plan, States: states, KindOf: h.agent.kindOf, Born: born}
 	for i := range plan.Queries {
 		cfg.Handles = append(cfg.Handles, windows.Handle(i))
-	}
-	if head, _, ok, err := h.mirror.Head(); err == nil && ok {
-		cfg.Born = head.Born
 	}
 	ev, end := evaluate.New(cfg), h.clock().End(tick)
 	a := ev.Read(windows.Engine(), key, group, evaluate.Tick{N: tick, End: end})
@@ -110,23 +107,26 @@ func (h *Hawkeye) Explain(ctx context.Context, monitor string, tags ...Tag) (Exp
 	return out, nil
 }
 
-// readUpTo fills the windows up to the newest tick that is stored.
-func (h *Hawkeye) readUpTo(ctx context.Context, windows *feed.Feed) (tick int64, err error) {
+// readUpTo fills the windows up to the newest tick that is stored, and returns
+// the last one before anybody counted, too.
+func (h *Hawkeye) readUpTo(ctx context.Context, windows *feed.Feed) (tick, born int64, err error) {
 	tick = h.clock().NowTick() - 1
 	if h.running() {
 		if tick, err = h.publisher.Flush(ctx); err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 	}
+	runs, born := h.knownRuns(ctx)
+	windows.SetRuns(runs)
 	if err := windows.SeekTo(ctx, tick-1); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	for windows.Watermark() < tick {
 		if _, err := windows.Next(ctx); err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 	}
-	return tick, nil
+	return tick, born, nil
 }
 
 // stateOf returns how an alert stands for this process, if it evaluates.

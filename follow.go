@@ -26,6 +26,7 @@ type follower struct {
 	told  map[string]bool // late records that were handed to the feed; for run alone
 
 	head standing
+	runs runMemory
 
 	fails *trouble.Log
 }
@@ -108,6 +109,7 @@ func (f *follower) round(ctx context.Context) error {
 		f.late = append(late, f.late...)
 		f.mu.Unlock()
 	}
+	f.runs.follow(f.h)
 	if err == nil {
 		f.head.look(ctx, f.h)
 	}

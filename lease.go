@@ -31,8 +31,9 @@ func (a *agent) await(ctx context.Context) error {
 			head, commit, ok, err := a.mirror.Head()
 			a.logBlocked(ctx, err)
 			if commit != seen {
-				if !seen.IsZero() {
-					a.works(ctx) // somebody else goes on
+				if !seen.IsZero() { // somebody else goes on
+					a.works(ctx)
+					a.feed.Leave(ctx)
 				}
 				seen, since = commit, time.Now()
 			}

@@ -42,6 +42,7 @@ func (a *agent) load(ctx context.Context) (*evaluate.Evaluator, error) {
 	if err := a.acquire(ctx, head); err != nil {
 		return nil, err
 	}
+	a.beginRuns(head)
 	states := make(map[string]alert.State)
 	for key, r := range a.book.Alerts() {
 		states[key] = r.State

@@ -52,7 +52,9 @@ func (r Result) Quantile(q float64) float64 {
 //
 // The window is as fine as the Store's ticks; what is older than its fine
 // retention is there only for metrics that a monitor watches for that long,
-// and else makes the answer incomplete. It returns an error for a mistake in
+// and else makes the answer incomplete. So does what a shared Store has lost
+// and isn't there again yet, and one in which nobody evaluates: nobody knows
+// what is missing there. It returns an error for a mistake in
 // the arguments, if the Store can't be read, and ctx's error; before Start and
 // after Shutdown it reads what is stored.
 func (h *Hawkeye) Query(ctx context.Context, metric string, length time.Duration, matchers ...string) (Result, error) {
@@ -85,14 +87,15 @@ func (h *Hawkeye) Query(ctx context.Context, metric string, length time.Duration
 			return Result{}, fmt.Errorf("query %q: %w", metric, err)
 		}
 	}
-	a, err := feed.Query(ctx, h.store, h.clock(), q, tick)
+	runs, born := h.knownRuns(ctx)
+	a, err := feed.Query(ctx, h.store, h.clock(), q, tick, runs)
 	if err != nil {
 		return Result{}, fmt.Errorf("query %q: %w", metric, err)
 	}
 	if a.Status == window.Ambiguous {
 		return Result{}, fmt.Errorf("query %q: the name exists in several kinds: %v", metric, a.Kinds)
 	}
-	if head, _, ok, err := h.mirror.Head(); err == nil && (!ok || a.LastUnknown <= head.Born) {
+	if a.LastUnknown <= born {
 		a.Unknown = 0 // of before anybody counted
 	}
 	if a.Status == window.Unseen {

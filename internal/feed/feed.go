@@ -42,10 +42,16 @@ type Config struct {
 	Wait time.Duration
 	// NoFolds keeps the feed from writing coarse tiers.
 	NoFolds bool
+	// Runs, if not nil, says who must be there, besides those of whom the last
+	// ten ticks tell. The feed adds to it what it reads.
+	Runs *Runs
 	// OnBucket, if set, is told of each bucket that was taken, also of those
 	// that SeekTo loads, before the tick is handed out: of its notes, and
 	// whether it is its writer's last. It must not keep or change b.
 	OnBucket func(tick int64, writer store.ID, b *bucket.Bucket)
+	// Busy, if set, says whether this process is still publishing its own
+	// buckets again, which come before those of others.
+	Busy func() bool
 	// Logger gets warnings; nil means [slog.Default].
 	Logger *slog.Logger
 }
@@ -88,6 +94,9 @@ type Stats struct {
 	Folds       int64 // that were written
 	FoldsAgain  int64 // of them, those that the Store had lost
 	FoldsQueued int
+	FineAgain   int64      // fine buckets of others that the Store had lost
+	HeldBytes   int        // of fine buckets, as they are held
+	HeldSince   int64      // the oldest tick of which they are
 	Writers     []store.ID // live at the watermark
 	Missing     []store.ID // of them, those without a bucket there
 }
@@ -115,13 +124,17 @@ type Feed struct {
 	scratch bucket.Bucket
 	folds   foldQueue
 	held    held
+	fine    fine
 	// folded says, for each tier up to the feeding one, whose bucket of a fine
 	// tick is part of a fold that was loaded. Such a bucket may be lost by then,
 	// and come back.
 	folded [store.Tier1h + 1]map[int64]map[store.ID]struct{}
-	former *window.Engine // while a new one is loaded: what it knew of names
-	loaded bool           // engine is whole
-	lost   time.Time      // when the Store was last seen to have lost a bucket; local time
+	// former, if not nil, is the engine before, for what it knew of names, up
+	// to a tick.
+	former      *window.Engine
+	formerUntil int64
+	loaded      bool      // engine is whole
+	lost        time.Time // when the Store was last seen to have lost a bucket; local time
 
 	mu    sync.Mutex // guards what follows
 	late  map[int64]struct{}
@@ -136,6 +149,7 @@ func New(cfg Config) *Feed {
 		log:    cfg.Logger,
 		traits: cfg.Store.Traits(),
 		woken:  make(chan struct{}, 1),
+		fine:   newFine(),
 		late:   make(map[int64]struct{}),
 	}
 	if f.log == nil {
@@ -174,12 +188,27 @@ func (f *Feed) reset() {
 // SetQueries replaces Config.Queries from the next SeekTo on.
 func (f *Feed) SetQueries(q []window.Query) { f.cfg.Queries = q }
 
+// SetRuns replaces Config.Runs from the next SeekTo on.
+func (f *Feed) SetRuns(r *Runs) { f.cfg.Runs = r }
+
 // Engine returns the windows, which are as of the tick that Next returned.
 // SeekTo replaces it.
 func (f *Feed) Engine() *window.Engine { return f.engine }
 
 // Handle returns the handle of Config.Queries[i].
 func (f *Feed) Handle(i int) window.Handle { return f.handles[i] }
+
+// Needs returns how many ticks back Config.Runs is asked: the retention, and
+// those whose folds say which writers' ticks they hold.
+func (f *Feed) Needs() int64 {
+	back := f.retention
+	for _, n := range f.engine.Needs() {
+		if n.Tier <= f.engine.Feeder() {
+			back = max(back, n.Back)
+		}
+	}
+	return back + f.margin + longestBreak
+}
 
 // Watermark returns the tick that was handed out last.
 func (f *Feed) Watermark() int64 { return f.next - 1 }

@@ -114,20 +114,25 @@ func (f *Feed) foldNames(fold queued) (names []store.Name) {
 	if err := bucket.Decode(fold.data, b); err != nil { // it was read or written before
 		return nil
 	}
-	q := &f.folds
-	if q.named == nil || len(q.named) > maxNamed {
-		q.named = make(map[uint64]named)
-	}
-	now := time.Now()
-	window.EachID(b, func(id uint64) {
-		if n, ok := q.named[id]; ok && now.Sub(n.at) < renameAfter && n.keep >= fold.keep {
-			return
-		}
+	f.folds.eachUnnamed(b, fold.keep, time.Now(), func(id uint64) {
 		if text := f.engine.Text(id); text != "" {
 			names = append(names, store.Name{ID: id, Text: text})
 		}
 	})
 	return names
+}
+
+// eachUnnamed calls f for each id in b whose name wasn't published lately, to
+// be kept for as long as that.
+func (q *foldQueue) eachUnnamed(b *bucket.Bucket, keep time.Duration, now time.Time, f func(id uint64)) {
+	if q.named == nil || len(q.named) > maxNamed {
+		q.named = make(map[uint64]named)
+	}
+	window.EachID(b, func(id uint64) {
+		if n, ok := q.named[id]; !ok || now.Sub(n.at) >= renameAfter || n.keep < keep {
+			f(id)
+		}
+	})
 }
 
 // maxNamed bounds what is remembered of names that were published.

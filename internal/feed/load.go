@@ -46,7 +46,8 @@ func (f *Feed) SeekTo(ctx context.Context, watermark int64) error {
 	if err := l.load(ctx); err != nil {
 		return err
 	}
-	f.former, f.loaded = nil, true
+	f.loaded = true
+	f.formerUntil = f.cfg.Clock.NowTick() + window.LiveTicks
 	f.next, f.skipped = l.base+1, l.base-watermark
 	f.engine.MarkUnknown(watermark+1, l.base)
 	f.engine.Changed(nil)
@@ -91,6 +92,7 @@ func (l *loader) loadTicks(ctx context.Context, from, to int64) error {
 		n := answers[i].Tick
 		t := l.tick(n)
 		l.add(t, &answers[i])
+		l.recall(n, t)
 		l.engine.Advance(n)
 		t.settled, t.begun = true, true
 		if err := l.apply(ctx, n, t); err != nil {
@@ -248,7 +250,10 @@ func (l *loader) readFolds(ctx context.Context, tier store.Tier, back int64, nam
 		for i := range answers {
 			got := l.decode(&answers[i], named)
 			folds = append(folds, got...)
-			if len(got) == 0 && !l.unfolded(tier, answers[i].Tick) {
+			switch {
+			case len(got) > 0:
+				l.partial(tier, answers[i].Tick, got)
+			case !l.unfolded(tier, answers[i].Tick):
 				l.unknown(tier, tier, answers[i].Tick)
 			}
 		}
@@ -267,6 +272,31 @@ func (l *loader) unfolded(tier store.Tier, cell int64) bool {
 func (l *loader) unknown(in, tier store.Tier, cell int64) {
 	first, next := l.engine.FirstTick(tier, cell), l.engine.FirstTick(tier, cell+1)
 	l.engine.MarkUnknownIn(in, first, min(next, l.from)-1)
+}
+
+// partial tells the windows of the ticks of a cell in which a writer published
+// whose bucket its folds don't hold, but for the fine ticks that are still
+// there. What is wider than the feeding tier is made of that one's folds, and
+// names no writers.
+func (l *loader) partial(tier store.Tier, cell int64, folds []fold) {
+	if tier > l.engine.Feeder() {
+		return
+	}
+	taken := make(map[int64][]store.ID)
+	for i := range folds {
+		for _, t := range folds[i].bucket.Taken {
+			taken[t.Tick] = append(taken[t.Tick], t.Writers...)
+		}
+	}
+	for n := l.engine.FirstTick(tier, cell); n < min(l.engine.FirstTick(tier, cell+1), l.from); n++ {
+		if l.cfg.Runs.allIn(n, taken[n]) {
+			continue
+		}
+		l.engine.MarkPartialIn(tier, n)
+		for wide := l.engine.Feeder() + 1; tier == l.engine.Feeder() && wide <= store.Tier1h; wide++ {
+			l.engine.MarkPartialIn(wide, n)
+		}
+	}
 }
 
 // decode returns the folds of a cell: those that are stored, and those that we

@@ -59,6 +59,7 @@ func (f *Feed) step(ctx context.Context) (Tick, error) {
 		}
 	}
 	f.publishFolds(ctx)
+	f.publishHeld(ctx)
 	for {
 		t, ok, err := f.decide(ctx)
 		if ok || err != nil {
@@ -144,6 +145,9 @@ func (f *Feed) round(ctx context.Context) error {
 	clock := f.cfg.Clock
 	now := clock.Now()
 	q := append(f.held.check(f.next), f.rechecks()...)
+	counts := len(q)
+	q = append(q, f.fine.check()...)
+	whole := len(q)
 	last := max(min(clock.TickOf(now)-1, f.next+aheadTicks), f.next)
 	for n := f.next; n <= last; n++ {
 		q = append(q, f.question(n))
@@ -157,9 +161,13 @@ func (f *Feed) round(ctx context.Context) error {
 			f.checkedFolds(&answers[i])
 			continue
 		}
+		if counts <= i && i < whole {
+			f.fine.counted(answers[i].Tick, answers[i].Count)
+			continue
+		}
 		n := answers[i].Tick
 		t := f.tick(n)
-		fresh := f.add(t, &answers[i])
+		fresh := f.add(t, &answers[i]) + f.recall(n, t)
 		t.settled = t.settled || !now.Before(clock.End(n).Add(f.wait()))
 		if n < f.next && (fresh > 0 || len(t.pending) > 0) {
 			if err := f.takeLate(ctx, n, t, fresh); err != nil {
@@ -237,8 +245,8 @@ func (f *Feed) takeLate(ctx context.Context, n int64, t *tick, fresh int) error 
 	if len(t.pending) < before {
 		f.lateMin = min(f.lateMin, n)
 	}
-	s := Partial // who was live so long ago is forgotten
-	if f.next-n <= rememberedTicks {
+	s := Partial // who was live so long ago is forgotten, but for their runs
+	if f.cfg.Runs != nil || f.next-n <= rememberedTicks {
 		_, missing := f.missing(n, t)
 		s = t.judge(len(missing))
 	}
@@ -300,12 +308,20 @@ func (f *Feed) advance(t Tick, live, missing []store.ID) {
 	for _, of := range f.folded {
 		delete(of, f.next-f.retention-1)
 	}
+	if f.next > f.formerUntil {
+		f.former = nil
+	}
 	f.holdFolds()
+	f.fine.expire(f.fading())
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.stats.Watermark = t.N
 	f.stats.Writers, f.stats.Missing = slices.Clip(live), slices.Clip(missing)
 	f.stats.FoldsQueued = len(f.folds.queue)
+	f.stats.HeldBytes, f.stats.HeldSince = f.fine.bytes, f.fine.floor
+	if len(f.fine.order) > 0 {
+		f.stats.HeldSince = f.fine.order[0]
+	}
 	switch t.Status {
 	case Complete:
 		f.stats.Complete++

@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -22,14 +23,15 @@ const none = int64(math.MaxInt64)
 
 // tick is what was read of a tick.
 type tick struct {
-	has     map[store.ID]struct{} // the writers whose bucket was read
-	pending []read                // of these, what isn't in the windows yet
-	stored  int                   // how many buckets the Store had when it was looked at last
-	doubt   bool                  // they may be others than those of has
-	bad     int                   // how many of them can't be decoded
-	settled bool                  // it was read after its waiting time was over
-	begun   bool                  // the windows stand at it, or beyond
-	status  Status                // when it was handed out, or better since
+	has      map[store.ID]struct{} // the writers whose bucket was read
+	pending  []read                // of these, what isn't in the windows yet
+	stored   int                   // how many buckets the Store had when it was looked at last
+	doubt    bool                  // they may be others than those of has
+	bad      int                   // how many of them can't be decoded
+	recalled bool                  // what is held of it was taken, too
+	settled  bool                  // it was read after its waiting time was over
+	begun    bool                  // the windows stand at it, or beyond
+	status   Status                // when it was handed out, or better since
 }
 
 // read is a bucket that was read.
@@ -74,21 +76,32 @@ func (f *Feed) doubtAll() {
 // add takes in an answer of the Store and returns how many buckets of it are
 // new.
 func (f *Feed) add(t *tick, answer *store.TickBuckets) (fresh int) {
-	if answer.Count < t.stored && answer.Tick > f.oldest()+f.retention/20 { // not expired
-		f.lost = time.Now()
+	if answer.Count < t.stored && answer.Tick >= f.fading() {
+		f.loses(answer.Tick)
 	}
 	t.stored, t.doubt = answer.Count, false
+	if len(answer.Buckets) > 0 {
+		f.fine.whole(answer)
+	}
 	for i := range answer.Buckets {
 		b := &answer.Buckets[i]
 		if _, known := t.has[b.Writer]; known {
 			continue
 		}
 		t.has[b.Writer] = struct{}{}
+		f.cfg.Runs.saw(b.Tick, b.Writer, false)
 		fresh++
 		t.pending = append(t.pending, read{b.Writer, b.Data, f.wanting(b.Tick, b.Writer)})
+		if f.holds() {
+			f.fine.put(b.Tick, encoded{b.Writer, b.Data})
+		}
 	}
 	return fresh
 }
+
+// fading is the tick up to which the Store may have let go of buckets, or is
+// about to.
+func (f *Feed) fading() int64 { return f.oldest() + f.retention/20 + 1 }
 
 func (f *Feed) reject(tick int64, writer store.ID, err error) {
 	f.mu.Lock()
@@ -125,6 +138,9 @@ func (f *Feed) takeAll(n int64, t *tick) {
 			t.bad++
 			f.reject(n, r.writer, err)
 			return true
+		}
+		if f.scratch.Final {
+			f.cfg.Runs.saw(n, r.writer, true)
 		}
 		if f.engine.TakeInto(r.tiers, n, r.writer, &f.scratch) {
 			if f.cfg.OnBucket != nil {
@@ -166,13 +182,28 @@ func (f *Feed) learn(ctx context.Context, ids []uint64) error {
 	return nil
 }
 
-// missing returns the live writers whose bucket of a tick isn't there.
+// missing returns the live writers, and those whose bucket of a tick isn't
+// there: of the live ones, and of any other that has a run over it. If it isn't
+// known who those are, somebody is missing.
 func (f *Feed) missing(n int64, t *tick) (live, missing []store.ID) {
 	live = f.engine.Live(n)
 	for _, w := range live {
 		if _, there := t.has[w]; !there {
 			missing = append(missing, w)
 		}
+	}
+	if !f.cfg.Runs.knows(n) {
+		return live, append(missing, store.ID{})
+	}
+	known := len(missing)
+	for w := range f.cfg.Runs.over(n) {
+		if _, there := t.has[w]; !there {
+			missing = append(missing, w)
+		}
+	}
+	if known > 0 && len(missing) > known {
+		slices.SortFunc(missing, func(a, b store.ID) int { return bytes.Compare(a[:], b[:]) })
+		missing = slices.Compact(missing)
 	}
 	return live, missing
 }

@@ -24,6 +24,9 @@ type Head struct {
 	Born int64 `json:"born"`
 	// Config is the hash of the configuration that was evaluated.
 	Config string `json:"config,omitempty"`
+	// Runs says that the records of writers are as of Tick. Versions that
+	// don't know of them leave them as they were.
+	Runs bool `json:"runs,omitempty"`
 	// Width is that of the ticks, without which their numbers mean nothing.
 	Width time.Duration `json:"width,omitempty"`
 	// Service names whose ledger it is. Width and Service are empty in what

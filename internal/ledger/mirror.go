@@ -150,9 +150,9 @@ func (m *Mirror) size() int {
 	return n
 }
 
-// generation returns a number that grows whenever a record of the class
+// Generation returns a number that grows whenever a record of the class
 // changes.
-func (m *Mirror) generation(class string) uint64 {
+func (m *Mirror) Generation(class string) uint64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.changed[class]
@@ -177,6 +177,26 @@ func (m *Mirror) Sync(ctx context.Context) error {
 	}
 	defer m.release()
 	return m.sync(ctx)
+}
+
+// Look is Sync without an offer: it only reads.
+func (m *Mirror) Look(ctx context.Context) error {
+	if err := m.acquire(ctx); err != nil {
+		return err
+	}
+	defer m.release()
+	ch, err := m.store.Changes(ctx, m.Cursor())
+	switch {
+	case err != nil:
+		return err
+	case ch.Cursor.Epoch.IsZero():
+		m.mu.Lock()
+		m.open = false
+		m.mu.Unlock()
+	default:
+		m.apply(ch)
+	}
+	return nil
 }
 
 // SyncTo is Sync unless the copy already is at the cursor.

@@ -45,6 +45,10 @@ type SentRecord struct {
 // decoded as long as the record stays the same, so decoded values are shared
 // and must not be changed. It is safe for concurrent use.
 type Book struct {
+	// KeepWriters is for how long the runs of writers are needed, if that is
+	// longer than the retention. It is set by whoever calls Old.
+	KeepWriters time.Duration
+
 	mirror *Mirror
 	logger *slog.Logger
 
@@ -111,7 +115,7 @@ func (b *Book) Alerts() map[string]*AlertRecord {
 
 // cached returns what build returned last, unless the class has changed since.
 func cached[T any](b *Book, class, name string, build func() T) T {
-	generation := b.mirror.generation(class)
+	generation := b.mirror.Generation(class)
 	b.mu.Lock()
 	l, ok := b.lists[name]
 	b.mu.Unlock()

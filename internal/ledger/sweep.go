@@ -41,7 +41,8 @@ func (b *Book) TooMany(kept int) bool {
 func (b *Book) Limited() int { return b.mirror.Len(ClassHistory) + b.mirror.Len(ClassDead) }
 
 // Old finds what is old: history beyond 100 entries an alert and 10,000 in
-// all, sent ids after a day, dead letters after a week or 1,000, and what
+// all, sent ids after a day, dead letters after a week or 1,000, writers that
+// were away for the retention, or for b.KeepWriters if that is longer, and what
 // package notify needs no more. view returns what the ledger holds, with a
 // configuration.
 func (b *Book) Old(view func() *notify.View, now time.Time) *Sweep {
@@ -51,6 +52,7 @@ func (b *Book) Old(view func() *notify.View, now time.Time) *Sweep {
 	found := make(map[string]store.ID)
 	for _, class := range []string{
 		ClassHistory, ClassSent, ClassDead, ClassAlert, ClassLate, ClassThread, ClassGroup, ClassConfig, ClassSilence, ClassAck,
+		ClassWriter,
 	} {
 		for r := range b.mirror.All(class) {
 			found[r.Key] = r.Commit
@@ -72,6 +74,7 @@ func (b *Book) Old(view func() *notify.View, now time.Time) *Sweep {
 		drop(GroupKey(k))
 	}
 	b.oldConfigs(drop)
+	b.oldWriters(drop, now)
 	silences, acks := notify.SweepByHand(v, now)
 	for _, id := range silences {
 		drop(ClassSilence + "/" + id)

@@ -121,7 +121,9 @@ func checkSLO(s *sink, o *SLO, at place) {
 	if o.Period == 0 {
 		o.Period = defaultPeriod
 	}
-	repeatDefaults(&o.Repeat, &o.FlapRepeat)
+	if o.Repeat == 0 {
+		o.Repeat = defaultRepeat
+	}
 	c.name("name", o.Name)
 	c.metric("total", o.Total, "the SLO needs a total: a counter of all events, or a histogram with good:")
 	switch {
@@ -160,7 +162,9 @@ func checkHeartbeat(s *sink, h *Heartbeat, at place) {
 	if h.Level == "" {
 		h.Level = "critical"
 	}
-	repeatDefaults(&h.Repeat, &h.FlapRepeat)
+	if h.Repeat == 0 {
+		h.Repeat = defaultRepeat
+	}
 	c.metric("metric", h.Metric, "the heartbeat needs a metric, the counter of its signs of life")
 	if h.Name != "" {
 		c.name("name", h.Name)

@@ -311,6 +311,14 @@ func (p *Publisher) Writer() store.ID {
 	return p.stats.Writer
 }
 
+// Losing says whether the Store has lost buckets of this writer that aren't all
+// known to be there again.
+func (p *Publisher) Losing() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.ring.losing
+}
+
 // Stats returns what happened so far.
 func (p *Publisher) Stats() Stats {
 	p.mu.Lock()

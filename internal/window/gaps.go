@@ -122,6 +122,12 @@ func (e *Engine) MarkUnknownIn(tier store.Tier, from, to int64) {
 	}
 }
 
+// MarkPartialIn is like MarkPartial for the windows of one tier: a fold there
+// doesn't hold everything.
+func (e *Engine) MarkPartialIn(tier store.Tier, tick int64) {
+	e.tierGaps[tier].mark(tick, tick, true, false)
+}
+
 // countGaps fills in how much of a window isn't known, as of a tick.
 func (e *Engine) countGaps(t *track, tick int64, v *Value) {
 	g := &t.grid

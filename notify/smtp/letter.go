@@ -42,7 +42,7 @@ func (m *Mailer) compose(cfg hawkeye.MailerConfig) (*letter, error) {
 	if sender == "" {
 		return nil, errors.New("compose mail: no sender: set smtp.Config.From or hawkeye.WithSender")
 	}
-	from, err := parseAddress(sender)
+	from, err := netmail.ParseAddress(sender)
 	if err != nil {
 		return nil, fmt.Errorf("compose mail: parse sender %q: %w", sender, err)
 	}
@@ -52,11 +52,7 @@ func (m *Mailer) compose(cfg hawkeye.MailerConfig) (*letter, error) {
 		failed: make(map[string]error),
 	}
 	l.msg.FromMailAddress(from)
-	if to := l.add(cfg.Recipients); len(to) > 0 {
-		l.msg.ToMailAddress(to...)
-	} else { // a group without members (RFC 5322, section 3.4): some servers refuse a mail without To
-		l.msg.SetGenHeaderPreformatted(mail.Header("To"), "undisclosed-recipients:;")
-	}
+	l.msg.ToMailAddress(l.add(cfg.Recipients)...)
 	l.msg.CcMailAddress(l.add(cfg.CC)...)
 	l.add(cfg.Bcc)
 	if len(l.recipients) == 0 && len(l.failed) == 0 {
@@ -74,7 +70,7 @@ func (m *Mailer) compose(cfg hawkeye.MailerConfig) (*letter, error) {
 func (l *letter) add(given []string) []*netmail.Address {
 	var list []*netmail.Address
 	for _, g := range given {
-		addr, err := parseAddress(g)
+		addr, err := netmail.ParseAddress(g)
 		if err != nil {
 			l.failed[g] = hawkeye.Permanent(fmt.Errorf("parse address: %w", err))
 			continue
