@@ -94,10 +94,15 @@ func WithClientLogger(l *slog.Logger) ClientOption {
 // It returns an error wrapping [ErrInvalidOption] that names every mistake.
 func NewClient(path string, opts ...ClientOption) (*Client, error) {
 	cfg := clientConfig{interval: DefaultFlushInterval, maxSeries: 10_000, logger: slog.Default()}
-	for _, opt := range opts {
+	var problems []error
+	for i, opt := range opts {
+		if opt == nil {
+			problems = append(problems, fmt.Errorf("%w: NewClient: options[%d]: is nil", ErrInvalidOption, i))
+			continue
+		}
 		opt.applyClient(&cfg)
 	}
-	if err := cfg.validate(path); err != nil {
+	if err := errors.Join(append(problems, cfg.validate(path))...); err != nil {
 		return nil, err
 	}
 	return newClient(path, cfg, dialSocket(path)), nil

@@ -310,6 +310,10 @@ func TestClientAbandonedFlushesAreForgotten(t *testing.T) {
 
 func TestNewClientNamesEveryMistake(t *testing.T) {
 	t.Parallel()
+	if _, err := NewClient("", nil, WithMaxSeries(0), nil); !errors.Is(err, ErrInvalidOption) ||
+		!strings.Contains(err.Error(), "options[0]: is nil") || !strings.Contains(err.Error(), "options[2]: is nil") || !strings.Contains(err.Error(), "WithMaxSeries") {
+		t.Errorf("NewClient with nil options = %v, want every mistake", err)
+	}
 	for _, tt := range []struct {
 		name string
 		path string

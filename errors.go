@@ -27,6 +27,11 @@ var (
 	// ErrNotFound is returned for a silence, an alert or a monitor that there
 	// isn't.
 	ErrNotFound = errors.New("hawkeye: not found")
+	// ErrNilHandle is returned by the methods of a nil handle that would have
+	// changed something that people rely on: [Hawkeye.Silence],
+	// [Hawkeye.EditSilence], [Hawkeye.ExpireSilence], [Hawkeye.Ack] and
+	// [Hawkeye.Reload].
+	ErrNilHandle = errors.New("hawkeye: nil handle")
 	// ErrSocketInUse is returned by [Hawkeye.Start] when a socket path that
 	// was asked for is served by another live process.
 	ErrSocketInUse = errors.New("hawkeye: socket in use")

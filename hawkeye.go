@@ -23,7 +23,8 @@ import (
 // one with [New]. Two in one process don't know of each other.
 //
 // All methods are safe for concurrent use. A nil *Hawkeye is a working
-// recorder that does nothing.
+// recorder that does nothing; to silence, acknowledge or reload by it is an
+// error, [ErrNilHandle].
 type Hawkeye struct {
 	cfg    config
 	logger *slog.Logger

@@ -38,7 +38,6 @@ var rules = []rule{
 	{"store/storetest", []string{".", "store", "internal/..."}},
 	{"notify/...", []string{"notify/...", ".", "store", "internal/..."}},
 	{"hawkeyetest/...", []string{".", "store", "store/memstore", "internal/..."}},
-	{"dashboard/...", []string{"dashboard/...", ".", "store", "internal/..."}},
 	{"examples/fleet", []string{".", "store", "store/redisstore", "internal/exampletest", "github.com/redis/go-redis/v9/..."}},
 	{"examples/...", []string{".", "internal/exampletest"}},
 	{"test/...", []string{".", "store/...", "internal/..."}},

@@ -401,6 +401,16 @@ func TestNilHandle(t *testing.T) {
 			t.Errorf("%s() = %v, want nil", name, err)
 		}
 	}
+	_, silenced := h.Silence(ctx, hawkeye.Silence{Matchers: []string{`monitor="a"`}, Author: "a", End: time.Now().Add(time.Hour)})
+	_, edited := h.EditSilence(ctx, "id", hawkeye.Silence{})
+	for name, err := range map[string]error{
+		"Silence": silenced, "EditSilence": edited, "ExpireSilence": h.ExpireSilence(ctx, "id"),
+		"Ack": h.Ack(ctx, "a", "a", "", time.Time{}), "Reload": h.Reload(ctx),
+	} {
+		if !errors.Is(err, hawkeye.ErrNilHandle) {
+			t.Errorf("%s() = %v, want %v: it did nothing", name, err, hawkeye.ErrNilHandle)
+		}
+	}
 	h.Incr("a")
 	h.Decr("a")
 	h.Count("a", 2)

@@ -134,3 +134,49 @@ func TestOutageDoesNotFillTheLog(t *testing.T) {
 		})
 	}
 }
+
+// A store that was never reached, or has been away for long, holds up no
+// shutdown; one that went a moment ago is waited for.
+func TestShutdownDuringAnOutage(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name          string
+		reached, away time.Duration // before and after the store goes
+		back          time.Duration // after Shutdown has begun; 0 is never
+		most          time.Duration
+		want          string // in the error; "" is none
+	}{
+		{"never reached", 0, 3 * time.Second, 0, 1500 * time.Millisecond, "the store was never reached: no route to the store"},
+		{"away for minutes", time.Minute, 5 * time.Minute, 0, 1500 * time.Millisecond, "the store has been away since"},
+		{"away for minutes, back at the last moment", time.Minute, 5 * time.Minute, 200 * time.Millisecond, 5 * time.Second, ""},
+		{"away for seconds", time.Minute, 4 * time.Second, 0, 10 * time.Second, "deadline exceeded"},
+		{"away for seconds, then back", time.Minute, 4 * time.Second, 5 * time.Second, 8 * time.Second, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				f := newFleet(t)
+				way := &link{fleet: f}
+				way.cut.Store(tt.reached == 0)
+				h := newHandle(t, hawkeye.WithStore(way), hawkeye.WithService("test", ""), hawkeye.WithoutServer(),
+					hawkeye.WithConfig("monitors.yaml", []byte(errorsFile)), hawkeye.WithMailer(f.box))
+				if err := h.Start(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				after(tt.reached)
+				way.cut.Store(true)
+				after(tt.away)
+				if tt.back > 0 {
+					time.AfterFunc(tt.back, func() { way.cut.Store(false) })
+				}
+				ctx, cancel := inTime(10 * time.Second)
+				defer cancel()
+				began := time.Now()
+				err := h.Shutdown(ctx)
+				if took := time.Since(began); took > tt.most || (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+					t.Errorf("Shutdown() = %v after %v, want %q within %v", err, took, tt.want, tt.most)
+				}
+			})
+		})
+	}
+}

@@ -81,7 +81,7 @@ func newReloader(h *Hawkeye, loaded [32]byte) *reloader {
 // its next tick. After Shutdown it returns [ErrShutdown].
 func (h *Hawkeye) Reload(ctx context.Context) error {
 	if h == nil {
-		return nil
+		return fmt.Errorf("reload: %w", ErrNilHandle)
 	}
 	if h.shut.hasBegun() {
 		return ErrShutdown

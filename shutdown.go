@@ -71,8 +71,9 @@ func (s *shutdown) leave(cause error) {
 // done) stays in the Store, and the error says so; a ctx without a deadline
 // counts as one of [WithShutdownTimeout]. What failed and is to be tried again
 // later is not waited for where it is kept, in a Store that is shared or has a
-// state file; if no other replica is there to do so, the error says so. Where even the rest takes longer
-// than ctx, Shutdown returns ctx's error while it goes on in the background,
+// state file; if no other replica is there to do so, the error says so. A shared
+// Store that has been away for more than ten seconds, or was never there, is
+// waited for a second. Where even the rest takes longer than ctx, Shutdown returns ctx's error while it goes on in the background,
 // for at most [WithShutdownTimeout]. What is recorded afterwards is dropped
 // and counted as such.
 //
@@ -131,6 +132,8 @@ func (h *Hawkeye) stop(ctx context.Context) error {
 	began := time.Now()
 	last, cancel := lingering(ctx, h.cfg.shutdownTimeout)
 	defer cancel()
+	ctx, cancel = h.hopeful(ctx)
+	defer cancel()
 	var errs []error
 	for _, step := range []func() error{
 		func() error { return h.parts.reload.stop(last) },
@@ -154,6 +157,37 @@ func (h *Hawkeye) stop(ctx context.Context) error {
 	err := errors.Join(errs...)
 	h.logger.LogAttrs(ctx, slog.LevelInfo, "shut down", slog.Duration("took", time.Since(began)), slog.Any("error", err))
 	return err
+}
+
+// A shared store that has been away for longAway when Shutdown begins, or was
+// never there, is given lastChance to come back: what waits for it is all that
+// this process can still lose, and a service shouldn't be held up for ten
+// seconds by an outage of minutes. After a shorter outage, a restart or a
+// failover say, all of ctx is used.
+const (
+	longAway   = 10 * time.Second
+	lastChance = time.Second
+)
+
+// hopeful returns the context within which it makes sense to wait for the
+// store.
+func (h *Hawkeye) hopeful(ctx context.Context) (context.Context, context.CancelFunc) {
+	stats := h.publisher.Stats()
+	since := stats.LastSuccess
+	if !h.store.Traits().Shared || stats.LastError == nil || !since.IsZero() && time.Since(since) < longAway {
+		return ctx, func() {}
+	}
+	why := fmt.Errorf("the store was never reached: %w", stats.LastError)
+	if !since.IsZero() {
+		why = fmt.Errorf("the store has been away since %s: %w", since.UTC().Format(time.RFC3339), stats.LastError)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	chance := time.AfterFunc(lastChance, func() {
+		if h.publisher.Stats().LastSuccess.Equal(since) {
+			cancel(why)
+		}
+	})
+	return ctx, func() { chance.Stop(); cancel(nil) }
 }
 
 // leaveRunning waits for a Start under way, which StartTimeout bounds, makes

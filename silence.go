@@ -144,7 +144,7 @@ func putSilences(tx *ledger.Tx, silences ...*notify.Silence) error {
 // changed the same in the meantime.
 func (h *Hawkeye) amend(ctx context.Context, what string, change func(tx *ledger.Tx, v *notify.View, now time.Time) error) error {
 	if h == nil {
-		return nil
+		return fmt.Errorf("%s: %w", what, ErrNilHandle)
 	}
 	if h.shut.hasBegun() {
 		return ErrShutdown

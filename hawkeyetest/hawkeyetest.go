@@ -1,8 +1,8 @@
 // Package hawkeyetest is for the tests of programs that use hawkeye: a handle
 // on virtual time, whose mails go to a mailbox, and tests of monitors.yaml.
 //
-// A test runs in a bubble of testing/synctest, in which hours pass in
-// microseconds and everything that is due happens when it is due:
+// A test runs in a bubble of testing/synctest, in which an hour passes
+// in about a second and everything that is due happens when it is due:
 //
 //	func TestTooManyErrors(t *testing.T) {
 //		synctest.Test(t, func(t *testing.T) {

@@ -26,8 +26,13 @@ import (
 type replayFlags struct {
 	Samples string        `required:"" short:"s" help:"Recorded samples: a file of JSON lines, - for the standard input, or the state file of a program's memory store." placeholder:"FILE"`
 	Tick    time.Duration `default:"1s" help:"How often the configuration is evaluated."`
+	Gaps    bool          `help:"Play on where nothing is recorded for more than 31 days, which is an error else."`
 	configFlags
 }
+
+// maxGap is for how long nothing may be recorded before a time is taken for
+// wrong: a sample of 1970 would be 56 years of silence.
+const maxGap = 31 * 24 * time.Hour
 
 // replay is recorded samples on their way through a configuration.
 type replay interface {
@@ -68,6 +73,11 @@ func (f *replayFlags) open(stdin io.Reader) (*tape, error) {
 	rec, err := recording.Read(f.Samples, in)
 	if err != nil {
 		return nil, err
+	}
+	if !f.Gaps {
+		if err := rec.Gap(maxGap); err != nil {
+			return nil, err
+		}
 	}
 	what := fmt.Sprintf("%d samples of %d series", rec.Values, rec.Series())
 	return &tape{rec, rec.Start, rec.End.Add(f.Tick), f.Tick, what}, nil

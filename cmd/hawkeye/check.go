@@ -11,7 +11,7 @@ import (
 
 // checkCmd tells what is wrong with configuration files, and what is doubtful.
 type checkCmd struct {
-	Files  []string `arg:"" help:"Files or patterns; together they are one configuration."`
+	Files  []string `arg:"" help:"Files, folders or patterns, - for the standard input; together they are one configuration."`
 	Each   bool     `help:"Check each file as a configuration of its own."`
 	Strict bool     `help:"Exit with 1 if there are doubts."`
 	JSON   bool     `help:"Write JSON." xor:"form" name:"json"`
@@ -46,7 +46,7 @@ func (cmd *checkCmd) Run(c *console) error {
 	var found []finding
 	var sets []*monitor.Set
 	for _, files := range groups {
-		set, err := cmd.options(c).Load(files...)
+		set, err := cmd.parse(c, files)
 		if set != nil {
 			sets = append(sets, set)
 		}

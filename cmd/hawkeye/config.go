@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
+	"slices"
 	"strings"
 
 	"github.com/go-batteries/hawkeye/internal/monitor"
@@ -10,12 +12,11 @@ import (
 
 // configFlags are the flags of all commands that read configuration files.
 type configFlags struct {
-	Env  map[string]string `help:"Set a variable that the files use; others come from the environment." placeholder:"NAME=VALUE"`
-	Kind []string          `help:"Accept a kind of receiver that the program registers." placeholder:"KIND"`
+	Env map[string]string `help:"Set a variable that the files use; others come from the environment." placeholder:"NAME=VALUE"`
 }
 
 func (f *configFlags) options(c *console) monitor.Options {
-	return monitor.Options{Kinds: f.Kind, LookupEnv: func(name string) (string, bool) {
+	return monitor.Options{LookupEnv: func(name string) (string, bool) {
 		if v, ok := f.Env[name]; ok {
 			return v, true
 		}
@@ -23,9 +24,46 @@ func (f *configFlags) options(c *console) monitor.Options {
 	}}
 }
 
+// stdinName stands for the standard input among files, and stdinShown for it
+// in messages.
+const (
+	stdinName  = "-"
+	stdinShown = "<standard input>"
+)
+
+// parse reads a configuration: files, folders and patterns, and - for the
+// standard input.
+func (f *configFlags) parse(c *console, files []string) (*monitor.Set, error) {
+	var sources []monitor.Source
+	var failed []error
+	for _, name := range files {
+		if name == stdinName {
+			data, err := io.ReadAll(io.LimitReader(c.in, monitor.MaxFileBytes+1))
+			if err != nil {
+				failed = append(failed, fmt.Errorf("read configuration: %s: %w", stdinShown, err))
+			}
+			sources = append(sources, monitor.Source{Name: stdinShown, Data: data})
+			continue
+		}
+		read, err := monitor.Read(name)
+		if err != nil {
+			failed = append(failed, err)
+		}
+		for _, s := range read {
+			if !slices.ContainsFunc(sources, func(t monitor.Source) bool { return t.Name == s.Name }) {
+				sources = append(sources, s)
+			}
+		}
+	}
+	if err := errors.Join(failed...); err != nil {
+		return nil, err
+	}
+	return f.options(c).Parse(sources...)
+}
+
 // load reads a configuration; its mistakes, and none of its doubts, are told.
 func (f *configFlags) load(c *console, files []string) (*monitor.Set, error) {
-	set, err := f.options(c).Load(files...)
+	set, err := f.parse(c, files)
 	return set, told(c, err)
 }
 

@@ -23,7 +23,7 @@ func TestDocs(t *testing.T) {
 	}
 	monitors := string(read(t, "../../docs/monitors.md"))
 	for _, command := range []string{"check", "test", "backtest", "explain", "preview", "schema", "upgrade", "generate"} {
-		help := hawkeye(t, command, "--help").out
+		help := invoke(t, command, "--help").out
 		if !strings.Contains(monitors, "| `"+command) {
 			t.Errorf("docs/monitors.md doesn't explain %s", command)
 		}

@@ -28,6 +28,7 @@ type explainCmd struct {
 	All     bool              `help:"Explain alerts that are at rest too."`
 	Samples string            `short:"s" help:"Recorded samples, as of backtest." placeholder:"FILE"`
 	Tick    time.Duration     `default:"1s" help:"How often the configuration is evaluated."`
+	Gaps    bool              `help:"As of backtest."`
 	configFlags
 }
 
@@ -128,7 +129,7 @@ func (cmd *explainCmd) ofSamples(c *console, m *moment) error {
 	if err != nil {
 		return err
 	}
-	replay := replayFlags{Samples: cmd.Samples, Tick: cmd.Tick}
+	replay := replayFlags{Samples: cmd.Samples, Tick: cmd.Tick, Gaps: cmd.Gaps}
 	tape, err := replay.open(c.in)
 	if err != nil {
 		return err
@@ -232,6 +233,9 @@ func (m *moment) state(a *evaluate.Alert) string {
 	}
 	if s.Flapping() {
 		text += ", flapping"
+	}
+	if s.LevelsFlap() {
+		text += ", its levels flapping"
 	}
 	if s.Reason != "" {
 		text += " (" + string(s.Reason) + ")"

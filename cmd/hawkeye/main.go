@@ -1,6 +1,7 @@
-// Command hawkeye checks, tests, tries out and explains configurations of
-// hawkeye, without a running program. docs/monitors.md and docs/testing.md
-// explain its commands.
+// Command hawkeye runs the metric server, the agent and the notifier as a
+// process of their own (docs/standalone.md), sends samples to one, and checks,
+// tests, tries out and explains configurations without a running program
+// (docs/monitors.md, docs/testing.md).
 package main
 
 import (
@@ -11,17 +12,23 @@ import (
 	_ "time/tzdata" // mute times name zones, wherever the command runs
 
 	"github.com/alecthomas/kong"
+
+	"github.com/go-batteries/hawkeye/store/redisstore"
 )
 
 // The exit codes of all commands.
 const (
 	exitFine  = 0 // nothing to complain about
 	exitFound = 1 // tests failed, or doubts with --strict
-	exitError = 2 // the command line or a file is wrong
+	exitError = 2 // the command line or a file is wrong, or the output can't be written
+
+	exitNoStore = 75 // the store doesn't answer, with run --require-store: EX_TEMPFAIL of sysexits.h
 )
 
 // commands are what hawkeye can do.
 type commands struct {
+	Run      runCmd      `cmd:"" help:"Run the metric server, the agent and the notifier, or some of them."`
+	Send     sendCmd     `cmd:"" help:"Send samples to a running metric server."`
 	Check    checkCmd    `cmd:"" help:"Find every mistake in configuration files."`
 	Test     testCmd     `cmd:"" help:"Run test files over virtual time."`
 	Backtest backtestCmd `cmd:"" help:"Show what a configuration would have told of recorded samples."`
@@ -38,6 +45,7 @@ type console struct {
 	in        io.Reader
 	out, err  io.Writer
 	lookupEnv func(string) (string, bool)
+	setenv    func(name, value string) error
 }
 
 // exitCode ends a command that did its work and has something to say by its
@@ -47,12 +55,41 @@ type exitCode int
 func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
 func main() {
-	os.Exit(run(os.Args[1:], &console{in: os.Stdin, out: os.Stdout, err: os.Stderr, lookupEnv: os.LookupEnv}))
+	os.Exit(run(os.Args[1:], &console{in: os.Stdin, out: os.Stdout, err: os.Stderr, lookupEnv: os.LookupEnv, setenv: os.Setenv}))
 }
 
-// run runs a command line and returns the exit code.
-func run(args []string, c *console) (code int) {
-	type done int
+// run runs a command line and returns the exit code. Output that couldn't be
+// written is an error of every command: half a report must not look like one.
+func run(args []string, c *console) int {
+	checked := *c
+	out := &checkedWriter{w: c.out}
+	checked.out = out
+	code := execute(args, &checked)
+	if out.err != nil {
+		fmt.Fprintf(c.err, "hawkeye: write the output: %v\n", out.err)
+		return exitError
+	}
+	return code
+}
+
+// checkedWriter keeps the first error of a writer, after which it writes
+// nothing more.
+type checkedWriter struct {
+	w   io.Writer
+	err error
+}
+
+func (c *checkedWriter) Write(p []byte) (int, error) {
+	if c.err != nil {
+		return 0, c.err
+	}
+	n, err := c.w.Write(p)
+	c.err = err
+	return n, err
+}
+
+// execute runs a command line.
+func execute(args []string, c *console) (code int) {
 	defer func() {
 		if p := recover(); p != nil {
 			end, ok := p.(done)
@@ -62,19 +99,7 @@ func run(args []string, c *console) (code int) {
 			code = int(end)
 		}
 	}()
-	var cli commands
-	parser, err := kong.New(&cli,
-		kong.Name("hawkeye"),
-		kong.Description("Alerting on what Go programs count: tools for monitors.yaml."),
-		kong.Writers(c.out, c.err),
-		kong.Exit(func(code int) { panic(done(code)) }), // after --help
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.Bind(c),
-	)
-	if err != nil {
-		panic(err) // the declarations above are wrong
-	}
-	ctx, err := parser.Parse(args)
+	ctx, err := parse(args, &commands{}, c)
 	if err != nil {
 		fmt.Fprintf(c.err, "hawkeye: %v\n", err)
 		fmt.Fprintln(c.err, "hawkeye --help lists the commands, hawkeye COMMAND --help explains one.")
@@ -91,4 +116,25 @@ func run(args []string, c *console) (code int) {
 		fmt.Fprintf(c.err, "hawkeye: %v\n", err)
 		return exitError
 	}
+}
+
+// done ends a command line that asked for help.
+type done int
+
+// parse reads a command line into cli.
+func parse(args []string, cli *commands, c *console) (*kong.Context, error) {
+	parser, err := kong.New(cli,
+		kong.Name("hawkeye"),
+		kong.Description("Alerting on what programs count: as a process of its own, and tools for monitors.yaml."),
+		kong.Writers(c.out, c.err),
+		kong.Exit(func(code int) { panic(done(code)) }), // after --help
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Vars{"config": defaultConfig, "prefix": redisstore.DefaultPrefix},
+		kong.Bind(c),
+		kong.Resolvers(environment(c)),
+	)
+	if err != nil {
+		panic(err) // the declarations above are wrong
+	}
+	return parser.Parse(args)
 }

@@ -20,7 +20,7 @@ type result struct {
 	out, err string
 }
 
-func hawkeye(t testing.TB, args ...string) result {
+func invoke(t testing.TB, args ...string) result {
 	t.Helper()
 	var out, err bytes.Buffer
 	code := run(args, &console{
@@ -60,7 +60,6 @@ func TestCommands(t *testing.T) {
 	t.Parallel()
 	const (
 		bad    = "../../internal/monitor/testdata/bad/"
-		lint   = "../../internal/monitor/testdata/lint/"
 		config = "../../testdata/api-errors.yaml"
 	)
 	tests := map[string][]string{
@@ -68,10 +67,10 @@ func TestCommands(t *testing.T) {
 		"check_text":             {"check", bad + "v1_many_mistakes.yaml"},
 		"check_json":             {"check", "--json", bad + "v1_many_mistakes.yaml"},
 		"check_github":           {"check", "--github", bad + "v1_many_mistakes.yaml"},
-		"check_lint":             {"check", lint + "v2_clear_side.yaml", "--kind", "slack", "--env", "SLACK_WEBHOOK_URL=x"},
-		"check_lint_strict":      {"check", "--strict", "--github", lint + "v2_clear_side.yaml", "--kind", "slack", "--env", "SLACK_WEBHOOK_URL=x"},
-		"check_lint_json":        {"check", "--json", lint + "v2_repeat_shorter.yaml", "--kind", "slack", "--env", "SLACK_WEBHOOK_URL=x"},
-		"check_secret":           {"check", bad + "v2_secret_shown.yaml", "--kind", "slack"},
+		"check_lint":             {"check", "testdata/lint.yaml"},
+		"check_lint_strict":      {"check", "--strict", "--github", "testdata/lint.yaml"},
+		"check_lint_json":        {"check", "--json", "testdata/lint.yaml"},
+		"check_secret":           {"check", bad + "v2_secret_shown.yaml"},
 		"check_absent":           {"check", "testdata/absent.yaml"},
 		"check_absent_json":      {"check", "--json", "testdata/absent.yaml"},
 		"check_each":             {"check", "--each", "--github", config, bad + "v2_zero_window.yaml", bad + "not_yaml.yaml"},
@@ -108,7 +107,7 @@ func TestCommands(t *testing.T) {
 	for name, args := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := hawkeye(t, args...)
+			r := invoke(t, args...)
 			golden(t, name, r)
 			if found := goTypes.FindString(r.err); found != "" {
 				t.Errorf("a message names what only Go programmers know: %q in %s", found, r.err)
@@ -121,7 +120,7 @@ func TestHelp(t *testing.T) {
 	t.Parallel()
 	for _, command := range []string{"", "check", "test", "backtest", "explain", "preview", "schema", "upgrade", "generate", "version"} {
 		args := strings.Fields(command + " --help")
-		if r := hawkeye(t, args...); r.code != exitFine || !strings.Contains(r.out, "Usage: hawkeye "+command) {
+		if r := invoke(t, args...); r.code != exitFine || !strings.Contains(r.out, "Usage: hawkeye "+command) {
 			t.Errorf("hawkeye %v = %d, %q, want its usage", args, r.code, r.out)
 		}
 	}
@@ -129,7 +128,7 @@ func TestHelp(t *testing.T) {
 
 func TestVersion(t *testing.T) {
 	t.Parallel()
-	if r := hawkeye(t, "version"); r.code != exitFine || !strings.HasPrefix(r.out, "hawkeye ") {
+	if r := invoke(t, "version"); r.code != exitFine || !strings.HasPrefix(r.out, "hawkeye ") {
 		t.Errorf("hawkeye version = %d, %q", r.code, r.out)
 	}
 }
@@ -137,12 +136,12 @@ func TestVersion(t *testing.T) {
 func TestJUnit(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "junit.xml")
-	if r := hawkeye(t, "test", "testdata/fails_test.yaml", "--junit", path); r.code != exitFound {
+	if r := invoke(t, "test", "testdata/fails_test.yaml", "--junit", path); r.code != exitFound {
 		t.Errorf("exit code = %d, want %d", r.code, exitFound)
 	}
 	text := regexp.MustCompile(` time="[^"]*"`).ReplaceAllString(string(read(t, path)), ` time="T"`)
 	golden(t, "junit", result{out: text})
-	if r := hawkeye(t, "test", "testdata/fails_test.yaml", "--junit", filepath.Join(path, "below")); r.code != exitError {
+	if r := invoke(t, "test", "testdata/fails_test.yaml", "--junit", filepath.Join(path, "below")); r.code != exitError {
 		t.Errorf("exit code = %d, want %d for a file that can't be made", r.code, exitError)
 	}
 }
@@ -150,7 +149,7 @@ func TestJUnit(t *testing.T) {
 func TestPreviewFiles(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "made")
-	if r := hawkeye(t, "preview", "../../testdata/api-errors.yaml", "-o", dir); r.code != exitFine {
+	if r := invoke(t, "preview", "../../testdata/api-errors.yaml", "-o", dir); r.code != exitFine {
 		t.Fatalf("exit code = %d, %s", r.code, r.err)
 	}
 	names, err := filepath.Glob(filepath.Join(dir, "*.txt"))
@@ -178,7 +177,7 @@ func TestPreviewKinds(t *testing.T) {
 		"../../testdata/api-errors.yaml": {"api-errors critical escalated boss", "api-errors warning flapping team"},
 	}
 	for file, names := range tests {
-		r := hawkeye(t, "preview", file)
+		r := invoke(t, "preview", file)
 		for _, name := range names {
 			if !strings.Contains(r.out, "=== "+name) {
 				t.Errorf("preview %s has no message %q", file, name)
@@ -188,7 +187,7 @@ func TestPreviewKinds(t *testing.T) {
 			t.Errorf("preview %s = %d, with values that aren't there:\n%s%s", file, r.code, r.out, r.err)
 		}
 	}
-	if r := hawkeye(t, "preview", "../../testdata/monitors.yaml"); strings.Contains(r.out, "resolved") {
+	if r := invoke(t, "preview", "../../testdata/monitors.yaml"); strings.Contains(r.out, "resolved") {
 		t.Errorf("version 1 tells of no end:\n%s", r.out)
 	}
 }
@@ -202,10 +201,10 @@ func TestUpgradeIsChecked(t *testing.T) {
 	}
 	for _, name := range append(names, "../../testdata/monitors.yaml") {
 		path := filepath.Join(t.TempDir(), "v2.yaml")
-		if r := hawkeye(t, "upgrade", name, "-o", path); r.code != exitFine || !strings.Contains(r.err, "note: ") {
+		if r := invoke(t, "upgrade", name, "-o", path); r.code != exitFine || !strings.Contains(r.err, "note: ") {
 			t.Errorf("upgrade %s = %d, %s", name, r.code, r.err)
 		}
-		if r := hawkeye(t, "check", "--strict", path); r.code != exitFine {
+		if r := invoke(t, "check", "--strict", path); r.code != exitFine {
 			t.Errorf("check of the upgraded %s = %d, %s%s", name, r.code, r.out, r.err)
 		}
 	}
@@ -214,7 +213,7 @@ func TestUpgradeIsChecked(t *testing.T) {
 // TestGeneratedDay plays a short day of generated samples.
 func TestGeneratedDay(t *testing.T) {
 	t.Parallel()
-	day := hawkeye(t, "generate", "--duration", "2h", "--series", "20", "--seed", "3")
+	day := invoke(t, "generate", "--duration", "2h", "--series", "20", "--seed", "3")
 	if day.code != exitFine || strings.Count(day.out, "\n") != 20 {
 		t.Fatalf("generate = %d, %d lines, want 20", day.code, strings.Count(day.out, "\n"))
 	}
@@ -222,11 +221,11 @@ func TestGeneratedDay(t *testing.T) {
 	if err := os.WriteFile(path, []byte(day.out), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r := hawkeye(t, "backtest", "../../testdata/api-errors.yaml", "-s", path)
+	r := invoke(t, "backtest", "../../testdata/api-errors.yaml", "-s", path)
 	if r.code != exitFine || !strings.Contains(r.out, "144000 samples of 20 series") || !strings.Contains(r.out, "would have fired") {
 		t.Errorf("backtest = %d, %s%s", r.code, r.out, r.err)
 	}
-	if again := hawkeye(t, "generate", "--duration", "2h", "--series", "20", "--seed", "3"); again.out != day.out {
+	if again := invoke(t, "generate", "--duration", "2h", "--series", "20", "--seed", "3"); again.out != day.out {
 		t.Error("the same seed makes other samples")
 	}
 }

@@ -43,7 +43,7 @@ func writeState(t *testing.T) string {
 func TestBacktestOfStateFile(t *testing.T) {
 	t.Parallel()
 	path := writeState(t)
-	r := hawkeye(t, "backtest", "../../testdata/api-errors.yaml", "-s", path, "-m")
+	r := invoke(t, "backtest", "../../testdata/api-errors.yaml", "-s", path, "-m")
 	if r.code != exitFine {
 		t.Fatalf("exit code = %d, %s", r.code, r.err)
 	}
@@ -52,7 +52,7 @@ func TestBacktestOfStateFile(t *testing.T) {
 			t.Errorf("backtest doesn't say %q:\n%s", want, r.out)
 		}
 	}
-	r = hawkeye(t, "explain", "../../testdata/api-errors.yaml", "-s", path, "--at", "30s")
+	r = invoke(t, "explain", "../../testdata/api-errors.yaml", "-s", path, "--at", "30s")
 	if r.code != exitFine || !strings.Contains(r.out, "firing as critical") || !strings.Contains(r.out, "50% = 150 / 300") {
 		t.Errorf("explain = %d, %s%s", r.code, r.out, r.err)
 	}

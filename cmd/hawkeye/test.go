@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,10 +22,13 @@ type testCmd struct {
 	configFlags
 }
 
-// tested is a file with its results.
+// tested is a file with its results, or why it couldn't be run.
 type tested struct {
+	name    string
 	file    *testfile.File
 	results []testfile.Result
+	skipped int // tests that don't match
+	broken  error
 }
 
 // Run runs the tests of all files.
@@ -36,24 +40,24 @@ func (cmd *testCmd) Run(c *console) error {
 	var all []tested
 	broken := false
 	for _, name := range cmd.Files {
-		t, err := cmd.file(c, name, match)
-		if err != nil {
+		t := tested{name: name}
+		if t.broken = cmd.file(c, &t, match); t.broken != nil {
 			broken = true
-			if err := told(c, err); err != exitCode(exitError) {
+			if err := told(c, t.broken); err != exitCode(exitError) {
 				fmt.Fprintf(c.err, "hawkeye: %v\n", err)
 			}
-			continue
 		}
-		all = append(all, *t)
-		cmd.show(c, t)
+		all = append(all, t)
+		cmd.show(c, &t)
 	}
 	if cmd.JUnit != "" {
 		if err := writeFile(cmd.JUnit, func(w io.Writer) error { return writeJUnit(w, all) }); err != nil {
 			return err
 		}
 	}
-	passed, failed := 0, 0
+	passed, failed, skipped := 0, 0, 0
 	for _, t := range all {
+		skipped += t.skipped
 		for _, r := range t.results {
 			if len(r.Failures) > 0 {
 				failed++
@@ -68,31 +72,31 @@ func (cmd *testCmd) Run(c *console) error {
 		return exitCode(exitError)
 	case failed > 0:
 		return exitCode(exitFound)
+	case passed == 0 && skipped > 0:
+		return fmt.Errorf("--match: none of %s matches %q", counted(skipped, "test"), cmd.Match)
 	}
 	return nil
 }
 
-func (cmd *testCmd) file(c *console, name string, match *regexp.Regexp) (*tested, error) {
-	data, err := os.ReadFile(name)
+// file runs the tests of a file.
+func (cmd *testCmd) file(c *console, t *tested, match *regexp.Regexp) error {
+	data, err := os.ReadFile(t.name)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	f, err := testfile.Parse(name, data)
+	f, err := testfile.Parse(t.name, data)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	kept := f.Tests[:0]
-	for _, t := range f.Tests {
-		if match.MatchString(t.Name) {
-			kept = append(kept, t)
-		}
-	}
-	f.Tests = kept
+	all := len(f.Tests)
+	f.Tests = slices.DeleteFunc(f.Tests, func(t testfile.Test) bool { return !match.MatchString(t.Name) })
+	t.skipped = all - len(f.Tests)
 	set, err := f.Load(cmd.options(c))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return &tested{f, f.Run(set)}, nil
+	t.file, t.results = f, f.Run(set)
+	return nil
 }
 
 func (cmd *testCmd) show(c *console, t *tested) {
@@ -125,6 +129,7 @@ type (
 		Name     string      `xml:"name,attr"`
 		Tests    int         `xml:"tests,attr"`
 		Failures int         `xml:"failures,attr"`
+		Errors   int         `xml:"errors,attr"`
 		Time     string      `xml:"time,attr"`
 		Cases    []junitCase `xml:"testcase"`
 	}
@@ -135,6 +140,7 @@ type (
 		Line    int           `xml:"line,attr"`
 		Time    string        `xml:"time,attr"`
 		Failure *junitFailure `xml:"failure,omitempty"`
+		Error   *junitFailure `xml:"error,omitempty"`
 	}
 	junitFailure struct {
 		Message string `xml:"message,attr"`
@@ -145,8 +151,14 @@ type (
 func writeJUnit(w io.Writer, all []tested) error {
 	var report junitSuites
 	for _, t := range all {
-		suite := junitSuite{Name: t.file.Name, Tests: len(t.results)}
+		suite := junitSuite{Name: t.name, Tests: len(t.results)}
 		var took time.Duration
+		if t.broken != nil {
+			suite.Tests, suite.Errors = 1, 1
+			suite.Cases = []junitCase{{
+				Name: t.name, Class: t.name, File: t.name, Time: seconds(0), Error: junitError(t.broken),
+			}}
+		}
 		for i := range t.results {
 			r := &t.results[i]
 			took += r.Took
@@ -179,6 +191,13 @@ func junitFailureOf(file string, failures []testfile.Failure) *junitFailure {
 		fmt.Fprintf(&b, "%s:%d: %s\n", file, f.Line, f.Text)
 	}
 	return &junitFailure{Message: message, Text: b.String()}
+}
+
+// junitError is why a file couldn't be run.
+func junitError(err error) *junitFailure {
+	text := strings.TrimSpace(err.Error())
+	message, _, _ := strings.Cut(text, "\n")
+	return &junitFailure{Message: message, Text: text + "\n"}
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.3f", d.Seconds()) }

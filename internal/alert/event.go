@@ -21,13 +21,16 @@ const (
 	Untroubled  Kind = "untrouble"  // it has a value again
 	FlapsNow    Kind = "flapping"   // too many changes: told once instead of each
 	FlapsNoMore Kind = "stable"     // told once; To says how it stands
-	Forgotten   Kind = "forgotten"  // was pending before too long a gap
+	// LevelsFlap is too many changes between From and To, which stands from
+	// now on: told once.
+	LevelsFlap Kind = "flapping-levels"
+	Forgotten  Kind = "forgotten" // was pending before too long a gap
 )
 
 // Told says whether receivers hear of it.
 func (k Kind) Told() bool {
 	switch k {
-	case Fired, Rose, Fell, Resolved, WentMissing, FlapsNow, FlapsNoMore:
+	case Fired, Rose, Fell, Resolved, WentMissing, FlapsNow, FlapsNoMore, LevelsFlap:
 		return true
 	}
 	return false

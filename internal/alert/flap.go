@@ -5,9 +5,8 @@ import (
 	"time"
 )
 
-// change emits an event that counts as a change of state, and sees whether
-// there are too many of them: firing, the end, and going back to the level
-// before.
+// change emits a beginning or an end, and sees whether there are too many of
+// them. Changes among the levels that fire don't count: see [LevelFlap].
 func (m *machine) change(e Event) {
 	if !m.r.Flap.on() {
 		m.emit(e)

@@ -26,6 +26,8 @@ func (m *machine) breach(v verdict) {
 	to := m.ripe(v)
 	if to == 0 || (!v.final && to < from) {
 		to = from
+	} else {
+		to = m.steady(from, to)
 	}
 	m.s.Phase, m.s.ClearSince, m.s.Reason = Firing, time.Time{}, v.reason
 	switch {
@@ -107,14 +109,7 @@ func (m *machine) move(from, to int) {
 	if to < from {
 		e.Kind = Fell
 	}
-	back := to == m.s.Before
-	m.s.Rank, m.s.Level, m.s.Before, m.s.LevelAt = to, m.r.levelName(to), from, m.now
-	if back {
-		m.change(e)
-		return
-	}
-	e.Flapping = m.s.Flapping()
-	m.emit(e)
+	m.changeLevel(e)
 }
 
 // clear is an evaluation in breach of nothing.
@@ -133,6 +128,9 @@ func (m *machine) clear(reason Reason) {
 func (m *machine) recover(reason Reason) {
 	if m.s.ClearSince.IsZero() {
 		m.s.ClearSince = m.now
+	}
+	if m.s.Levels != nil && m.s.Levels.Left.IsZero() {
+		m.leaves(m.now)
 	}
 	if m.now.Sub(m.s.ClearSince) >= m.r.KeepFiringFor {
 		m.resolve(reason)

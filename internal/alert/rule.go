@@ -109,8 +109,9 @@ const (
 	Zero Policy = "zero"
 )
 
-// Flap says what flapping is: at least Changes changes of state within
-// LookBack. It is over when LookBack has passed without a change.
+// Flap says what flapping is: at least Changes changes within LookBack, be it
+// between firing and not firing or between levels that fire. It is over when
+// LookBack has passed without a change, or below the level that stands.
 type Flap struct {
 	LookBack time.Duration
 	Changes  int

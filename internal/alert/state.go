@@ -67,7 +67,8 @@ type State struct {
 	// 1; the name decides. Rank is 0 while none fires.
 	Level string `json:"level,omitempty"`
 	Rank  int    `json:"rank,omitempty"`
-	// Before is the Rank before the last change of level.
+	// Before is the Rank before the last change of level. Only versions before
+	// [LevelFlap] look at it.
 	Before int `json:"before,omitempty"`
 	// Reason is why the alert is in its phase, if not for its value.
 	Reason Reason `json:"reason,omitempty"`
@@ -91,6 +92,8 @@ type State struct {
 	Last *Past `json:"last,omitempty"`
 	// Flap is the alert's recent changes.
 	Flap *FlapState `json:"flap,omitempty"`
+	// Levels is what is remembered of its changes of level.
+	Levels *LevelFlap `json:"levels,omitempty"`
 }
 
 // Past is the span of an incident that is over.
@@ -138,6 +141,10 @@ func (s *State) fit(r *Rule) {
 // Flapping says whether the alert flaps.
 func (s *State) Flapping() bool { return s.Flap != nil && s.Flap.On }
 
+// LevelsFlap says whether the alert changes between levels too often, so that
+// the highest one stands.
+func (s *State) LevelsFlap() bool { return s.Levels != nil && s.Levels.On }
+
 // Equal says whether two states are the same, and so whether one needs to be
 // written.
 func (s *State) Equal(o *State) bool {
@@ -147,7 +154,7 @@ func (s *State) Equal(o *State) bool {
 		s.Since.Equal(o.Since) && s.FiredAt.Equal(o.FiredAt) && s.LevelAt.Equal(o.LevelAt) &&
 		s.ClearSince.Equal(o.ClearSince) && s.MissingSince.Equal(o.MissingSince) &&
 		s.LateClock == o.LateClock && maps.EqualFunc(s.Clocks, o.Clocks, time.Time.Equal) &&
-		s.Last.equal(o.Last) && s.Flap.equal(o.Flap)
+		s.Last.equal(o.Last) && s.Flap.equal(o.Flap) && s.Levels.equal(o.Levels)
 }
 
 func (p *Past) equal(o *Past) bool {

@@ -154,6 +154,9 @@ func (m *machine) skip(unknown time.Duration) {
 			*t = t.Add(unknown)
 		}
 	}
+	if flap := m.s.Levels; flap != nil && !flap.Left.IsZero() {
+		m.leaves(flap.Left.Add(unknown))
+	}
 }
 
 func (m *machine) apply(v verdict) {

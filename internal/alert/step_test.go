@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -299,14 +300,73 @@ func TestFlappingIsOneIncident(t *testing.T) {
 	}
 }
 
-func TestFlappingCountsLevelsThatGoBack(t *testing.T) {
+// Only beginning and ending make an alert flap. Changes among the levels that
+// fire are bounded by themselves: after the fourth the highest one stands until
+// it was left for as long as is looked back.
+func TestFlappingLevels(t *testing.T) {
 	t.Parallel()
-	tr := track{rule: &Rule{Levels: two(0, 0), Flap: Flap{LookBack: time.Minute, Changes: 4}}}
-	for i, value := range []float64{11, 21, 11, 21, 11} {
+	levels := append(two(0, 0), Level{Name: "page", Threshold: 30})
+	rule := &Rule{Levels: levels, Flap: Flap{LookBack: 10 * time.Second, Changes: 4}}
+	type step struct {
+		at   int // seconds
+		in   Input
+		want string
+	}
+	bounce := []step{
+		{0, v(11), "firing warning [fired]"}, {1, v(21), "firing critical [rose]"}, {2, v(11), "firing warning [fell]"},
+		{3, v(21), "firing critical [rose]"}, {4, v(11), "firing critical [flapping-levels]"},
+	}
+	high := []step{
+		{0, v(21), "firing critical [fired]"}, {1, v(11), "firing warning [fell]"}, {2, v(21), "firing critical [rose]"},
+		{3, v(11), "firing warning [fell]"}, {4, v(21), "firing critical [rose flapping-levels]"},
+	}
+	for name, steps := range map[string][]step{
+		"left for long enough": append(slices.Clone(bounce), step{13, v(11), "firing critical []"}, step{14, v(11), "firing warning [fell]"}),
+		"the fourth is a rise": append(slices.Clone(high), step{5, v(11), "firing critical []"}, step{15, v(11), "firing warning [fell]"}),
+		"back in between": append(slices.Clone(bounce), step{13, v(21), "firing critical []"}, step{14, v(11), "firing critical []"},
+			step{23, v(11), "firing critical []"}, step{24, v(11), "firing warning [fell]"}),
+		"a higher level is a rise": append(slices.Clone(bounce), step{5, v(31), "firing page [rose]"}, step{6, v(11), "firing page []"},
+			step{15, v(11), "firing page []"}, step{16, v(11), "firing warning [fell]"}),
+		"the end is the end": append(slices.Clone(bounce), step{5, v(1), "inactive [resolved]"}, step{6, v(11), "firing warning [fired]"},
+			step{7, v(21), "firing critical [rose]"}),
+		"an incomplete value leaves nothing": append(slices.Clone(bounce), step{13, v(21), "firing critical []"},
+			step{14, incomplete(11), "firing critical []"}, step{25, v(11), "firing critical []"}, step{35, v(11), "firing warning [fell]"}),
+		"unknown time leaves nothing": append(slices.Clone(bounce), step{20, gap(11, 8*time.Second), "firing critical []"},
+			step{22, v(11), "firing warning [fell]"}),
+		"changes that are far apart": {
+			{0, v(11), "firing warning [fired]"}, {1, v(21), "firing critical [rose]"}, {2, v(11), "firing warning [fell]"},
+			{11, v(21), "firing critical [rose]"}, {12, v(11), "firing warning [fell]"}, {21, v(21), "firing critical [rose]"},
+		},
+		"after it was over": append(slices.Clone(bounce), step{14, v(11), "firing warning [fell]"}, step{15, v(21), "firing critical [rose]"},
+			step{16, v(11), "firing warning [fell]"}, step{17, v(21), "firing critical [rose flapping-levels]"}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tr := track{rule: rule}
+			for _, s := range steps {
+				tr.step(time.Duration(s.at)*time.Second, s.in)
+				if got := tr.line(); got != s.want {
+					t.Errorf("at %ds: %s, want %s", s.at, got, s.want)
+				}
+				tr.state = roundTrip(t, tr.state)
+				if tr.state.Flapping() {
+					t.Errorf("at %ds: changes of level alone make it flap", s.at)
+				}
+			}
+		})
+	}
+}
+
+// What is told of flapping levels names the lowest and the highest of them.
+func TestFlappingLevelsAreNamed(t *testing.T) {
+	t.Parallel()
+	tr := track{rule: &Rule{Levels: append(two(0, 0), Level{Name: "page", Threshold: 30}), Flap: DefaultFlap}}
+	for i, value := range []float64{11, 31, 21, 11, 21} {
 		tr.step(time.Duration(i)*time.Second, v(value))
 	}
-	if got := tr.line(); got != "firing warning [fell flapping]" {
-		t.Errorf("after going up and down twice: %s, want flapping", got)
+	e := tr.events[len(tr.events)-1]
+	if e.Kind != LevelsFlap || e.From != 1 || e.To != 3 || e.Level != "page" || tr.state.Level != "page" {
+		t.Errorf("told %+v, stands at %s; want flapping between 1 and 3, standing at page", e, tr.state.Level)
 	}
 }
 

@@ -175,6 +175,9 @@ func (a *Alert) Outlook() []string {
 	if s.Flapping() {
 		out = append(out, "flaps: single changes aren't told until it was stable for "+r.Flap.LookBack.String())
 	}
+	if s.LevelsFlap() {
+		out = append(out, "its levels flap: "+s.Level+" stands until the value was below it for "+r.Flap.LookBack.String())
+	}
 	return out
 }
 

@@ -54,10 +54,10 @@ func routing(m *monitor.Monitor) *notify.Routing {
 func levelRoute(t *monitor.Trigger) notify.LevelRoute {
 	route := notify.LevelRoute{
 		Name: t.Level, Threshold: t.Threshold, Clear: t.Clear, Relative: t.Relative,
-		Receivers: t.Notify, Repeat: t.Repeat,
+		Receivers: t.Notify, Repeat: t.Repeat, FlapRepeat: t.FlapRepeat,
 	}
 	if t.NeverRepeat {
-		route.Repeat = 0
+		route.Repeat, route.FlapRepeat = 0, 0
 	}
 	for _, e := range t.Escalate {
 		route.Escalate = append(route.Escalate, notify.Escalation{After: e.After, Receivers: e.Notify})

@@ -63,6 +63,7 @@ type conn struct {
 	work    *work // nil while there is nothing to do
 	framing framing
 	session *jsonrpc.Session // of the JSON-RPC framing
+	first   bool             // no whole line has come yet
 	// dropping says that the rest of a line that was too long is to come.
 	dropping bool
 	// begun says that a read deadline is set, for the line, frame or

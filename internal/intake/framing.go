@@ -62,7 +62,7 @@ func (c *conn) take(in []byte) (int, error) {
 	case noFrames:
 		return len(in), nil
 	case lines:
-		return c.takeLines(in), nil
+		return c.takeLines(in)
 	case frames:
 		return c.takeFrames(in)
 	case rpc:
@@ -73,6 +73,7 @@ func (c *conn) take(in []byte) (int, error) {
 
 func (c *conn) decide(f framing) {
 	c.framing = f
+	c.first = f == lines
 	if f == rpc {
 		c.session = &jsonrpc.Session{
 			Recorder:    c,
@@ -87,7 +88,20 @@ func (c *conn) decide(f framing) {
 
 // takeLines records whole lines. What is behind the last newline waits for
 // the next one, unless it is too long already: then it is dropped up to there.
-func (c *conn) takeLines(in []byte) (n int) {
+func (c *conn) takeLines(in []byte) (n int, err error) {
+	if c.first {
+		switch end := bytes.IndexByte(in, '\n'); {
+		case end >= 0 && isHTTP(in[:end]):
+			return len(in), c.answerHTTP()
+		case end >= 0:
+			c.first = false
+		}
+	}
+	return c.takeWhole(in), nil
+}
+
+// takeWhole is takeLines behind the first line.
+func (c *conn) takeWhole(in []byte) (n int) {
 	if c.dropping {
 		end := bytes.IndexByte(in, '\n')
 		if end < 0 {
@@ -103,7 +117,7 @@ func (c *conn) takeLines(in []byte) (n int) {
 	if len(in)-n > c.server.config.Limits.MaxLine {
 		c.server.counts.refused[statsd.TooLong].Add(1)
 		c.server.logRefused(statsd.TooLong)
-		c.dropping = true
+		c.dropping, c.first = true, false
 		n = len(in)
 	}
 	return n

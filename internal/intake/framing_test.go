@@ -66,6 +66,13 @@ var conversations = []struct {
 	{"JSON-RPC 2.0 after white space", "\n\t" + `{"jsonrpc":"2.0","method":"Metric.Handle","params":["a:1|c"],"id":"x"}` + "\n", 1, `{"jsonrpc":"2.0","id":"x","result":0}` + "\n"},
 	{"the empty batch", "[]", 0, `{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"invalid request: the batch is empty"}}` + "\n"},
 	{"a document cut off", `{"method":"Metric.Ha`, 0, `{"id":null,"result":null,"error":"parse error: the document is not complete"}` + "\n"},
+	{"HTTP", "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", 0, httpReply},
+	{"HTTP with a body", "POST / HTTP/1.0\n\na:1|c\n", 0, httpReply},
+	{"HTTP in a later line", "a:1|c\nGET / HTTP/1.1\nb:1|c\n", 2, ""},
+	{"a sample that looks like HTTP", "GET a:1|c|#p: HTTP/1.1\nb:1|c\n", 2, ""},
+	{"words", "GET /\nA B C\nb:1|c\n", 1, ""},
+	{"names with blanks and doubled tags", " a :1|c|##x:1,x:2\n", 1, ""},
+	{"names of other dialects", "a,t=1:1|c\na;t=1:1|c\na[t=1]:1|c\na#t=1:1|c\na{t=1}:1|c\na=b:1|c\n", 1, ""},
 	{"broken, then served", "{oops\n" + `{"method":"Metric.Handle","params":[{"Text":"a:1|c"}],"id":1}` + "\n", 1,
 		`{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"parse error: unexpected \"o\" at byte 1"}}` + "\n" +
 			`{"id":1,"result":0,"error":null}` + "\n"},
@@ -106,6 +113,8 @@ func TestConversationsByteByByte(t *testing.T) {
 	}
 }
 
+const httpReply = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: 210\r\n\r\n" + httpText
+
 // scriptConn is a connection of which the other side is known beforehand.
 type scriptConn struct {
 	net.Conn
@@ -124,14 +133,17 @@ func TestStatsSayWhatWasWrong(t *testing.T) {
 	f := newFixture(t, nil)
 	f.run(t)
 	f.say(t, "a:1:2|c\na:x|c\na|c\n_e{1,1}:a|b\n"+strings.Repeat("x", 9000))
+	f.say(t, " :1|g\n\t:x|s\n\x01:1|h\na,t=1:1|c\na;t=1:1|g\na[t=1]:1|h\na#t=1:1|s\na{t=1}:1|ms\n")
 	f.say(t, frame("a:1|c")+"\xff\xff\xff\xff")
+	f.say(t, "GET / HTTP/1.1\n\n")
 	f.say(t, `{"method":"Metric.Nope","params":[],"id":1}{]`)
 	got := f.Stats()
 	got.Conns = 0 // the last one may not have been forgotten yet
 	want := Stats{
-		Accepted: 3, Bytes: got.Bytes, Lines: 2, Samples: 3, Frames: 1, BadFrames: 1,
-		Refused: map[string]uint64{"bad_value": 1, "no_value": 1, "event": 1, "too_long": 1},
-		Calls:   1, FailedCalls: 1, BadDocuments: 1,
+		Accepted: 5, Bytes: got.Bytes, Lines: 2, Samples: 3, Frames: 1, BadFrames: 1,
+		Refused: map[string]uint64{"bad_value": 1, "no_value": 1, "event": 1, "too_long": 1, "no_name": 3,
+			"tags_influxdb": 1, "tags_graphite": 1, "tags_signalfx": 1, "tags_librato": 1, "labels_prometheus": 1},
+		Calls: 1, FailedCalls: 1, BadDocuments: 2,
 	}
 	if diff := cmp.Diff(want, got); diff != "" || got.Bytes < 9000 {
 		t.Errorf("Stats (-want +got):\n%s", diff)

@@ -195,12 +195,30 @@ func verdict(row *notify.Row, data map[string]any) string {
 		return "there is no data for it."
 	case notify.Flapping:
 		return "it changes too often; you are told again when it is stable."
+	case notify.FlappingLevels:
+		return fmt.Sprintf("it changes between %s and %s, and counts as %s until it was below that for a while (%s; %s).",
+			firstText(s.PreviousLevel, "levels"), s.Level, s.Level, measured, limit)
 	case notify.Stable:
 		return fmt.Sprintf("it is stable again (%s).", measured)
 	case notify.Repeat:
+		if s.StandsLevel != "" {
+			return fmt.Sprintf("still: %s; %s; for %s now. It is %s.", measured, limit, lasted, stands(s))
+		}
 		return fmt.Sprintf("still: %s; %s; for %s now.", measured, limit, lasted)
 	}
 	return fmt.Sprintf("%s; %s.", measured, limit)
+}
+
+// stands says which higher level stands, of which the receiver isn't told.
+func stands(s *notify.Snapshot) string {
+	text := s.StandsLevel
+	if !s.StandsSince.IsZero() {
+		text += " since " + s.StandsSince.UTC().Format("15:04")
+	}
+	if len(s.StandsTold) > 0 {
+		text += ", of which " + strings.Join(s.StandsTold, ", ") + " was notified"
+	}
+	return text
 }
 
 // measure says in words what was measured, and what it may be.

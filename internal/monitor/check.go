@@ -18,8 +18,11 @@ const (
 	defaultMaxGroups = 100
 	defaultNoDataFor = 2 * time.Minute
 	defaultRepeat    = 4 * time.Hour
-	defaultPeriod    = 30 * 24 * time.Hour
-	defaultInterval2 = time.Minute
+	// defaultFlapRepeat is longer: a repeat says little new of an alert that is
+	// known to flap.
+	defaultFlapRepeat = 3 * defaultRepeat
+	defaultPeriod     = 30 * 24 * time.Hour
+	defaultInterval2  = time.Minute
 
 	minWindow   = time.Second
 	maxWindow   = 30 * 24 * time.Hour
@@ -87,13 +90,23 @@ func (m *Monitor) setDefaults() {
 	}
 }
 
+// repeatDefaults fills in the time between messages, and that while it flaps.
+func repeatDefaults(repeat, flapping *time.Duration) {
+	switch {
+	case *repeat == 0:
+		*repeat, *flapping = defaultRepeat, defaultFlapRepeat
+	case *flapping == 0:
+		*flapping = *repeat
+	}
+}
+
 func (m *Monitor) setTriggerDefaults(i int) {
 	t := &m.Triggers[i]
 	if t.Level == "" && len(m.Triggers) <= 2 {
 		t.Level = []string{"critical", "warning"}[len(m.Triggers)-1-i]
 	}
-	if t.Repeat == 0 && !t.NeverRepeat {
-		t.Repeat = defaultRepeat
+	if !t.NeverRepeat {
+		repeatDefaults(&t.Repeat, &t.FlapRepeat)
 	}
 	if t.Notify == nil {
 		t.Notify = m.Notify

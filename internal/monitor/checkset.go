@@ -121,9 +121,7 @@ func checkSLO(s *sink, o *SLO, at place) {
 	if o.Period == 0 {
 		o.Period = defaultPeriod
 	}
-	if o.Repeat == 0 {
-		o.Repeat = defaultRepeat
-	}
+	repeatDefaults(&o.Repeat, &o.FlapRepeat)
 	c.name("name", o.Name)
 	c.metric("total", o.Total, "the SLO needs a total: a counter of all events, or a histogram with good:")
 	switch {
@@ -162,9 +160,7 @@ func checkHeartbeat(s *sink, h *Heartbeat, at place) {
 	if h.Level == "" {
 		h.Level = "critical"
 	}
-	if h.Repeat == 0 {
-		h.Repeat = defaultRepeat
-	}
+	repeatDefaults(&h.Repeat, &h.FlapRepeat)
 	c.metric("metric", h.Metric, "the heartbeat needs a metric, the counter of its signs of life")
 	if h.Name != "" {
 		c.name("name", h.Name)

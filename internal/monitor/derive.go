@@ -31,8 +31,8 @@ func (s *SLO) Monitor() *Monitor {
 		MuteTimes: s.MuteTimes, Labels: s.Labels, Runbook: s.Runbook, Dashboard: s.Dashboard,
 		Pos: s.Pos, where: s.where,
 		Triggers: []Trigger{
-			{Level: "ticket", Notify: s.Ticket, Repeat: s.Repeat, Pos: s.Pos},
-			{Level: "page", Notify: s.Page, Repeat: s.Repeat, Pos: s.Pos},
+			{Level: "ticket", Notify: s.Ticket, Repeat: s.Repeat, FlapRepeat: s.FlapRepeat, Pos: s.Pos},
+			{Level: "page", Notify: s.Page, Repeat: s.Repeat, FlapRepeat: s.FlapRepeat, Pos: s.Pos},
 		},
 	}
 	shortest := maxWindow
@@ -59,6 +59,6 @@ func (h *Heartbeat) Monitor() *Monitor {
 		Op: Greater, NoData: NoDataKeep, NoDataFor: defaultNoDataFor, EvalError: EvalErrorKeep,
 		MuteTimes: h.MuteTimes, Labels: h.Labels, Runbook: h.Runbook, Dashboard: h.Dashboard,
 		Pos: h.Pos, where: h.where,
-		Triggers: []Trigger{{Level: h.Level, Notify: h.Notify, Repeat: h.Repeat, Pos: h.Pos}},
+		Triggers: []Trigger{{Level: h.Level, Notify: h.Notify, Repeat: h.Repeat, FlapRepeat: h.FlapRepeat, Pos: h.Pos}},
 	}
 }

@@ -112,6 +112,9 @@ type Trigger struct {
 	For time.Duration
 	// Repeat is the time between messages while it lasts; default 4 h.
 	Repeat time.Duration
+	// FlapRepeat is that time while the alert flaps: Repeat, or 12 h by
+	// default. Validate fills it in.
+	FlapRepeat time.Duration
 	// NeverRepeat makes the first message the only one before the end.
 	NeverRepeat bool
 	// Notify are names of receivers; default: Monitor.Notify.

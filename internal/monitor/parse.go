@@ -43,8 +43,10 @@ func Parse(filename string, data []byte) (*Set, error) {
 }
 
 // Load reads the files that patterns name (see [filepath.Glob]) and makes one
-// Set of them and of what the options hold. A pattern that matches nothing is
-// an error. Files of one pattern are taken in the order of their names.
+// Set of them and of what the options hold. A folder stands for the files in
+// it that end in .yaml or .yml, without tests (_test.yaml). A pattern or folder
+// that holds none is an error. Files of one pattern are taken in the order of
+// their names.
 //
 // It reads at most [MaxFileBytes] of each. Errors in the content are an
 // [*Errors].
@@ -87,10 +89,11 @@ func Read(patterns ...string) ([]Source, error) {
 // expand lists the files that a pattern names. A name without special
 // characters stands for itself, so that its absence is told as such.
 func expand(pattern string) ([]string, error) {
-	if !strings.ContainsAny(pattern, "*?[") {
-		return []string{pattern}, nil
-	}
-	if _, err := os.Lstat(pattern); err == nil {
+	info, err := os.Stat(pattern)
+	switch {
+	case err == nil && info.IsDir():
+		return folder(pattern)
+	case err == nil || !strings.ContainsAny(pattern, "*?["):
 		return []string{pattern}, nil
 	}
 	names, err := filepath.Glob(pattern)
@@ -101,6 +104,28 @@ func expand(pattern string) ([]string, error) {
 		return nil, fmt.Errorf("read configuration: no file matches %q", pattern)
 	}
 	sort.Strings(names)
+	return names, nil
+}
+
+// folder lists the configuration files in a folder, not those of its folders.
+func folder(name string) ([]string, error) {
+	entries, err := os.ReadDir(name)
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	var names []string
+	for _, e := range entries {
+		base, isYAML := strings.CutSuffix(e.Name(), ".yaml")
+		if !isYAML {
+			base, isYAML = strings.CutSuffix(e.Name(), ".yml")
+		}
+		if isYAML && !e.IsDir() && !strings.HasPrefix(base, ".") && !strings.HasSuffix(base, "_test") {
+			names = append(names, filepath.Join(name, e.Name()))
+		}
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("read configuration: the folder %q holds no .yaml or .yml file", name)
+	}
 	return names, nil
 }
 

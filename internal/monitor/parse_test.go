@@ -217,12 +217,23 @@ func TestLoad(t *testing.T) {
 	write("b.yaml", "monitors:\n  - {metric: b, triggers: [{threshold: 1, to: o@example.com}]}\n")
 	write("a.yaml", "monitors:\n  - {metric: a, triggers: [{threshold: 1, to: o@example.com}]}\n")
 	write("big.yml", strings.Repeat("#", MaxFileBytes+1))
-	set, err := Options{}.Load(filepath.Join(dir, "*.yaml"), filepath.Join(dir, "b.yaml"))
+	set, err := Options{}.Load(filepath.Join(dir, "[ab].yaml"), filepath.Join(dir, "b.yaml"))
 	if err != nil || len(set.Monitors) != 2 || set.Monitors[0].Metric != "a" || len(set.Files) != 2 {
 		t.Errorf("Load = %+v, %v, want a and b, each once", set, err)
 	}
+	write("a_test.yaml", "no: configuration\n")
+	write(".hidden.yaml", "no: configuration\n")
+	if err := os.Mkdir(filepath.Join(dir, "empty"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "folder.yaml"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if names, err := expand(dir); err != nil || len(names) != 3 || filepath.Base(names[2]) != "big.yml" {
+		t.Errorf("expand(folder) = %q, %v, want a.yaml, b.yaml and big.yml", names, err)
+	}
 	for _, tt := range []struct{ pattern, want string }{
-		{"none.yaml", "no such file"}, {"*.json", "no file matches"}, {"[", "syntax error"}, {".", "is a directory"}, {"big.yml", "at most 1048576"},
+		{"none.yaml", "no such file"}, {"*.json", "no file matches"}, {"[", "syntax error"}, {"empty", "holds no .yaml or .yml file"}, {"big.yml", "at most 1048576"},
 	} {
 		if _, err := (Options{}).Load(filepath.Join(dir, tt.pattern)); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("Load(%q) = %v, want %q", tt.pattern, err, tt.want)

@@ -93,12 +93,14 @@ type SLO struct {
 	MinTotal float64
 	// Page and Ticket are receivers for a fast and a slow burn.
 	Page, Ticket []string
-	Repeat       time.Duration
-	MuteTimes    []string
-	Labels       map[string]string
-	Runbook      string
-	Dashboard    string
-	Pos          Position `json:"-"`
+	// Repeat and FlapRepeat are as in a [Trigger].
+	Repeat     time.Duration
+	FlapRepeat time.Duration
+	MuteTimes  []string
+	Labels     map[string]string
+	Runbook    string
+	Dashboard  string
+	Pos        Position `json:"-"`
 
 	where []*matcher.Matcher
 }
@@ -124,12 +126,14 @@ type Heartbeat struct {
 	ExpectEvery, Grace time.Duration
 	Level              string
 	Notify             []string
-	Repeat             time.Duration
-	MuteTimes          []string
-	Labels             map[string]string
-	Runbook            string
-	Dashboard          string
-	Pos                Position `json:"-"`
+	// Repeat and FlapRepeat are as in a [Trigger].
+	Repeat     time.Duration
+	FlapRepeat time.Duration
+	MuteTimes  []string
+	Labels     map[string]string
+	Runbook    string
+	Dashboard  string
+	Pos        Position `json:"-"`
 
 	where []*matcher.Matcher
 }

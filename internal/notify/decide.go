@@ -100,7 +100,7 @@ func (d *draft) heard(r *Row) bool {
 	case mute != nil:
 		d.hold(r, mute.Reason(), true)
 		return false
-	case r.Muted && r.Alert != "" && !r.Both && !d.fires(r):
+	case r.Muted && r.Alert != "" && !r.Both && !d.open(r):
 		d.drop(r, Dropped, "came and went while "+r.Held)
 		return false
 	case r.Muted:
@@ -109,6 +109,10 @@ func (d *draft) heard(r *Row) bool {
 	}
 	return true
 }
+
+// open says whether the incident that the row tells of goes on, be it that it
+// flaps and happens to be down.
+func (d *draft) open(r *Row) bool { return d.fires(r) || d.openAlert(r) != nil }
 
 // fires says whether what the row tells of still fires.
 func (d *draft) fires(r *Row) bool {

@@ -47,10 +47,13 @@ func (d *draft) record(a *Alert, e *alert.Event) {
 }
 
 func (d *draft) event(a *Alert, e *alert.Event) {
+	about := d.eventAbout(a, e)
+	if e.Flapping && !e.Passed {
+		d.whileFlapping(about, e)
+	}
 	if e.Flapping || e.Passed {
 		return
 	}
-	about := d.eventAbout(a, e)
 	if e.Reason == alert.ReasonOverflow {
 		d.overflows(about, e)
 		return
@@ -70,6 +73,25 @@ func (d *draft) event(a *Alert, e *alert.Event) {
 		d.flaps(about, max(e.From, e.To, 1))
 	case alert.FlapsNoMore:
 		d.stable(about, e.To)
+	case alert.LevelsFlap:
+		d.levelsFlap(about, e.To)
+	}
+}
+
+// whileFlapping tells of a level that is higher than what is known of an
+// incident that flaps: that it comes and goes says nothing of how bad it gets.
+// It is told once a level, since its falls aren't told.
+func (d *draft) whileFlapping(a about, e *alert.Event) {
+	if e.Kind != alert.Fired && e.Kind != alert.Rose || d.runEvery(a.monitor) > 0 {
+		return
+	}
+	for _, receiver := range d.receivers(a.monitor, e.To) {
+		switch t := d.thread(a.alert, receiver); {
+		case !d.knows(a, receiver):
+			d.queue(a, receiver, Firing, e.To)
+		case t.Rank < e.To:
+			d.queue(a, receiver, Rise, e.To)
+		}
 	}
 }
 
@@ -269,6 +291,22 @@ func (d *draft) flaps(a about, rank int) {
 	for _, receiver := range d.receivers(a.monitor, rank) {
 		if !d.knows(a, receiver) {
 			d.queue(a, receiver, Flapping, rank)
+		}
+	}
+}
+
+// levelsFlap tells everybody who knows of the incident, and the receivers of
+// the level that stands from now on, that there will be no message for each
+// change.
+func (d *draft) levelsFlap(a about, rank int) {
+	for _, t := range d.threadsOf(a.alert) {
+		if d.knows(a, t.Receiver) {
+			d.queue(a, t.Receiver, FlappingLevels, rank)
+		}
+	}
+	for _, receiver := range d.receivers(a.monitor, rank) {
+		if !d.knows(a, receiver) {
+			d.queue(a, receiver, FlappingLevels, rank)
 		}
 	}
 }

@@ -15,6 +15,9 @@ type bundle struct {
 	// bound says that the rows were one message before, which may have been
 	// delivered: they go as they were, and at once.
 	bound string
+	// unwanted rows are not for their receiver any more: they are dropped when
+	// they could go, and keep the others' time from being theirs.
+	unwanted bool
 }
 
 // send puts the rows that may be told now into messages, and claims them.
@@ -25,6 +28,15 @@ func (d *draft) send(ready []*Row) {
 		receiver := b.key.Receiver
 		if b.group != nil && (busy[b.key] || !d.groupDue(b)) {
 			continue
+		}
+		if b.unwanted {
+			for _, r := range b.rows {
+				d.drop(r, Dropped, d.unwanted(r))
+			}
+			continue
+		}
+		for i, r := range b.rows {
+			b.rows[i] = d.fit(r)
 		}
 		left, ok := room[receiver]
 		if !ok {
@@ -80,17 +92,22 @@ func (d *draft) groupOf(r *Row) *Group {
 // bundles sorts rows into those that go together, what was tried before
 // first.
 func (d *draft) bundles(ready []*Row) []*bundle {
-	at := make(map[[3]string]*bundle)
+	type id struct {
+		key      GroupKey
+		bound    string
+		unwanted bool
+	}
+	at := make(map[id]*bundle)
 	var out []*bundle
 	for _, r := range ready {
 		key := d.groupKey(r)
-		id := [3]string{key.Receiver, key.Values, r.Batch}
+		id := id{key, r.Batch, d.unwanted(r) != ""}
 		if r.Kind == Undelivers {
-			id[2] = r.ID
+			id.bound = r.ID
 		}
 		b := at[id]
 		if b == nil {
-			b = &bundle{key: key, group: d.groupOf(r), bound: r.Batch}
+			b = &bundle{key: key, group: d.groupOf(r), bound: r.Batch, unwanted: id.unwanted}
 			at[id] = b
 			out = append(out, b)
 		}
@@ -112,8 +129,8 @@ func (d *draft) groupDue(b *bundle) bool {
 		switch {
 		case r.Attempts > 0:
 			at = r.NextAttempt
-		case r.waits():
-			at = at.Add(b.group.Wait)
+		case d.waits(r):
+			at = r.waitsSince().Add(b.group.Wait)
 		}
 		if due.IsZero() || at.Before(due) {
 			due = at
@@ -138,9 +155,15 @@ func (d *draft) retries(b *bundle) bool {
 	return slices.ContainsFunc(b.rows, func(r *Row) bool { return r.Attempts > 0 })
 }
 
-// waits says whether a row waits for more: the first of its incident does,
-// what follows doesn't.
-func (r *Row) waits() bool { return r.Seq == 1 && r.Opens() }
+// waits says whether a row waits for more: what tells first of an incident
+// does, what follows doesn't.
+func (d *draft) waits(r *Row) bool {
+	if r.Undelivered != nil || !r.Opens() && !r.Both {
+		return false
+	}
+	told, _ := d.toldOf([]*Row{r})
+	return !told && !d.tried(d.thread(r.Alert, r.Receiver), r.Incident)
+}
 
 func (d *draft) holdAll(rows []*Row, reason string) {
 	for _, r := range rows {

@@ -84,19 +84,34 @@ func (d *draft) fold(rows []*Row) *Row {
 		return last
 	}
 	last = d.edit(last)
+	last.Kind = netKind(rows, told, rank)
 	d.merge(last, rows[:len(rows)-1])
-	switch {
-	case last.Ends():
+	if last.Ends() {
 		last.Told, last.Both = told, !told
-	case last.Kind == Flapping || last.Kind == Stable || last.Kind == Missing:
-	case !told:
-		last.Kind = Firing
-	case last.Rank > rank:
-		last.Kind = Rise
-	case last.Rank < rank:
-		last.Kind = Fall
 	}
 	return last
+}
+
+// netKind is what the rows of a chain come to, for somebody who was told of a
+// rank, or of nothing.
+func netKind(rows []*Row, told bool, rank int) RowKind {
+	last := rows[len(rows)-1]
+	switch {
+	case last.Ends(), last.Kind == Flapping, last.Kind == FlappingLevels, last.Kind == Missing,
+		last.Kind == Stable && !hasKind(rows, Flapping):
+		return last.Kind
+	case !told:
+		return Firing
+	case last.Rank > rank:
+		return Rise
+	case last.Rank < rank:
+		return Fall
+	}
+	return Repeat
+}
+
+func hasKind(rows []*Row, kind RowKind) bool {
+	return slices.ContainsFunc(rows, func(r *Row) bool { return r.Kind == kind })
 }
 
 // merge moves into a row what counts of those before it.
@@ -106,6 +121,9 @@ func (d *draft) merge(into *Row, rows []*Row) {
 		into.Attempts += r.Attempts
 		into.Breaches += r.Breaches
 		into.Escalated = into.Escalated || r.Escalated
+		if since := r.waitsSince(); since.Before(into.waitsSince()) {
+			into.Queued, into.FirstAt = since, r.beganAt()
+		}
 		if into.Snapshot.Since.IsZero() {
 			into.Snapshot.Since = r.Snapshot.Since
 		}
@@ -120,14 +138,16 @@ func (d *draft) merge(into *Row, rows []*Row) {
 // toldOf says whether anything of the chain's incident was told, or may have
 // been, and of which level.
 func (d *draft) toldOf(rows []*Row) (told bool, rank int) {
-	for _, r := range rows {
-		told = told || r.Told || r.Uncertain
-	}
 	t := d.thread(rows[0].Alert, rows[0].Receiver)
 	if t != nil && t.Incident == rows[0].Incident && t.Told {
 		return true, t.ToldRank
 	}
-	return told, 0
+	for _, r := range rows {
+		if told = told || r.Told || r.Uncertain; r.Uncertain {
+			rank = r.Rank
+		}
+	}
+	return told, rank
 }
 
 // nothingLeft returns why the rows of a chain need not be told at all, or "".
@@ -138,7 +158,7 @@ func (d *draft) nothingLeft(rows []*Row, told bool, rank int) string {
 		return "its firing was not told"
 	case last.Ends() && !told && first.Muted:
 		return "came and went while " + first.Held
-	case last.Ends() && !told && first.waits() && d.beforeWait(first, last):
+	case last.Ends() && !told && d.beforeWait(first, last):
 		return "over before the group's wait was"
 	case !last.Ends() && told && last.Rank == rank && onlyLevels(rows):
 		return "back at the level that was told"
@@ -146,18 +166,26 @@ func (d *draft) nothingLeft(rows []*Row, told bool, rank int) string {
 	return ""
 }
 
-// beforeWait says whether an incident ended while its group still waited for
-// more to tell.
+// beforeWait says whether an incident was shorter than its group waits for
+// more to tell, by the ticks in which it happened: when they were learnt of
+// doesn't count.
 func (d *draft) beforeWait(first, last *Row) bool {
 	group := d.groupOf(first)
-	return group != nil && first.Attempts == 0 && last.Created.Before(first.Created.Add(group.Wait))
+	return group != nil && first.Attempts == 0 && first.Opens() && last.Snapshot.At.Sub(first.beganAt()) < group.Wait
 }
 
+// onlyLevels says whether the rows tell of nothing but changes of level, be it
+// that it flapped between them and is stable again.
 func onlyLevels(rows []*Row) bool {
 	for _, r := range rows {
-		if r.Kind != Rise && r.Kind != Fall {
+		switch {
+		case r.Escalated:
+			return false
+		case r.Kind == Rise, r.Kind == Fall, r.Kind == FlappingLevels:
+		case r.Kind == Flapping, r.Kind == Stable && hasKind(rows, Flapping):
+		default:
 			return false
 		}
 	}
-	return true
+	return rows[len(rows)-1].Kind != Flapping && rows[len(rows)-1].Kind != FlappingLevels
 }

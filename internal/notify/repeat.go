@@ -17,7 +17,7 @@ func (d *draft) repeats() {
 		if routing == nil || !a.Phase.Told() || a.Snapshot.Source == SourceOverflow || d.kept(key) {
 			continue
 		}
-		if !d.v.Outranked && !a.Flapping {
+		if !d.v.Outranked {
 			d.newcomers(a)
 		}
 		quiet := d.quiet(a)
@@ -45,9 +45,6 @@ func (d *draft) quiet(a *Alert) quiet {
 		d.wake(ack.Until)
 		return quiet{reason: "acknowledged by " + ack.Author}
 	}
-	if a.Flapping {
-		return quiet{reason: "flapping"}
-	}
 	return quiet{}
 }
 
@@ -68,9 +65,16 @@ func (d *draft) repeat(a *Alert, routing *Routing, t *Thread, q quiet) {
 		}
 		return
 	}
+	rank := t.Rank
+	if routing.RunEvery == 0 {
+		if rank = d.hears(a, t); rank == 0 || !t.Told && !d.tried(t, a.Incident) {
+			d.unmute(t) // nothing that stands is for it, or it wasn't tried
+			return
+		}
+	}
 	at := t.TriedAt
 	if t.Muted == nil || !d.ranOut(t.Muted) {
-		every := repeatEvery(routing, t.Rank)
+		every := repeatEvery(a, routing, rank)
 		if every == 0 {
 			d.unmute(t)
 			return
@@ -85,20 +89,46 @@ func (d *draft) repeat(a *Alert, routing *Routing, t *Thread, q quiet) {
 		return
 	}
 	kind := Repeat
-	if !t.Told && t.ToldAt.IsZero() {
+	if !t.Told && (routing.RunEvery == 0 || t.ToldAt.IsZero()) {
 		kind = Firing
 	}
-	d.queue(a.about(), t.Receiver, kind, t.Rank)
+	d.standsAbove(a, d.queue(a.about(), t.Receiver, kind, rank))
 }
 
-func repeatEvery(routing *Routing, rank int) time.Duration {
+// standsAbove says on a row about a level that another one stands which is
+// higher, since when, and who was told of that.
+func (d *draft) standsAbove(a *Alert, r *Row) {
+	if a.Rank <= r.Rank {
+		return
+	}
+	if level := d.level(a.Monitor, a.Rank); level != nil {
+		r.Snapshot.StandsLevel, r.Snapshot.StandsSince = level.Name, a.LevelAt
+	}
+	for _, t := range d.threadsOf(a.Key) {
+		if t.Incident == a.Incident && t.Told && t.ToldRank >= a.Rank {
+			r.Snapshot.StandsTold = append(r.Snapshot.StandsTold, t.Receiver)
+		}
+	}
+}
+
+// tried says whether a message about an incident was delivered, or failed for
+// good.
+func (d *draft) tried(t *Thread, incident string) bool {
+	return t != nil && t.Incident == incident && !t.TriedAt.IsZero() && !t.TriedAt.Before(t.FiredAt)
+}
+
+func repeatEvery(a *Alert, routing *Routing, rank int) time.Duration {
 	if routing.RunEvery > 0 {
 		return routing.RunEvery
 	}
 	if len(routing.Levels) == 0 {
 		return 0
 	}
-	return routing.Levels[min(max(rank, 1), len(routing.Levels))-1].Repeat
+	level := &routing.Levels[min(max(rank, 1), len(routing.Levels))-1]
+	if a.Flapping {
+		return level.FlapRepeat
+	}
+	return level.Repeat
 }
 
 // notBefore is at, or when the group may be told again, so that a repeat has
@@ -172,6 +202,18 @@ func (d *draft) escalateTo(a *Alert, receivers []string, rank int) {
 		}
 		d.queue(a.about(), receiver, Firing, rank).Escalated = true
 	}
+}
+
+// escalated says whether an escalation of a level came due for a receiver.
+func (d *draft) escalated(a *Alert, receiver string, rank int) bool {
+	level := d.level(a.Monitor, rank)
+	if level == nil {
+		return false
+	}
+	t := d.thread(a.Key, receiver)
+	return t != nil && t.Incident == a.Incident && t.Told && slices.ContainsFunc(level.Escalate, func(e Escalation) bool {
+		return slices.Contains(e.Receivers, receiver)
+	})
 }
 
 // groupValues is the key of the group that an alert is in.

@@ -32,6 +32,10 @@ type Row struct {
 	// Rank is the level it is about, from 1; for an end that which ended.
 	Rank    int       `json:"rank,omitempty"`
 	Created time.Time `json:"created"`
+	// Queued is when the first of the rows was created that were merged into
+	// this one, FirstAt the moment that one is about; zero if none were.
+	Queued  time.Time `json:"queued,omitzero"`
+	FirstAt time.Time `json:"first_at,omitzero"`
 
 	// Breaches is how many breaches the row stands for (version 1).
 	Breaches int `json:"breaches,omitempty"`
@@ -97,6 +101,25 @@ func (r *Row) makeID() string {
 	return RowID(r.Incident, what, seq, r.Receiver)
 }
 
+// waitsSince returns since when there is something to tell.
+func (r *Row) waitsSince() time.Time {
+	if r.Queued.IsZero() || r.Created.Before(r.Queued) {
+		return r.Created
+	}
+	return r.Queued
+}
+
+// beganAt returns the moment that the first of what the row tells is about.
+func (r *Row) beganAt() time.Time {
+	switch {
+	case !r.FirstAt.IsZero():
+		return r.FirstAt
+	case !r.Snapshot.At.IsZero():
+		return r.Snapshot.At
+	}
+	return r.Created
+}
+
 // Live says whether the row is yet to be told.
 func (r *Row) Live() bool { return r.Outcome == "" }
 
@@ -143,11 +166,14 @@ const (
 	Blind       RowKind = "blind"       // a replica evaluates its own counts only
 	BlindOver   RowKind = "blind-over"
 	Overflowing RowKind = "overflow" // a monitor has more groups than it keeps
+	// FlappingLevels is that there were too many changes between
+	// [Snapshot.PreviousLevel] and the level that stands for now.
+	FlappingLevels RowKind = "flapping-levels"
 )
 
 func (k RowKind) opens() bool {
 	switch k {
-	case Firing, Rise, Fall, Repeat, Missing, Flapping, Undelivers:
+	case Firing, Rise, Fall, Repeat, Missing, Flapping, FlappingLevels, Undelivers:
 		return true
 	}
 	return false

@@ -321,7 +321,7 @@ func (s *simulation) checkUntold() {
 	}
 	why := make(map[string]bool)
 	for _, e := range s.history {
-		if e.What == WhatNotTold && (strings.HasPrefix(e.Reason, "came and went") || strings.HasPrefix(e.Reason, "over before")) {
+		if e.What == WhatNotTold && untoldReason(e.Reason) {
 			why[e.Incident+">"+e.Receiver] = true
 		}
 	}
@@ -332,4 +332,15 @@ func (s *simulation) checkUntold() {
 			}
 		}
 	}
+}
+
+// untoldReason says whether a reason explains that a receiver hears nothing of
+// an incident at all.
+func untoldReason(reason string) bool {
+	for _, prefix := range []string{"came and went", "over before", "the level that stands"} {
+		if strings.HasPrefix(reason, prefix) {
+			return true
+		}
+	}
+	return false
 }

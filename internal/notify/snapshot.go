@@ -47,6 +47,11 @@ type Snapshot struct {
 	Window time.Duration `json:"window,omitempty"`
 	Unit   string        `json:"unit,omitempty"`
 	Reason string        `json:"reason,omitempty"`
+	// StandsLevel, for a receiver that isn't told of it, is the higher level
+	// that stands, StandsSince since when, StandsTold who was told of it.
+	StandsLevel string    `json:"stands_level,omitempty"`
+	StandsSince time.Time `json:"stands_since,omitzero"`
+	StandsTold  []string  `json:"stands_told,omitempty"`
 	// State is firing, nodata or resolved.
 	State     string            `json:"state,omitempty"`
 	Tags      map[string]string `json:"tags,omitempty"`

@@ -13,8 +13,8 @@ import (
 type View struct {
 	// Rows are the live rows; others are ignored.
 	Rows []*Row
-	// Alerts are those that fire for their receivers ([alert.Phase.Told]),
-	// by key. Others may be left out.
+	// Alerts are those whose incident is open ([Alert.Open]), by key. Others
+	// may be left out.
 	Alerts map[string]*Alert
 	// Threads, Groups, Silences and Acks are the ledger's records. Acks are
 	// by incident.
@@ -109,9 +109,10 @@ type LevelRoute struct {
 	// Relative says that both are a change against [Snapshot.Compare].
 	Relative  bool
 	Receivers []string
-	// Repeat is the time between messages while it lasts; 0 is never.
-	Repeat   time.Duration
-	Escalate []Escalation
+	// Repeat is the time between messages while it lasts, FlapRepeat while the
+	// alert flaps; 0 is never.
+	Repeat, FlapRepeat time.Duration
+	Escalate           []Escalation
 }
 
 // Escalation tells more receivers of what has fired for After without an ack.
@@ -147,11 +148,22 @@ type Alert struct {
 
 // NewAlert fills an Alert from a state; the caller adds the Snapshot.
 func NewAlert(key, monitor string, s *alert.State) Alert {
-	return Alert{
+	a := Alert{
 		Key: key, Monitor: monitor, Incident: s.Incident, Phase: s.Phase, Rank: s.Rank,
 		FiredAt: s.FiredAt, LevelAt: s.LevelAt, Flapping: s.Flapping(),
 	}
+	if a.Flapping {
+		a.Incident = s.Flap.Incident // also while it is down
+	}
+	return a
 }
+
+// Open says whether the alert's incident goes on: it fires for its receivers,
+// or it flaps and happens to be down.
+func (a *Alert) Open() bool { return a.Phase.Told() || a.Flapping }
+
+// levelless says whether what stands is of no level: data is missing.
+func (a *Alert) levelless() bool { return a.Phase == alert.NoData || a.Phase.Told() && a.Rank == 0 }
 
 // ThreadKey names a [Thread].
 type ThreadKey struct{ Alert, Receiver string }

@@ -65,6 +65,20 @@ func normalTags(tags []Tag) []Tag {
 	return slices.Compact(tags)
 }
 
+// lastOfEach sorts tags by key, in place, and keeps of equal keys the one that
+// stands last: clients put their global tags first and a call's own last.
+func lastOfEach(tags []Tag) []Tag {
+	slices.SortStableFunc(tags, func(a, b Tag) int { return strings.Compare(a.Key, b.Key) })
+	kept := tags[:0]
+	for i, tag := range tags {
+		if i+1 == len(tags) || tags[i+1].Key != tag.Key {
+			kept = append(kept, tag)
+		}
+	}
+	clear(tags[len(kept):])
+	return kept
+}
+
 func appendEscaped(dst []byte, s string) []byte {
 	for i := range len(s) {
 		if c := s[i]; c == '|' || c == '=' || c == '\\' {

@@ -3,6 +3,7 @@ package series
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -79,7 +80,7 @@ func TestLookupMatchesReference(t *testing.T) {
 	rng := rand.New(rand.NewPCG(13, 14))
 	r := New(Limits{MaxSeries: 100_000})
 	reference := map[string]*Counter{}
-	pool := []string{"", "a", "b", "route", "/x", "0123456", "01234567", "012345678", "0123456789abcdef", "0123456789abcdefg", strings.Repeat("y", 40), strings.Repeat("y", 39) + "z"}
+	pool := []string{"", "a", "b", "route", " route\t", "/x", "0123456", "01234567", "012345678", "0123456789abcdef", "0123456789abcdefg", strings.Repeat("y", 40), strings.Repeat("y", 39) + "z"}
 	pick := func() string { return pool[rng.IntN(len(pool))] }
 	for range 30_000 {
 		name := pool[1+rng.IntN(len(pool)-1)]
@@ -87,10 +88,12 @@ func TestLookupMatchesReference(t *testing.T) {
 		for range rng.IntN(4) {
 			tag := Tag{pick(), pick()}
 			tags = append(tags, tag)
-			if tag.Key != "" {
-				clean = append(clean, tag)
+			if key := strings.TrimSpace(tag.Key); key != "" {
+				clean = slices.DeleteFunc(clean, func(c Tag) bool { return c.Key == key })
+				clean = append(clean, Tag{key, strings.TrimSpace(tag.Value)})
 			}
 		}
+		name = strings.TrimSpace(name)
 		want := Canonical(KindCounter, name, clean)
 		got := r.Counter(name, tags...)
 		if rng.IntN(2) == 0 {
@@ -98,7 +101,7 @@ func TestLookupMatchesReference(t *testing.T) {
 			for _, tag := range tags {
 				raw = append(raw, tag.Key+":"+tag.Value)
 			}
-			got = r.CounterBytes([]byte(name), []byte(strings.Join(raw, ",")))
+			got = r.CounterBytes([]byte(name+" "), []byte(strings.Repeat("#", rng.IntN(2))+strings.Join(raw, ",")))
 		}
 		if text := canonicalText(got.series.text); text != want {
 			t.Fatalf("Counter(%q, %v) is %q, want %q", name, tags, text, want)

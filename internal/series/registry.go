@@ -137,10 +137,11 @@ func (r *Registry) Stats() Stats {
 }
 
 // Counter returns the counter of this name and these tags, and makes it if
-// there is none. The order of tags doesn't matter, and of equal tags all but
-// one are ignored, as is a tag with an empty key; see [Sanitize] for names
-// and tags that are not clean, and [OverflowTag] for what happens beyond the
-// registry's limits. For a name that is empty it returns nil, which is a
+// there is none. The order of tags with different keys doesn't matter; of those
+// with the same key the last one counts, and one with an empty key is ignored.
+// Blanks around names, keys and values don't belong to them. See [Sanitize] for
+// names and tags that are not clean, and [OverflowTag] for what happens beyond
+// the registry's limits. For a name that is empty it returns nil, which is a
 // handle that does nothing.
 //
 // It doesn't allocate or lock if it was called with the same tags in the same
@@ -168,7 +169,9 @@ func (r *Registry) Set(name string, tags ...Tag) *Set {
 
 // CounterBytes is [Registry.Counter] with the tags as DogStatsD writes them:
 // "key:value,key:value", a tag without a colon being a key with an empty
-// value. It keeps neither slice.
+// value, and "#" before the first being ignored. A name with the tags of
+// another dialect in it is refused like an empty one, see [ForeignTags]. It
+// keeps neither slice.
 func (r *Registry) CounterBytes(name, tags []byte) *Counter {
 	return (*Counter)(r.findBytes(KindCounter, name, tags))
 }

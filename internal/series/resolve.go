@@ -45,6 +45,10 @@ func (r *Registry) resolve(head byte, hash uint32, name string, tags []Tag) *ser
 func (r *Registry) resolveRaw(head byte, hash uint32, name, raw string) *series {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if ForeignTags(name) != 0 {
+		r.rejectedNames++
+		return nil
+	}
 	tags := parseRaw(raw)
 	if len(name) > maxPiece {
 		return r.canonical(head, name, tags)
@@ -60,8 +64,25 @@ func (r *Registry) resolveRaw(head byte, hash uint32, name, raw string) *series 
 	return s
 }
 
+// ForeignTags returns the character that begins the tags in a name of another
+// statsd dialect, such as the comma of "hits,route=a", and 0 if there are
+// none: one of ',' (InfluxDB), ';' (Graphite), '[' (SignalFx), '#' (Librato)
+// and '{' (Prometheus). A series by such a name would have no tags, and no
+// monitor would know it, so a name from the wire is refused for it.
+func ForeignTags(name string) byte {
+	before, _, found := strings.Cut(name, "=")
+	if !found {
+		return 0
+	}
+	if at := strings.LastIndexAny(before, ",;[#{"); at > 0 {
+		return before[at]
+	}
+	return 0
+}
+
+// parseRaw reads the tags of a line. Some old clients write "##route:a".
 func parseRaw(raw string) (tags []Tag) {
-	for field := range strings.SplitSeq(raw, ",") {
+	for field := range strings.SplitSeq(strings.TrimLeft(raw, "#"), ",") {
 		key, value, _ := strings.Cut(field, ":")
 		tags = append(tags, Tag{Key: key, Value: value})
 	}
@@ -113,23 +134,16 @@ func (r *Registry) insert(s *spelling) {
 // be.
 func (r *Registry) canonical(head byte, name string, tags []Tag) *series {
 	kind := Kind(head >> 1)
-	if name = Sanitize(name, r.limits.MaxNameBytes); name == "" {
+	if name = r.limits.cleanName(name); name == "" {
 		r.rejectedNames++
 		return nil
 	}
-	clean := r.scratch.tags[:0]
-	for _, tag := range tags {
-		tag.Key = Sanitize(tag.Key, r.limits.MaxTagBytes)
-		tag.Value = Sanitize(tag.Value, r.limits.MaxTagBytes)
-		if tag.Key != "" {
-			clean = append(clean, tag)
-		}
-	}
+	clean := r.limits.cleanTags(r.scratch.tags[:0], tags)
 	defer func() {
 		clear(clean) // the callers' strings are theirs
 		r.scratch.tags = clean[:0]
 	}()
-	tags = normalTags(clean)
+	tags = clean
 	switch {
 	case len(tags) == 1 && tags[0] == overflowTag:
 		return r.overflow(kind, name)

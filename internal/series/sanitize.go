@@ -7,6 +7,32 @@ import (
 	"unicode/utf8"
 )
 
+// Clean returns a name and tags as a registry with default limits keeps them:
+// each sanitized and without blanks around it, tags sorted, of equal keys the
+// last one. The name is empty if nothing of it can be kept.
+func Clean(name string, tags []Tag) (string, []Tag) {
+	limits := Limits{}.normal()
+	return limits.cleanName(name), limits.cleanTags(nil, tags)
+}
+
+// cleanName returns a name as it is kept. No monitor could match one with
+// blanks around it.
+func (l *Limits) cleanName(name string) string {
+	return strings.TrimSpace(Sanitize(name, l.MaxNameBytes))
+}
+
+// cleanTags appends tags as they are kept to dst, which is empty.
+func (l *Limits) cleanTags(dst, tags []Tag) []Tag {
+	for _, tag := range tags {
+		tag.Key = strings.TrimSpace(Sanitize(tag.Key, l.MaxTagBytes))
+		tag.Value = strings.TrimSpace(Sanitize(tag.Value, l.MaxTagBytes))
+		if tag.Key != "" {
+			dst = append(dst, tag)
+		}
+	}
+	return lastOfEach(dst)
+}
+
 // Sanitize returns s as the registry keeps a name, a tag's key or its value:
 // invalid UTF-8 becomes U+FFFD, control characters (C0 and DEL) are taken
 // out, and what is then longer than maxBytes is cut, between two characters,

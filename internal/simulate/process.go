@@ -28,6 +28,7 @@ func NewCatalog() *Catalog { return &Catalog{byText: make(map[string]*Series)} }
 
 // Series returns the series of a kind, name and tags.
 func (c *Catalog) Series(kind series.Kind, name string, tags []series.Tag) *Series {
+	name, tags = series.Clean(name, tags) // as a program's registry does
 	text := series.Canonical(kind, name, tags)
 	s := c.byText[text]
 	if s == nil {

@@ -34,17 +34,23 @@ const (
 	minFileName = hashDigits + 2
 )
 
-func runtimeDir() string {
+func runtimeDir() string { return Folders()[0] }
+
+// Folders returns the folders in which default sockets of this user may lie.
+// New ones are made in the first; the others are those of processes with
+// another environment.
+func Folders() []string {
+	var folders []string
 	first, _, _ := strings.Cut(os.Getenv("RUNTIME_DIRECTORY"), ":")
 	for _, base := range []string{first, os.Getenv("XDG_RUNTIME_DIR")} {
 		if !filepath.IsAbs(base) {
 			continue
 		}
 		if info, err := os.Stat(base); err == nil && info.IsDir() && ownedByUs(info) {
-			return filepath.Join(base, "hawkeye")
+			folders = append(folders, filepath.Join(base, "hawkeye"))
 		}
 	}
-	return filepath.Join(os.TempDir(), userDir())
+	return append(folders, filepath.Join(os.TempDir(), userDir()))
 }
 
 // fileName makes a file name of at most limit bytes out of any text.

@@ -113,20 +113,43 @@ func (a *Applier) applyLine(line []byte) Reason {
 	if len(line) > limit {
 		return TooLong
 	}
-	reason := parse(line, &a.sample)
-	if reason == ok {
-		a.record()
+	if reason := parse(line, &a.sample); reason != ok {
+		return reason
 	}
-	return reason
+	if !a.record() && a.Registry != nil {
+		return nameReason(a.sample.Name)
+	}
+	a.Counts.Samples += uint64(max(len(a.sample.Values), 1))
+	return ok
 }
 
-// record puts a.sample into the registry.
-func (a *Applier) record() {
+// nameReason says why the registry takes no such name.
+func nameReason(name []byte) Reason {
+	switch series.ForeignTags(string(name)) {
+	case ',':
+		return InfluxTags
+	case ';':
+		return GraphiteTags
+	case '[':
+		return SignalFxTags
+	case '#':
+		return LibratoTags
+	case '{':
+		return PrometheusTags
+	}
+	return NoName // nothing is left of it without blanks and control characters
+}
+
+// record puts a.sample into the registry, and is false if that doesn't take
+// the name.
+func (a *Applier) record() bool {
 	s := &a.sample
-	a.Counts.Samples += uint64(max(len(s.Values), 1))
 	switch s.Type {
 	case Counter:
 		c := a.Registry.CounterBytes(s.Name, s.Tags)
+		if c == nil {
+			return false
+		}
 		for _, v := range s.Values {
 			if s.Rate != 1 {
 				v.V /= s.Rate
@@ -135,6 +158,9 @@ func (a *Applier) record() {
 		}
 	case Gauge:
 		g := a.Registry.GaugeBytes(s.Name, s.Tags)
+		if g == nil {
+			return false
+		}
 		for _, v := range s.Values {
 			if a.GaugeDelta && v.Signed {
 				g.Add(v.V)
@@ -143,13 +169,21 @@ func (a *Applier) record() {
 			}
 		}
 	case Set:
-		a.Registry.SetBytes(s.Name, s.Tags).AddBytes(s.Member)
+		set := a.Registry.SetBytes(s.Name, s.Tags)
+		if set == nil {
+			return false
+		}
+		set.AddBytes(s.Member)
 	default:
 		h := a.Registry.HistogramBytes(s.Name, s.Tags)
+		if h == nil {
+			return false
+		}
 		for _, v := range s.Values {
 			h.ObserveN(v.V, weight(s.Rate))
 		}
 	}
+	return true
 }
 
 // weight is for how many events an observation at this rate stands. Where

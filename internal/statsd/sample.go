@@ -73,6 +73,11 @@ const (
 	BadRate                // "x:1|c|@abc", "x:1|c|@0", "x:1|c|@2"
 	BadTimestamp           // "x:1|c|Tabc", "x:1|c|T0"
 	TooLong                // the line is longer than its reader allows
+	InfluxTags             // "x,tag=value:1|c"
+	GraphiteTags           // "x;tag=value:1|c"
+	SignalFxTags           // "x[tag=value]:1|c"
+	LibratoTags            // "x#tag=value:1|c"
+	PrometheusTags         // "x{tag=value}:1|c"
 	Event                  // "_e{...": an event: understood and left alone
 	ServiceCheck           // "_sc|...": a service check: understood and left alone
 	numberOfReasons        // not a reason
@@ -92,6 +97,13 @@ var reasonTexts = [NumReasons]string{
 	BadRate:      "the sample rate is not in (0, 1]",
 	BadTimestamp: "the timestamp is not a positive number of seconds",
 	TooLong:      "the line is too long",
+
+	InfluxTags:     "the name holds tags as InfluxDB's statsd has them; write x:1|c|#tag:value",
+	GraphiteTags:   "the name holds tags as Graphite has them; write x:1|c|#tag:value",
+	SignalFxTags:   "the name holds tags as SignalFx has them; write x:1|c|#tag:value",
+	LibratoTags:    "the name holds tags as Librato has them; write x:1|c|#tag:value",
+	PrometheusTags: "the name holds labels as Prometheus has them; write x:1|c|#tag:value",
+
 	Event:        "events are not supported",
 	ServiceCheck: "service checks are not supported",
 }
@@ -108,6 +120,13 @@ var reasonKeys = [NumReasons]string{
 	BadRate:      "bad_rate",
 	BadTimestamp: "bad_timestamp",
 	TooLong:      "too_long",
+
+	InfluxTags:     "tags_influxdb",
+	GraphiteTags:   "tags_graphite",
+	SignalFxTags:   "tags_signalfx",
+	LibratoTags:    "tags_librato",
+	PrometheusTags: "labels_prometheus",
+
 	Event:        "event",
 	ServiceCheck: "service_check",
 }

@@ -169,7 +169,7 @@ type Set = monitor.Set
 // kinds are the kinds of messages that a file may expect.
 var kinds = []notify.RowKind{
 	notify.Firing, notify.Rise, notify.Fall, notify.Repeat, notify.Missing, notify.Resolved,
-	notify.Flapping, notify.Stable, notify.Undelivers, notify.Overflowing,
+	notify.Flapping, notify.Stable, notify.FlappingLevels, notify.Undelivers, notify.Overflowing,
 }
 
 // states are the states of an alert that a file may expect.

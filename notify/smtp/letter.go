@@ -42,7 +42,7 @@ func (m *Mailer) compose(cfg hawkeye.MailerConfig) (*letter, error) {
 	if sender == "" {
 		return nil, errors.New("compose mail: no sender: set smtp.Config.From or hawkeye.WithSender")
 	}
-	from, err := netmail.ParseAddress(sender)
+	from, err := parseAddress(sender)
 	if err != nil {
 		return nil, fmt.Errorf("compose mail: parse sender %q: %w", sender, err)
 	}
@@ -52,7 +52,11 @@ func (m *Mailer) compose(cfg hawkeye.MailerConfig) (*letter, error) {
 		failed: make(map[string]error),
 	}
 	l.msg.FromMailAddress(from)
-	l.msg.ToMailAddress(l.add(cfg.Recipients)...)
+	if to := l.add(cfg.Recipients); len(to) > 0 {
+		l.msg.ToMailAddress(to...)
+	} else { // a group without members (RFC 5322, section 3.4): some servers refuse a mail without To
+		l.msg.SetGenHeaderPreformatted(mail.Header("To"), "undisclosed-recipients:;")
+	}
 	l.msg.CcMailAddress(l.add(cfg.CC)...)
 	l.add(cfg.Bcc)
 	if len(l.recipients) == 0 && len(l.failed) == 0 {
@@ -70,7 +74,7 @@ func (m *Mailer) compose(cfg hawkeye.MailerConfig) (*letter, error) {
 func (l *letter) add(given []string) []*netmail.Address {
 	var list []*netmail.Address
 	for _, g := range given {
-		addr, err := netmail.ParseAddress(g)
+		addr, err := parseAddress(g)
 		if err != nil {
 			l.failed[g] = hawkeye.Permanent(fmt.Errorf("parse address: %w", err))
 			continue

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-batteries/hawkeye"
 	gomail "github.com/wneessen/go-mail/smtp"
 )
 
@@ -37,7 +36,7 @@ func (m *Mailer) open(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, s.problem("connect", err)
 	}
-	s.conn = conn
+	s.conn = &boundedConn{Conn: conn}
 	s.stop = context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	if err := s.greet(); err != nil {
 		s.close()
@@ -77,7 +76,7 @@ func (s *session) startTLS() error {
 		if s.config.TLS == TLSOpportunistic {
 			return nil
 		}
-		return hawkeye.Permanent(fmt.Errorf("send mail: %s offers no STARTTLS, which smtp.Config.TLS demands", s.config.Host))
+		return fmt.Errorf("send mail: %s offers no STARTTLS, which smtp.Config.TLS demands", s.config.Host)
 	}
 	if err := s.client.StartTLS(s.config.TLSConfig); err != nil {
 		return s.problem("STARTTLS", err)
@@ -90,7 +89,7 @@ func (s *session) logIn() error {
 	_, encrypted := s.client.TLSConnectionState()
 	auth := mechanism(s.config, s.conn, encrypted, strings.Fields(strings.ToUpper(offered)))
 	if auth == nil {
-		return hawkeye.Permanent(fmt.Errorf("send mail: %s offers no way to log in that is safe on this connection", s.config.Host))
+		return fmt.Errorf("send mail: %s offers no way to log in that is safe on this connection", s.config.Host)
 	}
 	if err := s.client.Auth(auth); err != nil {
 		return s.problem("AUTH", err)
@@ -127,6 +126,11 @@ func loopback(conn net.Conn) bool {
 // others to l.failed. Its error is about all of them.
 func (s *session) deliver(l *letter) error {
 	s.client.SkipSMTPUTF8(l.ascii())
+	if utf8, _ := s.client.Extension("SMTPUTF8"); !utf8 {
+		if err := l.withoutUTF8(); err != nil || len(l.recipients) == 0 {
+			return err
+		}
+	}
 	s.settled = false
 	if err := s.client.Mail(bracket(l.from)); err != nil {
 		return s.problem("MAIL FROM", err)
@@ -164,28 +168,13 @@ func (s *session) deliver(l *letter) error {
 	return nil
 }
 
-// ascii says whether all addresses are, so that SMTPUTF8 (RFC 6531), which
-// the next server on the way may lack, isn't asked for.
-func (l *letter) ascii() bool {
-	addrs := []*mail.Address{l.from}
-	for _, r := range l.recipients {
-		addrs = append(addrs, r.addr)
-	}
-	for _, a := range addrs {
-		if strings.ContainsFunc(a.Address, func(r rune) bool { return r >= 0x80 }) {
-			return false
-		}
-	}
-	return true
-}
-
 // bracket returns the address alone, quoted where it needs to be.
 func bracket(a *mail.Address) string { return (&mail.Address{Address: a.Address}).String() }
 
-// close says goodbye if that makes sense, and closes the connection.
+// close says goodbye if that makes sense and there is time left, and closes
+// the connection.
 func (s *session) close() {
-	s.stop()
-	if s.settled {
+	if inTime := s.stop(); inTime && s.settled {
 		s.conn.SetDeadline(time.Now().Add(quitTimeout))
 		s.client.Quit()
 	}
@@ -233,5 +222,29 @@ func (e *replyError) Error() string {
 	return fmt.Sprintf("send mail: %s: server says %d %s", e.step, e.code, e.text)
 }
 
-// Permanent says whether trying again is no use (RFC 5321, section 4.2.1).
-func (e *replyError) Permanent() bool { return e.code/100 == 5 }
+// Permanent says whether trying again is no use: only an answer of 5xx (RFC
+// 5321, section 4.2.1) to a step that is about the mail. A refusal of the
+// session (greeting, EHLO, STARTTLS, login) says nothing about the mail: it
+// goes through when the server or its settings have been mended.
+func (e *replyError) Permanent() bool {
+	switch e.step {
+	case "MAIL FROM", "DATA", "end of DATA":
+		return e.code/100 == 5 && !aboutSession(e.code)
+	case "RCPT TO":
+		// 552 is what old servers say of too many recipients, and is to be
+		// taken for 452 (RFC 5321, section 4.5.3.1.10).
+		return e.code/100 == 5 && !aboutSession(e.code) && e.code != 552
+	}
+	return false
+}
+
+// aboutSession lists the answers that demand a login or TLS in whatever step
+// they come (RFC 4954, section 6, and RFC 3207, section 4), and 521, by which
+// a host takes no mail at all (RFC 7504).
+func aboutSession(code int) bool {
+	switch code {
+	case 521, 530, 534, 535, 538:
+		return true
+	}
+	return false
+}

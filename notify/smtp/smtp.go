@@ -171,9 +171,12 @@ func localName() string {
 // server refuses some of them the others get it, and the error is a
 // [hawkeye.RecipientsError].
 //
-// An answer of 5xx, and an address that is none, are [hawkeye.Permanent];
-// 4xx and everything about the network is not. No error holds the password
-// or what was derived from it, even if the server sends it back.
+// An answer of 5xx to what is about the mail, and an address that is none, are
+// [hawkeye.Permanent]. What is about the session (the network, a greeting,
+// STARTTLS, a login that is refused) is not, whatever its code: the mail goes
+// out when that has been mended. Domains are sent in ASCII (IDNA). No error
+// holds the password or what was derived from it, even if the server sends it
+// back.
 func (m *Mailer) Send(ctx context.Context, cfg hawkeye.MailerConfig) error {
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc

@@ -106,7 +106,7 @@ func (p *parser) read(name string, r io.Reader) error {
 			}
 			err := l.err
 			if err == nil {
-				err = p.add(l)
+				err = p.add(n, l)
 			}
 			if err == nil && p.rec.Values > MaxValues {
 				err = fmt.Errorf("more than %d values", MaxValues)

@@ -40,7 +40,7 @@ const keys = "time, metric, type, tags, process, value, count, step, values"
 
 var keyNames = strings.Split(keys, ", ")
 
-func (p *parser) add(l *line) error {
+func (p *parser) add(n int, l *line) error {
 	switch {
 	case !l.hasTime:
 		return errors.New("time is missing")
@@ -57,11 +57,13 @@ func (p *parser) add(l *line) error {
 	}
 	if l.values == nil {
 		p.rec.points.add(point{l.at, l.value, at, max(l.count, 1)})
+		p.rec.extremes.add(n, l.at, l.at)
 		p.rec.Values++
 		return nil
 	}
 	if len(l.values) > 0 {
 		p.rec.columns = append(p.rec.columns, column{p.rec.sources[at], l.at, l.step, l.values})
+		p.rec.extremes.add(n, l.at, l.at+int64(len(l.values)-1)*l.step)
 	}
 	p.rec.Values += len(l.values)
 	return nil

@@ -3,6 +3,7 @@
 package recording
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -30,6 +31,8 @@ type Recording struct {
 	// Values is how many samples there are.
 	Values int
 
+	name      string
+	extremes  extremes
 	columns   []column
 	points    points
 	sources   []source
@@ -62,12 +65,21 @@ func (e *LineError) Error() string { return fmt.Sprintf("%s:%d: %s", e.File, e.L
 // ErrEmpty says that there is no sample.
 var ErrEmpty = errors.New("no samples")
 
+// utf8Mark is the byte order mark that some editors begin a file with.
+const utf8Mark = "\ufeff"
+
 // Read reads JSON lines. The error of a line that can't be read is a
 // [*LineError].
 func Read(name string, r io.Reader) (*Recording, error) {
-	rec := &Recording{Catalog: simulate.NewCatalog()}
+	rec := &Recording{Catalog: simulate.NewCatalog(), name: name}
 	p := parser{rec: rec, sources: make(map[string]int32)}
-	if err := p.read(name, r); err != nil {
+	buffered := bufio.NewReader(r)
+	if begin, _ := buffered.Peek(len(utf8Mark)); string(begin) == utf8Mark {
+		_, _ = buffered.Discard(len(utf8Mark))
+	} else if len(begin) > 1 && (string(begin[:2]) == "\xff\xfe" || string(begin[:2]) == "\xfe\xff") {
+		return nil, &LineError{name, 1, "the file is UTF-16; save it as UTF-8"}
+	}
+	if err := p.read(name, buffered); err != nil {
 		return nil, err
 	}
 	if rec.Values == 0 {

@@ -96,6 +96,7 @@ func TestReadFailures(t *testing.T) {
 		"time is a word":  {`{"time":"noon","metric":"a","value":1}`, `time: expected seconds since 1970`},
 		"negative time":   {`{"time":-5,"metric":"a","value":1}`, `time: expected seconds since 1970`},
 		"time of the sun": {`{"time":1e300,"metric":"a","value":1}`, `time: expected seconds since 1970`},
+		"UTF-16":          {"\xff\xfe{\x00", "samples.jsonl:1: the file is UTF-16"},
 		"nothing":         {"\n\n", "no samples"},
 		"no values":       {`{"time":1,"step":1,"metric":"a","values":[]}`, "no samples"},
 	}
@@ -119,6 +120,41 @@ func TestReadFailures(t *testing.T) {
 	}
 	if _, err := Read("x", iotest.ErrReader(io.ErrNoProgress)); !errors.Is(err, io.ErrNoProgress) {
 		t.Errorf("Read of a broken disk = %v, want %v", err, io.ErrNoProgress)
+	}
+}
+
+func TestByteOrderMark(t *testing.T) {
+	t.Parallel()
+	rec, err := Read("x", strings.NewReader("\ufeff"+`{"time":1,"metric":"a","value":1}`))
+	if err != nil || rec.Values != 1 {
+		t.Errorf("Read with a byte order mark = %+v, %v, want one sample", rec, err)
+	}
+}
+
+// TestGap: a time that is far from the others is most likely wrong, and the
+// line that has it is named, whichever side of the gap it is on.
+func TestGap(t *testing.T) {
+	t.Parallel()
+	const now = `{"time":1767607200,"metric":"a","value":1}` + "\n" + `{"time":1767607201,"metric":"a","value":1}` + "\n"
+	const column = `{"time":1767607200,"step":1,"metric":"a","values":[1,1,1]}` + "\n"
+	tests := map[string]struct{ text, want string }{
+		"none":             {now + column, ""},
+		"a month":          {now + `{"time":1770285600,"metric":"a","value":1}`, ""}, // 31 days
+		"of 1970":          {now + `{"time":1,"metric":"a","value":1}` + "\n", "x:3: there is no sample for 20458 days, from 1970-01-01T00:00:01Z to 2026-01-05T10:00:00Z"},
+		"of 2099":          {`{"time":4080000000,"metric":"a","value":1}` + "\n" + now, "x:1: there is no sample for 26764 days"},
+		"column of 1970":   {now + column + `{"time":1,"step":1,"metric":"b","values":[1,1]}`, "x:4: there is no sample for 20458 days"},
+		"within a column":  {column + `{"time":1767607200,"step":86400,"metric":"b","values":[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]}`, ""},
+		"each in its hour": {`{"time":1,"metric":"a","value":1}` + "\n" + `{"time":3000000,"metric":"a","value":1}`, "x:1: there is no sample for 35 days"},
+	}
+	for name, tt := range tests {
+		rec, err := Read("x", strings.NewReader(tt.text))
+		if err != nil {
+			t.Fatalf("%s: Read = %v", name, err)
+		}
+		err = rec.Gap(31 * 24 * time.Hour)
+		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: Gap = %v, want %q", name, err, tt.want)
+		}
 	}
 }
 

@@ -1,0 +1,132 @@
+package notify
+
+import "slices"
+
+// subscribed says whether a receiver is to hear of a level of an incident:
+// the level's trigger notifies it, an escalation of that level came due for
+// it, or it stands in for one that is. It is the one place that knows, for
+// what is queued and for what goes out later alike.
+func (d *draft) subscribed(a *Alert, receiver string, rank int) bool {
+	if d.v.Outranked || d.v.Config.Monitors[a.Monitor] == nil {
+		return true // for those to say who have the configuration that decides
+	}
+	return d.named(a, receiver, rank) || d.standsIn(a, receiver, rank)
+}
+
+// named says whether a level names a receiver, by itself or by an escalation
+// that came due.
+func (d *draft) named(a *Alert, receiver string, rank int) bool {
+	return slices.Contains(d.receivers(a.Monitor, rank), receiver) || d.escalated(a, receiver, rank)
+}
+
+// standsIn says whether a receiver was told of an incident in place of another
+// one, whom the level names.
+func (d *draft) standsIn(a *Alert, receiver string, rank int) bool {
+	t := d.thread(a.Key, receiver)
+	if t == nil || t.Incident != a.Incident || !t.Told {
+		return false
+	}
+	for _, other := range d.v.Config.Receivers {
+		if other.Fallback != "" && d.named(a, other.Name, rank) && d.fallsBackOn(other, receiver) {
+			return true
+		}
+	}
+	return false
+}
+
+// fallsBackOn says whether a receiver's messages may come to another one.
+func (d *draft) fallsBackOn(r *Receiver, fallback string) bool {
+	for range len(d.v.Config.Receivers) {
+		if r == nil || r.Fallback == "" {
+			return false
+		}
+		if r.Fallback == fallback {
+			return true
+		}
+		r = d.v.Config.Receivers[r.Fallback]
+	}
+	return false
+}
+
+// hears returns the level of an open incident that a receiver is kept posted
+// about: the highest of those reached that it is subscribed to. It is 0 if
+// there is none. Missing data has no level: whoever was told of the incident
+// hears of it.
+func (d *draft) hears(a *Alert, t *Thread) int {
+	for rank := a.Rank; rank >= 1; rank-- {
+		if d.subscribed(a, t.Receiver, rank) {
+			return rank
+		}
+	}
+	if t.Told && a.levelless() {
+		return max(t.ToldRank, 1)
+	}
+	return 0
+}
+
+// unwanted returns why a row that could go isn't for its receiver any more, or
+// "": an incident that is open stands at a level that isn't the receiver's,
+// who was told nothing of it.
+func (d *draft) unwanted(r *Row) string {
+	a := d.openAlert(r)
+	if a == nil || r.Ends() || r.Kind == Overflowing || d.runEvery(r.Monitor) > 0 {
+		return ""
+	}
+	if told, _ := d.toldOf([]*Row{r}); told {
+		return ""
+	}
+	stands := a.Rank
+	if !a.Phase.Told() { // it flaps, and is down
+		stands = max(r.Rank, 1)
+	}
+	if a.levelless() && slices.Contains(d.receivers(a.Monitor, 1), r.Receiver) {
+		return ""
+	}
+	if r.Escalated && stands >= r.Rank { // a step of a level that is reached
+		return ""
+	}
+	for _, receiver := range r.meantFor() {
+		if d.subscribed(a, receiver, stands) {
+			return ""
+		}
+	}
+	level := "what stands"
+	if l := d.level(a.Monitor, stands); l != nil {
+		level = "the level that stands, " + l.Name + ","
+	}
+	return level + " is not " + r.Receiver + "'s"
+}
+
+// meantFor returns whom a row is for: its receiver, or those in whose place
+// that is told.
+func (r *Row) meantFor() []string {
+	if r.Undelivered == nil {
+		return []string{r.Receiver}
+	}
+	return r.Undelivered.Via
+}
+
+// openAlert returns the alert of a row if the row's incident is open, else
+// nil.
+func (d *draft) openAlert(r *Row) *Alert {
+	a := d.v.Alerts[r.Alert]
+	if a == nil || !a.Open() || a.Incident != r.Incident || a.Snapshot.Source == SourceOverflow {
+		return nil
+	}
+	return a
+}
+
+// fit makes a row one of the level that stands, if its receiver has been told
+// nothing of the incident and that level is the receiver's.
+func (d *draft) fit(r *Row) *Row {
+	a := d.openAlert(r)
+	if a == nil || !a.Phase.Told() || a.Rank < 1 || a.Rank == r.Rank || r.Kind != Firing || r.Escalated || d.runEvery(r.Monitor) > 0 {
+		return r
+	}
+	if told, _ := d.toldOf([]*Row{r}); told || !d.subscribed(a, r.Receiver, a.Rank) || d.v.Outranked {
+		return r
+	}
+	fitting := d.queue(a.about(), r.Receiver, Firing, a.Rank)
+	d.merge(fitting, []*Row{r})
+	return fitting
+}
