@@ -24,17 +24,26 @@ import (
 //
 // A method that no RFC lists is OTHER. A panic is a 500 with the tag
 // panic=true and goes on up; one with [http.ErrAbortHandler] is
-// http.response.aborted. A hijacked connection is a 101 and has no duration,
-// for it ends when both sides like. An exchange is counted when next returns.
+// http.response.aborted. So is a request whose client hung up before there was
+// a status, whatever status the handler, a reverse proxy say, wrote after
+// that: it is no success and no failure of the service. A hijacked connection
+// is a 101. Neither it nor an event stream (text/event-stream, flushed) has a
+// duration, for it ends when both sides like.
+//
+// An exchange is counted when next returns. If next has written nothing by
+// then, and the ResponseWriter is not the server's own, a framework may still
+// answer for it, as echo does for a handler that returns an error: then it is
+// counted by that answer, or when the request is over.
 //
 // What the ResponseWriter can do beyond the interface, the one that next gets
 // can do too, by type assertion and by [http.ResponseController]: Flusher and
-// Hijacker if they are there, ReaderFrom, deadlines and the rest always. As
-// of any ResponseWriter, no use may be made of it after next has returned.
+// Hijacker if they are there, ReaderFrom, deadlines and the rest always. It
+// belongs to its request for good: what is written through it late, if the
+// server lets it, goes to the client of that request and to no other.
 //
 // Put it outermost, and once; who counts http.response.* by hand would count
-// twice. A request costs no allocation, and two if there is a Route. A nil
-// next is [http.DefaultServeMux]; a nil *Hawkeye returns next.
+// twice. A request costs one small allocation, and two more if there is a
+// Route. A nil next is [http.DefaultServeMux]; a nil *Hawkeye returns next.
 func (h *Hawkeye) Middleware(next http.Handler) http.Handler {
 	if h == nil {
 		return (*httpcount.Meter)(nil).Middleware(next, nil)
@@ -65,8 +74,9 @@ type HTTPExchange struct {
 
 	Duration time.Duration
 	Hijacked bool // counts as 101 and has no duration
+	Streamed bool // an event stream: has no duration
 	Panicked bool // counts as 500 with panic=true
-	Aborted  bool // ended by [http.ErrAbortHandler]: counts as aborted
+	Aborted  bool // ended by [http.ErrAbortHandler], or the client went before there was a status: counts as aborted
 }
 
 // RecordHTTP counts an exchange as [Hawkeye.Middleware] does. It is for

@@ -104,12 +104,29 @@ func withContext(next http.Handler) http.Handler {
 // TimeoutHandler around it as soon as it is reached.
 func gaveUp(of func(slow http.Handler) http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, giveUp := context.WithCancel(r.Context())
+		ctx := expiring{r.Context(), make(chan struct{})}
 		release := make(chan struct{})
 		defer close(release)
-		slow := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { giveUp(); <-release })
+		slow := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { close(ctx.over); <-release })
 		of(slow).ServeHTTP(w, r.WithContext(ctx))
 	})
+}
+
+// expiring is a context whose deadline comes when over is closed.
+type expiring struct {
+	context.Context
+	over chan struct{}
+}
+
+func (c expiring) Done() <-chan struct{} { return c.over }
+
+func (c expiring) Err() error {
+	select {
+	case <-c.over:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
 }
 
 func TestMiddleware(t *testing.T) {

@@ -2,6 +2,7 @@ package hawkeyegin
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"log"
@@ -139,6 +140,55 @@ func TestMiddleware(t *testing.T) {
 			handler: func(c *gin.Context) { hangUpOn(http.NewResponseController(c.Writer).Hijack()) },
 		},
 		{
+			name: "panic after 201, Recovery inside", want: one(exchange{Method: "GET", Route: route, Status: 201, Panicked: true}),
+			handler: func(c *gin.Context) { c.String(201, "hi"); panic("oh") }, inside: []gin.HandlerFunc{recovery()},
+		},
+		{
+			name: "runtime error after 200, custom Recovery inside", want: one(exchange{Method: "GET", Route: route, Status: 200, Panicked: true}),
+			handler: func(c *gin.Context) { c.String(200, "hi"); var m map[string]int; m["a"]++ },
+			inside:  []gin.HandlerFunc{gin.CustomRecoveryWithWriter(io.Discard, func(c *gin.Context, _ any) { c.String(503, "oh") })},
+		},
+		{
+			name: "error after a panic that was over", want: one(exchange{Method: "GET", Route: route, Status: 200}),
+			handler: func(c *gin.Context) {
+				func() { defer func() { _ = recover() }(); panic("oh") }()
+				c.String(200, "hi")
+				c.Status(500)
+			},
+		},
+		{
+			name: "103 sent before 201", want: one(exchange{Method: "GET", Route: route, Status: 201}),
+			handler: func(c *gin.Context) {
+				c.Writer.(interface{ Unwrap() http.ResponseWriter }).Unwrap().(interface{ Unwrap() http.ResponseWriter }).Unwrap().WriteHeader(103)
+				c.String(201, "hi")
+			},
+		},
+		{
+			name: "103 by gin's own means", want: one(exchange{Method: "GET", Route: route, Status: 200}),
+			handler: func(c *gin.Context) {
+				c.Status(103)
+				c.Writer.WriteHeaderNow()
+				c.String(201, "hi")
+			},
+		},
+		{
+			name: "event stream", want: one(exchange{Method: "GET", Route: route, Status: 200, Streamed: true}),
+			handler: func(c *gin.Context) {
+				c.Stream(func(io.Writer) bool { c.SSEvent("tick", 1); return false })
+			},
+		},
+		{
+			name: "a writer that stays, routed anew", want: one(exchange{Method: "GET", Route: route, Status: 200}), request: "GET /old",
+			inside: []gin.HandlerFunc{func(c *gin.Context) { c.Writer = staying{c.Writer}; c.Next() }},
+			setUp: func(e *gin.Engine) {
+				e.GET("/old", func(c *gin.Context) { c.Request.URL.Path = "/users/7"; e.HandleContext(c) })
+			},
+		},
+		{
+			name: "a writer that stays, unmatched", want: one(exchange{Method: "GET", Status: 404}), request: "GET /nowhere",
+			inside: []gin.HandlerFunc{func(c *gin.Context) { c.Writer = staying{c.Writer}; c.Next() }},
+		},
+		{
 			name: "failed hijack", want: one(exchange{Method: "GET", Route: route, Status: 200}),
 			handler: func(c *gin.Context) {
 				c.String(200, "hi")
@@ -186,6 +236,98 @@ func TestMiddleware(t *testing.T) {
 				t.Errorf("recorded (-want +got)\n%s", diff)
 			}
 		})
+	}
+}
+
+// staying is a writer that a middleware leaves in the context.
+type staying struct{ gin.ResponseWriter }
+
+// shouting is a writer that changes what goes through it, as compression does.
+type shouting struct{ gin.ResponseWriter }
+
+func (s shouting) Write(p []byte) (int, error) { return s.ResponseWriter.Write(bytes.ToUpper(p)) }
+
+// TestUnmatchedBehindAWriterThatStays: gin answers what it can't route after
+// all middlewares have returned, through the writer that they left.
+func TestUnmatchedBehindAWriterThatStays(t *testing.T) {
+	t.Parallel()
+	for request, want := range map[string]string{"/nowhere": "404 PAGE NOT FOUND", "/users/7": "405 METHOD NOT ALLOWED"} {
+		engine := gin.New()
+		engine.HandleMethodNotAllowed = true
+		engine.Use(count(&notes{}), func(c *gin.Context) { c.Writer = shouting{c.Writer}; c.Next() })
+		engine.POST("/users/:id", func(*gin.Context) {})
+		w := httptest.NewRecorder()
+		engine.ServeHTTP(w, httptest.NewRequest("GET", request, nil))
+		if got := w.Body.String(); got != want {
+			t.Errorf("GET %s = %q, want %q", request, got, want)
+		}
+	}
+}
+
+// TestWriterBelongsToItsRequest: a handler may keep its writer; no other
+// request gets it.
+func TestWriterBelongsToItsRequest(t *testing.T) {
+	t.Parallel()
+	seen := make(map[gin.ResponseWriter]bool)
+	engine := gin.New()
+	engine.Use(count(&notes{}))
+	engine.GET("/", func(c *gin.Context) {
+		if seen[c.Writer] {
+			t.Error("two requests got the same writer")
+		}
+		seen[c.Writer] = true
+	})
+	for range 100 {
+		engine.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+	}
+}
+
+// TestClientGone: a request whose client left before there was a status is
+// neither a success nor a failure.
+func TestClientGone(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		before, after gin.HandlerFunc
+		aborted       bool
+	}{
+		"nothing written":       {aborted: true},
+		"error written":         {after: func(c *gin.Context) { c.AbortWithStatus(502) }, aborted: true},
+		"body written":          {after: func(c *gin.Context) { c.String(200, "late") }, aborted: true},
+		"JSON written":          {after: func(c *gin.Context) { c.JSON(200, 1) }, aborted: true},
+		"status set, not sent":  {before: func(c *gin.Context) { c.Status(202) }, aborted: true},
+		"status written before": {before: func(c *gin.Context) { c.Status(202); c.Writer.WriteHeaderNow() }},
+		"flushed before":        {before: func(c *gin.Context) { c.Writer.Flush() }},
+	} {
+		var got notes
+		waiting, served := make(chan struct{}), make(chan struct{})
+		engine := gin.New()
+		engine.Use(count(&got), recovery())
+		engine.GET("/", func(c *gin.Context) {
+			if tt.before != nil {
+				tt.before(c)
+			}
+			close(waiting)
+			<-c.Request.Context().Done()
+			if tt.after != nil {
+				tt.after(c)
+			}
+		})
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			defer close(served)
+			engine.ServeHTTP(w, r)
+		}))
+		conn, err := net.Dial("tcp", srv.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprint(conn, "GET / HTTP/1.1\r\nHost: example.com\r\n\r\n")
+		<-waiting
+		conn.Close()
+		<-served
+		srv.Close()
+		if len(got.exchanges) != 1 || got.exchanges[0].Aborted != tt.aborted {
+			t.Errorf("%s: recorded %+v, want one exchange, aborted: %v", name, got.exchanges, tt.aborted)
+		}
 	}
 }
 

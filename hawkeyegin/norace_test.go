@@ -2,4 +2,5 @@
 
 package hawkeyegin
 
-const poolMisses = 0
+// poolMisses is what a request may allocate: its writer.
+const poolMisses = 1

@@ -16,13 +16,15 @@ func (blank) Write(p []byte) (int, error) { return len(p), nil }
 
 func routed(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusNoContent) }
 
-func TestMiddlewareAllocatesNothing(t *testing.T) {
+// TestMiddlewareAllocatesOnce: the writer, which belongs to the handler from
+// then on. What was handed out is never handed out again.
+func TestMiddlewareAllocatesOnce(t *testing.T) {
 	h := New(series.New(series.Limits{})).Middleware(http.HandlerFunc(routed), nil)
 	r, _ := http.NewRequest("GET", "/users/7", nil)
 	r.Pattern = "GET /users/{id}"
 	var w http.ResponseWriter = blank{http.Header{}}
-	if n := testing.AllocsPerRun(1000, func() { h.ServeHTTP(w, r) }); n != 0 {
-		t.Errorf("ServeHTTP allocates %v times a request, want 0", n)
+	if n := testing.AllocsPerRun(1000, func() { h.ServeHTTP(w, r) }); n > 1 {
+		t.Errorf("ServeHTTP allocates %v times a request, want once", n)
 	}
 }
 

@@ -37,8 +37,9 @@ type Exchange struct {
 
 	Duration time.Duration
 	Hijacked bool // counts as 101, whatever Status says, and has no duration
+	Streamed bool // an event stream: it has no duration
 	Panicked bool // counts as 500 with panic=true, whatever Status says
-	Aborted  bool // http.ErrAbortHandler: no status at all
+	Aborted  bool // no status at all: http.ErrAbortHandler, or the client had gone before there was one
 }
 
 // Meter counts exchanges into a registry. A nil *Meter does nothing. It is
@@ -76,7 +77,7 @@ func (m *Meter) record(route *routeCells, e *Exchange) {
 	o := cells.outcome(m.reg, e)
 	o.code.Inc()
 	o.class.Inc()
-	if !e.Hijacked {
+	if !e.Hijacked && !e.Streamed {
 		o.duration.Observe(float64(e.Duration) / float64(time.Second))
 	}
 }
