@@ -185,6 +185,11 @@ func (a *agent) evaluate(ctx context.Context) error {
 			failpoint.At("read")
 		}
 		last := a.isLast(tick.N)
+		if last {
+			a.mu.Lock()
+			pending = evaluate.Merge(pending, ev.Unsaved(tick.End))
+			a.mu.Unlock()
+		}
 		// A head that stands still for a lease is somebody else's to replace.
 		if behind++; !last && behind < maxCatchUp && time.Since(stored) < a.lease/2 && a.h.clock().Now().Sub(tick.End) > catchUpLag {
 			continue

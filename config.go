@@ -34,7 +34,8 @@ func WithRules(r Rules) Option {
 		for _, h := range r.Heartbeats {
 			c.code.Heartbeats = append(c.code.Heartbeats, monitor.Heartbeat{
 				Name: h.Name, Description: h.Description, Disabled: h.Disabled, Metric: h.Metric, Where: h.Where,
-				ExpectEvery: h.ExpectEvery, Grace: h.Grace, Level: h.Level, Notify: h.Notify, Repeat: h.Repeat,
+				ExpectEvery: h.ExpectEvery, Grace: h.Grace, Schedule: h.Schedule, Location: h.Location, Early: h.Early,
+				Level: h.Level, Notify: h.Notify, Repeat: h.Repeat,
 				MuteTimes: h.MuteTimes, Labels: h.Labels, Runbook: h.Runbook, Dashboard: h.Dashboard,
 			})
 		}

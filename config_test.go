@@ -56,6 +56,7 @@ slos:
 heartbeats:
   - {name: nightly, description: d, enabled: false, metric: job.done, where: ['job="x"'], expect_every: 24h, grace: 1h, level: warning, notify: [team],
      repeat: 1h, mute_times: [nights], labels: {a: b}, runbook: r, dashboard: d}
+  - {name: workdays, metric: job.done, schedule: "0 5 * * 1-5", location: Europe/Berlin, early: 5m, grace: 30m, notify: [team]}
 inhibit:
   - {source: ['monitor="load"'], target: ['monitor=~"api-.*"'], equal: [service]}
 mute_times:
@@ -107,6 +108,9 @@ func inCode(t *testing.T) []Option {
 				Name: "nightly", Description: "d", Disabled: true, Metric: "job.done", Where: []string{`job="x"`},
 				ExpectEvery: 24 * time.Hour, Grace: time.Hour, Level: "warning", Notify: []string{"team"}, Repeat: time.Hour,
 				MuteTimes: []string{"nights"}, Labels: map[string]string{"a": "b"}, Runbook: "r", Dashboard: "d",
+			}, {
+				Name: "workdays", Metric: "job.done", Schedule: "0 5 * * 1-5", Location: berlin, Early: 5 * time.Minute,
+				Grace: 30 * time.Minute, Notify: []string{"team"},
 			}},
 			Inhibit: []Inhibit{{Source: []string{`monitor="load"`}, Target: []string{`monitor=~"api-.*"`}, Equal: []string{"service"}}},
 			MuteTimes: map[string][]MutePeriod{"nights": {{
@@ -152,6 +156,8 @@ func TestMistakesInCode(t *testing.T) {
 		"objective as a percentage":   {WithRules(Rules{SLOs: []SLO{{Name: "s", Objective: 99.9, Bad: "b", Total: "t", Page: []string{"x"}}}}), "WithRules.SLOs[0].Objective"},
 		"good that is no condition":   {WithRules(Rules{SLOs: []SLO{{Name: "s", Objective: 0.9, Good: "300ms", Total: "t", Page: []string{"x"}}}}), "SLOs[0].Good"},
 		"heartbeat without time":      {WithRules(Rules{Heartbeats: []Heartbeat{{Metric: "m", Notify: []string{"x"}}}}), "WithRules.Heartbeats[0].ExpectEvery"},
+		"heartbeat with a bad schedule": {WithRules(Rules{Heartbeats: []Heartbeat{{Metric: "m", Schedule: "0 24 * * *", Notify: []string{"x"}}}}),
+			"WithRules.Heartbeats[0].Schedule: character 3: the hour: expected a number from 0 to 23"},
 		"inhibition without a source": {WithRules(Rules{Inhibit: []Inhibit{{Target: []string{`a="b"`}}}}), "WithRules.Inhibit[0].Source"},
 		"mute time from nowhere":      {WithRules(Rules{MuteTimes: map[string][]MutePeriod{"n": {{From: "22:00"}}}}), `MuteTimes["n"][0]`},
 		"mute time at 25 o'clock":     {WithRules(Rules{MuteTimes: map[string][]MutePeriod{"n": {{From: "22:00", To: "25:00"}}}}), "read To: expected a time of day"},

@@ -56,6 +56,7 @@ func (a *agent) load(ctx context.Context) (*evaluate.Evaluator, error) {
 		Told:   a.told,
 		KindOf: a.kindOf,
 	})
+	ev.Recall(a.feed.Engine(), evaluate.Tick{N: head.Tick, End: a.h.clock().End(head.Tick)})
 	a.mu.Lock()
 	a.evaluator = ev
 	a.mu.Unlock()

@@ -138,7 +138,121 @@ var monitorCases = map[string]struct {
 			}
 			w.until(600)
 		},
-		want: []mail{{360, 375, "[critical] job"}},
+		want: []mail{{360, 361, "[critical] job"}}, // the last sign is known to the tick
+	},
+	"a heartbeat that comes all the time, over a restart": {
+		tick:   time.Second,
+		config: `heartbeats: [{name: job, metric: job.done, expect_every: 50m, grace: 10m, notify: [team]}]`,
+		do: func(w *outage) {
+			for w.now() < 280 {
+				w.Incr("job.done")
+				w.until(w.now() + 7)
+			}
+			w.until(275) // the last sign at 273 isn't stored by itself: the one before was a moment ago
+			w.stop()
+			w.until(400)
+			w.again()
+			w.Incr("job.done")
+			w.until(402)
+			w.Incr("job.done")
+			w.until(403)
+			w.stop()
+			w.until(1200)
+			w.again()
+			w.until(5000)
+		},
+		want: []mail{{402 + 3600, 402 + 3602, "[critical] job"}},
+	},
+	"a heartbeat that was due while nobody could count": {
+		config: `heartbeats: [{name: job, metric: job.done, expect_every: 5m, grace: 1m, notify: [team]}]`,
+		do: func(w *outage) {
+			w.Incr("job.done")
+			w.until(100)
+			w.stop()
+			w.until(3000)
+			w.again()
+			w.until(3200)
+			if w.box.count() > 0 {
+				w.t.Error("told of a sign that nobody could have counted")
+			}
+			w.until(3400)
+		},
+		want: []mail{{3299, 3302, "[critical] job"}},
+	},
+	"a heartbeat that is counted again after a gap": {
+		config: `heartbeats: [{name: job, metric: job.done, expect_every: 1m, notify: [team]}]`,
+		do: func(w *outage) {
+			w.Incr("job.done")
+			w.until(10)
+			w.stop()
+			w.until(3000)
+			w.again()
+			for w.now() < 3600 {
+				w.until(w.now() + 55)
+				w.Incr("job.done")
+			}
+		},
+	},
+	// The clock of a bubble begins on Saturday, 2000-01-01, at midnight in UTC.
+	"a heartbeat by the calendar": {
+		tick:   time.Second,
+		config: `heartbeats: [{name: job, metric: job.done, schedule: "10 0 * * *", grace: 5m, notify: [team]}]`,
+		do: func(w *outage) {
+			w.until(545) // less than a minute early
+			w.Incr("job.done")
+			w.until(86400 + 530) // more than a minute early, so that it is none of today
+			w.Incr("job.done")
+			w.until(86400 + 1000)
+			w.Incr("job.done")
+			w.until(86400 + 1100)
+		},
+		want: []mail{{86400 + 900, 86400 + 902, "[critical] job"}, {86400 + 1000, 86400 + 1003, "[ended] job"}},
+	},
+	"a heartbeat by the calendar that may be early": {
+		tick:   time.Second,
+		config: `heartbeats: [{name: job, metric: job.done, schedule: "10 0 * * *", early: 10m, grace: 5m, notify: [team]}]`,
+		do: func(w *outage) {
+			w.until(10)
+			w.Incr("job.done")
+			w.until(2000)
+		},
+	},
+	"a heartbeat by the calendar that comes just before a crash": {
+		tick:   time.Second,
+		config: `heartbeats: [{name: job, metric: job.done, schedule: "10 0 * * *", grace: 5m, notify: [team]}]`,
+		do: func(w *outage) {
+			w.until(530)
+			w.Incr("job.done") // of no due time
+			w.until(545)
+			w.Incr("job.done")
+			w.until(547)
+			w.stop()
+			w.until(700)
+			w.again()
+			w.until(2000)
+		},
+	},
+	"a time of the calendar at which nobody could count is judged when somebody can": {
+		config: `heartbeats: [{name: job, metric: job.done, schedule: "10 0 * * *", grace: 5m, notify: [team]}]`,
+		do: func(w *outage) {
+			w.until(300)
+			w.stop()
+			w.until(5000)
+			w.again()
+			w.until(5400)
+		},
+		want: []mail{{5300, 5302, "[critical] job"}},
+	},
+	"a time of the calendar after which nobody could count for a while": {
+		config: `heartbeats: [{name: job, metric: job.done, schedule: "10 0 * * *", grace: 5m, notify: [team]}]`,
+		do: func(w *outage) {
+			w.until(700)
+			w.stop()
+			w.until(880)
+			w.again()
+			w.until(1200)
+		},
+		want: []mail{{1059, 1061, "[critical] job"}}, // what it has waited in vain counts again
 	},
 	"more groups than are kept": { // A22
 		config: `monitors: [{name: a, metric: a, by: [i], max_groups: 2, window: 1m, notify: [team], triggers: [{threshold: 1}]}]

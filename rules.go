@@ -159,7 +159,7 @@ type SLO struct {
 }
 
 // Heartbeat is a dead man's switch: it fires when a metric isn't counted for
-// ExpectEvery and Grace.
+// ExpectEvery and Grace, or not until Grace after a time of Schedule.
 type Heartbeat struct {
 	// Name is its identity; default: Metric.
 	Name, Description  string
@@ -167,6 +167,13 @@ type Heartbeat struct {
 	Metric             string
 	Where              []string
 	ExpectEvery, Grace time.Duration
+	// Schedule, instead of ExpectEvery, is when it is due: five fields as in
+	// crontab(5), such as "0 5 * * 1-5", by a clock in Location (default UTC).
+	Schedule string
+	Location *time.Location
+	// Early is how long before it is due a sign of life counts; 1 m or more,
+	// default 1 m.
+	Early time.Duration
 	// Level is its severity; default critical.
 	Level              string
 	Notify             []string

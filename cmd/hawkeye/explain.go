@@ -246,6 +246,9 @@ func (m *moment) state(a *evaluate.Alert) string {
 // valueOf writes the value and how it came about.
 func valueOf(a *evaluate.Alert, parts []simulate.Part) string {
 	mon := a.Rule.Monitor
+	if b, ok := a.Beat(); ok {
+		return beatOf(a, b)
+	}
 	switch {
 	case a.Value.Status == window.Unseen:
 		return "none: the metric was never counted"
@@ -257,8 +260,6 @@ func valueOf(a *evaluate.Alert, parts []simulate.Part) string {
 		return "none: there is nothing to compute one from"
 	case a.Rule.Source == "slo":
 		return fmt.Sprintf("the error budget burns %.4g times as fast as it may", a.Value.V)
-	case a.Rule.Source == "heartbeat":
-		return fmt.Sprintf("overdue for %.6g s", a.Value.V)
 	}
 	text := quantity(mon, a.Value.V)
 	if len(parts) > 1 && mon.DivideBy != "" {
@@ -268,6 +269,19 @@ func valueOf(a *evaluate.Alert, parts []simulate.Part) string {
 		text += fmt.Sprintf("; %s before it was %s", monitor.FormatDuration(mon.CompareTo), quantity(mon, a.Compare))
 	}
 	return text
+}
+
+// beatOf writes how a heartbeat stands.
+func beatOf(a *evaluate.Alert, b evaluate.Beat) string {
+	heard := "it was never heard"
+	if !b.Heard.IsZero() {
+		heard = "heard last at " + b.Heard.Format(time.RFC3339)
+	}
+	if a.Value.V > 0 {
+		return fmt.Sprintf("overdue for %s; due at %s; %s",
+			monitor.FormatDuration(time.Duration(a.Value.V*float64(time.Second)).Round(time.Millisecond)), b.Due.Format(time.RFC3339), heard)
+	}
+	return "not overdue; " + heard
 }
 
 func gaps(v window.Value) string {

@@ -36,7 +36,8 @@ var beyond = map[string][]string{
 	"whether an address, a matcher, a zone or a day is one": {
 		"v1_address_injection", "v1_addresses_in_one", "v1_bad_address", "v2_receiver_address",
 		"v2_bad_matcher_op", "v2_bad_regexp", "v2_huge_regexp", "v2_matcher_in_block",
-		"v2_mute_clock", "v2_mute_days", "v2_mute_location", "v2_mute_weekday",
+		"v2_mute_clock", "v2_mute_days", "v2_mute_location", "v2_mute_weekday", "v2_heartbeat_location",
+		"v2_heartbeat_schedule_value", "v2_heartbeat_schedule_weekday", "v2_heartbeat_schedule_step", "v2_heartbeat_schedule_never",
 	},
 	"how two values stand to each other": {
 		"v1_aggregate_of_counter", "v1_duplicate_trigger", "v1_empty_recipients", "v2_clear_kind", "v2_level_twice",
@@ -46,7 +47,7 @@ var beyond = map[string][]string{
 	"what a name refers to": {
 		"v2_receiver_kind", "v2_unknown_mute_time", "v2_unknown_receiver", "v2_unknown_receiver_trigger",
 	},
-	"how long a duration is":      {"v2_window_too_long", "v2_zero_window"},
+	"how long a duration is":      {"v2_window_too_long", "v2_zero_window", "v2_heartbeat_early_short"},
 	"how much aliases make of it": {"alias_bomb"},
 }
 

@@ -27,3 +27,22 @@ func (h Heartbeat) Due(seen, start time.Time) time.Time {
 func HeartbeatRule(key, level string) Rule {
 	return Rule{Key: key, Op: Greater, Levels: []Level{{Name: level, Threshold: 0}}}
 }
+
+// Pulse is what is kept of a heartbeat's signs of life.
+type Pulse struct {
+	// Heard is the end of the tick with the latest sign, or one a little
+	// older if they come often; zero if there never was one.
+	Heard time.Time `json:"heard,omitzero"`
+	// From is since when a first sign is awaited.
+	From time.Time `json:"from,omitzero"`
+	// NotBefore, if set, is before when nothing is overdue: some of the time
+	// since then nothing is known of, and a sign may have been in it.
+	NotBefore time.Time `json:"not_before,omitzero"`
+}
+
+func (p *Pulse) equal(o *Pulse) bool {
+	if p == nil || o == nil {
+		return p == o
+	}
+	return p.Heard.Equal(o.Heard) && p.From.Equal(o.From) && p.NotBefore.Equal(o.NotBefore)
+}

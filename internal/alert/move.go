@@ -185,5 +185,5 @@ func (m *machine) reset() {
 	if m.s.Phase.Told() {
 		last = &Past{Began: m.s.Since, Ended: m.now}
 	}
-	m.s = State{V: StateVersion, Trouble: m.s.Trouble, MissingSince: m.s.MissingSince, Last: last, Flap: m.s.Flap}
+	m.s = State{V: StateVersion, Trouble: m.s.Trouble, MissingSince: m.s.MissingSince, Last: last, Flap: m.s.Flap, Pulse: m.s.Pulse}
 }

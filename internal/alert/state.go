@@ -94,6 +94,8 @@ type State struct {
 	Flap *FlapState `json:"flap,omitempty"`
 	// Levels is what is remembered of its changes of level.
 	Levels *LevelFlap `json:"levels,omitempty"`
+	// Pulse is of a heartbeat. It outlives incidents.
+	Pulse *Pulse `json:"pulse,omitempty"`
 }
 
 // Past is the span of an incident that is over.
@@ -154,7 +156,7 @@ func (s *State) Equal(o *State) bool {
 		s.Since.Equal(o.Since) && s.FiredAt.Equal(o.FiredAt) && s.LevelAt.Equal(o.LevelAt) &&
 		s.ClearSince.Equal(o.ClearSince) && s.MissingSince.Equal(o.MissingSince) &&
 		s.LateClock == o.LateClock && maps.EqualFunc(s.Clocks, o.Clocks, time.Time.Equal) &&
-		s.Last.equal(o.Last) && s.Flap.equal(o.Flap) && s.Levels.equal(o.Levels)
+		s.Last.equal(o.Last) && s.Flap.equal(o.Flap) && s.Levels.equal(o.Levels) && s.Pulse.equal(o.Pulse)
 }
 
 func (p *Past) equal(o *Past) bool {

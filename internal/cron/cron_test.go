@@ -115,7 +115,7 @@ func TestMistakes(t *testing.T) {
 		"weekday 8":          {"0 0 * * 8", "the day of the week: expected a number from 0 to 7, or sun to sat", "", 8},
 		"a long name":        {"0 0 * * monday", "the day of the week", "mon", 8},
 		"a month as weekday": {"0 0 * * jan", "the day of the week", "", 8},
-		"backwards":          {"0 0 * * fri-mon", "a range that begins before it ends", "fri-6,0-mon", 8},
+		"backwards":          {"0 0 * * fri-mon", "a range that begins before it ends", "fri-sat,sun-mon", 8},
 		"hours backwards":    {"0 22-6 * * *", "a range that begins before it ends", "22-23,0-6", 2},
 		"no step":            {"*/ * * * *", "the minute: expected a step from 1 to 60, found nothing", "", 2},
 		"step 0":             {"*/0 * * * *", "expected a step from 1 to 60", "", 2},

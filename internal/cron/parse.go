@@ -193,7 +193,7 @@ func (p *part) span(w word, stepped bool, step string) (low, high int, err error
 	}
 	if low > high {
 		return 0, 0, p.wrong(w, "a range that begins before it ends",
-			fmt.Sprintf("%s-%d,%d-%s", ends[0].text, p.highest(), p.min, ends[1].text))
+			ends[0].text+"-"+p.write(p.highest(), ends[0])+","+p.write(p.min, ends[1])+"-"+ends[1].text)
 	}
 	return low, high, nil
 }
@@ -208,6 +208,14 @@ func (p *part) value(w word) (int, error) {
 		return n, nil
 	}
 	return 0, p.wrong(w, p.describe(), p.likely(w.text))
+}
+
+// write writes a value as it is beside another: by name if that is one.
+func (p *part) write(v int, beside word) string {
+	if digits(beside.text) {
+		return strconv.Itoa(v)
+	}
+	return p.names[v-p.min]
 }
 
 // digits says whether a text is digits alone: there are no signs in a schedule.

@@ -16,6 +16,7 @@ import (
 type Windows interface {
 	Value(window.Handle, *window.Group) window.Value
 	ValueAt(window.Handle, *window.Group, int64) (window.Value, bool)
+	Newest(window.Handle, *window.Group) (int64, bool)
 	Groups(window.Handle) []*window.Group
 	Group(h window.Handle, key string) *window.Group
 	Changed([]window.Ref) []window.Ref
@@ -53,14 +54,13 @@ type Alert struct {
 	Tags  []series.Tag
 	State alert.State
 
-	group string    // key of the group
-	heard time.Time // of a heartbeat: the last sign of life
-	alive bool      // of a heartbeat: there was one before this evaluator began
+	group string // key of the group
+	beat  beat   // of a heartbeat
 }
 
 // newAlert returns an alert of a rule that stands as it is stored.
 func newAlert(key string, r *Rule, group string, tags []series.Tag, state alert.State) *Alert {
-	a := &Alert{Key: key, Rule: r, Tags: tags, State: state, group: group, idle: state.Idle()}
+	a := &Alert{Key: key, Rule: r, Tags: tags, State: state, group: group, idle: state.Idle(), beat: newBeat(state.Pulse)}
 	if a.groups = a.one[:]; len(r.queries) != 1 {
 		a.groups = make([]*window.Group, len(r.queries))
 	}
@@ -289,17 +289,20 @@ func (e *Evaluator) judge(a *Alert, in *alert.Input, now time.Time, changes map[
 		scaled := a.Rule.scaled(a.scale)
 		rule = &scaled
 	}
-	if in.Status == alert.StatusOK && a.idle && !rule.Breached(in.Value) {
+	if in.Status == alert.StatusOK && a.idle && !rule.Breached(in.Value) && !a.Rule.beats {
 		return
 	}
-	before := a.State
+	before, state := a.State, a.State
+	if a.Rule.beats {
+		state.Pulse = a.beat.keep(state.Pulse, now)
+	}
 	if !in.Late && before.Phase.Told() && now.Before(before.FiredAt) {
 		return // told by a replica that was blind: it can't end before it fired
 	}
 	if e.told != nil && before.Phase <= alert.Pending {
 		in.Told = slices.DeleteFunc(e.told(a.Key), func(t alert.Told) bool { return before.Last.Covers(t.FiredAt) })
 	}
-	after, events := alert.Step(rule, before, *in, now, e.newID)
+	after, events := alert.Step(rule, state, *in, now, e.newID)
 	if a.Rule.Source != "" && a.Value.Status == window.OK {
 		for i := range events {
 			events[i].Value = a.Value.V
@@ -335,7 +338,7 @@ func (e *Evaluator) late(w Windows, t Tick, changes map[*Alert]*Change) {
 			a.groups[u.query] = ref.Group
 			e.queue(a)
 			for _, n := range t.Late {
-				if a.Rule.beats || len(a.Rule.queries) == 1 { // a ratio of which one side is late proves nothing
+				if len(a.Rule.queries) == 1 { // a ratio of which one side is late proves nothing
 					e.lateTick(w, a, u.query, n, t, changes)
 				}
 			}
@@ -349,12 +352,6 @@ func (e *Evaluator) lateTick(w Windows, a *Alert, query int, n int64, t Tick, ch
 		return
 	}
 	end := t.End.Add(-time.Duration(t.N-n) * e.plan.width)
-	if a.Rule.beats {
-		if query == 1 && v.V > 0 && end.After(a.heard) {
-			a.heard = end
-		}
-		return
-	}
 	e.judge(a, &alert.Input{Value: v.V, Late: true, Incomplete: !v.Complete()}, end, changes)
 }
 

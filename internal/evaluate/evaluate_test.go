@@ -35,6 +35,8 @@ func (f *fakeWindows) ValueAt(_ window.Handle, _ *window.Group, n int64) (window
 	return v, ok
 }
 
+func (f *fakeWindows) Newest(window.Handle, *window.Group) (int64, bool) { return 0, false }
+
 func (f *fakeWindows) Groups(h window.Handle) []*window.Group { return f.groups[h] }
 
 func (f *fakeWindows) Group(h window.Handle, key string) *window.Group {

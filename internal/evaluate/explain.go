@@ -149,6 +149,9 @@ func (a *Alert) Verdicts() []Verdict {
 func (a *Alert) Outlook() []string {
 	s, r := &a.State, &a.Rule.Alert
 	var out []string
+	if b, ok := a.Beat(); ok {
+		return b.outlook(s)
+	}
 	switch s.Phase {
 	case alert.Pending:
 		for i := len(r.Levels) - 1; i >= 0; i-- {
@@ -179,6 +182,18 @@ func (a *Alert) Outlook() []string {
 		out = append(out, "its levels flap: "+s.Level+" stands until the value was below it for "+r.Flap.LookBack.String())
 	}
 	return out
+}
+
+// outlook says what a heartbeat will do by itself.
+func (b Beat) outlook(s *alert.State) []string {
+	var out []string
+	if !b.Heard.IsZero() {
+		out = append(out, "was heard last at "+stamp(b.Heard))
+	}
+	if s.Phase.Told() {
+		return append(out, "was due at "+stamp(b.Due), "ends when it is heard")
+	}
+	return append(out, "is due at "+stamp(b.Due), "fires at "+stamp(b.Overdue)+" if it isn't heard")
 }
 
 func lasting(d time.Duration) string {

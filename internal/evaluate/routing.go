@@ -84,6 +84,9 @@ func (a *Alert) Snapshot(service, environment string) notify.Snapshot {
 	if a.Read {
 		s.Total, s.Compare, s.Limit = number(a.Total), number(a.Compare), number(a.Limit)
 	}
+	if b, ok := a.Beat(); ok {
+		s.Due, s.Heard = b.Due, b.Heard
+	}
 	s.State = "firing"
 	if a.State.Phase == alert.NoData {
 		s.State = "nodata"

@@ -137,11 +137,14 @@ func (p *Plan) addSLO(o *monitor.SLO) {
 
 func (p *Plan) addHeartbeat(h *monitor.Heartbeat) {
 	m := h.Monitor()
-	whole, latest := query(m), query(m)
-	whole.Aggregate, latest.Aggregate = "count", "count"
-	latest.Window = p.width
-	ms := pulse{Heartbeat: alert.Heartbeat{ExpectEvery: h.ExpectEvery, Grace: h.Grace}}
-	p.add(&Rule{Monitor: m, Alert: alert.HeartbeatRule(h.Name, h.Level), Source: "heartbeat", measure: ms}, whole, latest)
+	ms := pulse{Heartbeat: alert.Heartbeat{ExpectEvery: h.ExpectEvery, Grace: h.Grace}, calendar: h.Calendar()}
+	recent := query(m)
+	recent.Aggregate, recent.Window = "count", ms.pace(p.width)+(window.LiveTicks+1)*p.width
+	whole := recent
+	if ms.calendar == nil {
+		whole.Window = m.Window
+	}
+	p.add(&Rule{Monitor: m, Alert: alert.HeartbeatRule(h.Name, h.Level), Source: "heartbeat", measure: ms}, whole, recent)
 }
 
 // query is what all queries about m have in common.

@@ -115,7 +115,7 @@ func (b *Book) oldByAge(drop func(key string), now time.Time) {
 		}
 	}
 	for key, a := range b.Alerts() {
-		if a.State.Idle() && (a.State.Last == nil || now.Sub(a.State.Last.Ended) > KeepSent) {
+		if a.State.Idle() && a.State.Pulse == nil && (a.State.Last == nil || now.Sub(a.State.Last.Ended) > KeepSent) {
 			drop(AlertKey(key))
 		}
 	}

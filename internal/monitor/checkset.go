@@ -152,37 +152,6 @@ func checkSLO(s *sink, o *SLO, at place) {
 	}
 }
 
-func checkHeartbeat(s *sink, h *Heartbeat, at place) {
-	c := check{s, at}
-	if h.Name == "" {
-		h.Name = h.Metric
-	}
-	if h.Level == "" {
-		h.Level = "critical"
-	}
-	repeatDefaults(&h.Repeat, &h.FlapRepeat)
-	c.metric("metric", h.Metric, "the heartbeat needs a metric, the counter of its signs of life")
-	if h.Name != "" {
-		c.name("name", h.Name)
-	}
-	if !levelName.MatchString(h.Level) {
-		c.fail("level", "a level is a word of letters, digits and _ . -", "")
-	}
-	if h.ExpectEvery == 0 {
-		c.fail("expect_every", "the heartbeat needs expect_every, the longest time between two signs of life, such as 24h", "")
-	} else {
-		c.between("expect_every", h.ExpectEvery, minWindow, maxWindow)
-	}
-	c.between("grace", h.Grace, 0, maxWindow)
-	c.between("repeat", h.Repeat, minRepeat, maxWindow)
-	h.where = c.matchers("where", h.Where)
-	c.atMost("labels", "labels", len(h.Labels), maxTags)
-	c.atMost("notify", "names", len(h.Notify), maxNames)
-	if len(h.Notify) == 0 {
-		c.fail("notify", "nobody is told; name receivers in notify:", "")
-	}
-}
-
 func checkInhibit(s *sink, i *Inhibit, at place) {
 	c := check{s, at}
 	if len(i.Source) == 0 {

@@ -53,9 +53,13 @@ func (s *SLO) Monitor() *Monitor {
 // Monitor returns the heartbeat as a monitor of one level, for routing and
 // messages. Its value is how many seconds the sign of life is overdue.
 func (h *Heartbeat) Monitor() *Monitor {
+	window := h.ExpectEvery + h.Grace
+	if h.Schedule != "" {
+		window = h.Early + h.Grace // from when a sign counts until it is overdue
+	}
 	return &Monitor{
 		Name: h.Name, Description: h.Description, Disabled: h.Disabled,
-		Metric: h.Metric, Where: h.Where, Aggregate: Count, Window: h.ExpectEvery + h.Grace,
+		Metric: h.Metric, Where: h.Where, Aggregate: Count, Window: window,
 		Op: Greater, NoData: NoDataKeep, NoDataFor: defaultNoDataFor, EvalError: EvalErrorKeep,
 		MuteTimes: h.MuteTimes, Labels: h.Labels, Runbook: h.Runbook, Dashboard: h.Dashboard,
 		Pos: h.Pos, where: h.where,

@@ -25,6 +25,11 @@ func (s *Set) hash() string {
 			h.Write([]byte{0})
 		}
 	}
+	for i := range s.Heartbeats {
+		if loc := s.Heartbeats[i].Location; loc != nil {
+			h.Write([]byte(s.Heartbeats[i].Name + "\x00" + loc.String()))
+		}
+	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/go-batteries/hawkeye/internal/nearest"
+	"github.com/go-batteries/hawkeye/internal/zone"
 	"gopkg.in/yaml.v3"
 )
 
@@ -51,7 +52,7 @@ func readPeriod(v value) Period {
 		{"months", func(v value) {
 			v.list("months", func(item value) { p.Months = append(p.Months, readMonths(item)...) })
 		}},
-		{"location", unit(&p.Location, "a time zone such as Europe/Berlin", loadLocation)},
+		{"location", location(&p.Location)},
 	})
 	if ok {
 		p.setTimes(v, from, to)
@@ -166,26 +167,15 @@ func parseDays(s string) (DayRange, error) {
 
 func isDay(n int) bool { return n >= 1 && n <= 31 || n <= -1 && n >= -31 }
 
-func loadLocation(name string) (*time.Location, error) {
-	if name == "" {
-		return nil, &unitError{"expected a time zone such as Europe/Berlin", ""}
-	}
-	if name == "Local" {
-		return nil, &unitError{"the local time zone differs from machine to machine; name one, such as Europe/Berlin or UTC", ""}
-	}
-	loc, err := time.LoadLocation(name)
-	if err != nil {
-		suggestion := nearest.Of(name, commonZones)
-		return nil, &unitError{"this time zone is not in the time zone database", suggestion}
-	}
-	return loc, nil
+// location reads the name of a time zone into dst.
+func location(dst **time.Location) func(value) {
+	return unit(dst, "a time zone such as Europe/Berlin", loadLocation)
 }
 
-// commonZones are those that are suggested for a misspelt one.
-var commonZones = []string{
-	"UTC", "Europe/Berlin", "Europe/London", "Europe/Paris", "Europe/Madrid", "Europe/Rome", "Europe/Vienna", "Europe/Zurich",
-	"Europe/Amsterdam", "Europe/Warsaw", "Europe/Kyiv", "Europe/Istanbul", "Europe/Moscow", "America/New_York", "America/Chicago",
-	"America/Denver", "America/Los_Angeles", "America/Toronto", "America/Sao_Paulo", "America/Mexico_City", "Asia/Kolkata",
-	"Asia/Shanghai", "Asia/Tokyo", "Asia/Seoul", "Asia/Singapore", "Asia/Dubai", "Asia/Hong_Kong", "Australia/Sydney",
-	"Australia/Melbourne", "Africa/Cairo", "Africa/Johannesburg", "Africa/Lagos", "Pacific/Auckland",
+func loadLocation(name string) (*time.Location, error) {
+	loc, err := zone.Load(name)
+	if e, ok := err.(*zone.Error); ok {
+		return nil, &unitError{e.Message, e.Suggestion}
+	}
+	return loc, err
 }

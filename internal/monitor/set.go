@@ -3,6 +3,7 @@ package monitor
 import (
 	"time"
 
+	"github.com/go-batteries/hawkeye/internal/cron"
 	"github.com/go-batteries/hawkeye/internal/matcher"
 )
 
@@ -124,8 +125,14 @@ type Heartbeat struct {
 	// ExpectEvery is the longest time between two signs of life, Grace how
 	// much longer before anybody is told.
 	ExpectEvery, Grace time.Duration
-	Level              string
-	Notify             []string
+	// Schedule, instead of ExpectEvery, is when signs are due: five fields as
+	// in crontab(5), by a clock in Location (nil is UTC). Early is how long
+	// before that one counts.
+	Schedule string         `json:",omitempty"`
+	Location *time.Location `json:"-"`
+	Early    time.Duration  `json:",omitempty"`
+	Level    string
+	Notify   []string
 	// Repeat and FlapRepeat are as in a [Trigger].
 	Repeat     time.Duration
 	FlapRepeat time.Duration
@@ -135,7 +142,8 @@ type Heartbeat struct {
 	Dashboard  string
 	Pos        Position `json:"-"`
 
-	where []*matcher.Matcher
+	where    []*matcher.Matcher
+	schedule *cron.Schedule
 }
 
 // Matchers returns Where, compiled.

@@ -61,6 +61,10 @@ type Snapshot struct {
 	// Since is when it fired; At is when this was so.
 	Since time.Time `json:"since,omitzero"`
 	At    time.Time `json:"at,omitzero"`
+	// Due is when the sign of life of a heartbeat was due that is missing,
+	// or is next, Heard when the latest one came, if that is known.
+	Due   time.Time `json:"due,omitzero"`
+	Heard time.Time `json:"heard,omitzero"`
 }
 
 // Label returns what matchers and groups see under a name: "monitor",

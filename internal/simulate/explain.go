@@ -116,7 +116,11 @@ func (s *Simulation) coming(a *evaluate.Alert, e *Explanation) {
 	if state.Phase == alert.Recovering && !state.ClearSince.IsZero() {
 		e.Next = append(e.Next, Coming{state.ClearSince.Add(rule.KeepFiringFor), "ends if it stays clear"})
 	}
-	if !state.MissingSince.IsZero() {
+	if b, ok := a.Beat(); ok {
+		if !state.Phase.Told() {
+			e.Next = append(e.Next, Coming{b.Due, "is due"}, Coming{b.Overdue, "fires if it isn't heard"})
+		}
+	} else if !state.MissingSince.IsZero() {
 		e.Next = append(e.Next, Coming{state.MissingSince.Add(rule.NoDataFor), "no data means: " + string(rule.NoData)})
 	}
 	s.repeats(a, e)
