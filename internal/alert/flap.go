@@ -51,8 +51,12 @@ func (m *machine) calm() {
 		return
 	}
 	m.s.Flap = nil
-	if flap.On {
-		m.emit(Event{Kind: FlapsNoMore, Incident: flap.Incident, To: m.toldRank()})
+	if !flap.On {
+		return
+	}
+	m.emit(Event{Kind: FlapsNoMore, Incident: flap.Incident, To: m.toldRank()})
+	if m.s.Phase == Pending {
+		m.s.Incident = m.newID() // the one that it flapped in has just ended
 	}
 }
 

@@ -370,6 +370,28 @@ func TestFlappingLevelsAreNamed(t *testing.T) {
 	}
 }
 
+// What is pending when flapping is over fires as an incident of its own: the
+// end of the one before was told.
+func TestPendingOutlivesFlapping(t *testing.T) {
+	t.Parallel()
+	tr := track{rule: &Rule{Levels: []Level{{Name: "critical", Threshold: 10, For: 5 * time.Second}}, Flap: Flap{LookBack: 10 * time.Second, Changes: 2}}}
+	tr.step(0, v(11))
+	tr.step(5*time.Second, v(11))
+	tr.step(6*time.Second, v(1))
+	if got := tr.line(); got != "inactive [resolved flapping]" {
+		t.Fatalf("it begins and ends: %s, want that it flaps", got)
+	}
+	tr.step(13*time.Second, v(11))
+	tr.step(16*time.Second, v(11))
+	if got := tr.line(); got != "pending [stable]" || tr.events[0].Incident != "inc-1" || tr.events[0].To != 0 {
+		t.Errorf("after the look-back: %s, %+v; want that inc-1 is over", got, tr.events)
+	}
+	tr.step(18*time.Second, v(11))
+	if got := tr.line(); got != "firing critical [fired]" || tr.events[0].Incident == "inc-1" {
+		t.Errorf("in breach for long enough: %s, %+v; want another incident", got, tr.events)
+	}
+}
+
 func TestEnd(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
