@@ -113,6 +113,7 @@ func newAgent(h *Hawkeye, book *ledger.Book, clock *publish.Clock) *agent {
 		h: h, logger: h.logger, mirror: h.mirror, book: book, setup: h.setup(),
 		feed: feed.New(feed.Config{
 			Store: h.store, Clock: clock, Queries: h.setup().plan.Queries, Logger: h.logger, OnBucket: h.roster.took,
+			Text: h.reg.NamesOf,
 			Busy: func() bool { return h.publisher.Losing() },
 		}),
 		lease:     jittered(max(minLease, leaseTicks*traits.Tick)),

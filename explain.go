@@ -82,7 +82,7 @@ func (h *Hawkeye) Explain(ctx context.Context, monitor string, tags ...Tag) (Exp
 		return Explanation{}, fmt.Errorf("explain %q: %w", monitor, err)
 	}
 	plan, width := s.plan.Cells(rule)
-	windows := feed.New(feed.Config{Store: h.store, Clock: h.clock(), Queries: plan.Queries, NoFolds: true, Logger: h.logger})
+	windows := feed.New(feed.Config{Store: h.store, Clock: h.clock(), Queries: plan.Queries, NoFolds: true, Text: h.reg.NamesOf, Logger: h.logger})
 	tick, born, err := h.readUpTo(ctx, windows)
 	if err != nil {
 		return Explanation{}, fmt.Errorf("explain %q: %w", monitor, err)

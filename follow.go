@@ -44,6 +44,9 @@ func (f *follower) flushed(fl publish.Flushed) {
 		return
 	}
 	f.h.agent.feed.Wake(fl.Tick)
+	if fl.NamesLost {
+		f.h.agent.feed.LoseNames()
+	}
 	f.mu.Lock()
 	if f.first == 0 {
 		f.first = fl.Tick

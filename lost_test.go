@@ -1,12 +1,15 @@
 package hawkeye_test
 
 import (
+	"context"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/go-batteries/hawkeye"
+	"github.com/go-batteries/hawkeye/store"
 )
 
 // fourMinutes fires at 10 errors within four minutes.
@@ -274,4 +277,106 @@ func TestOpenRunOfAnOlderVersion(t *testing.T) {
 			t.Errorf("%d ticks are partial, want none", partial)
 		}
 	})
+}
+
+// keepsNames is a way to a Store that can lose the names alone, as Redis can
+// when their key is evicted.
+type keepsNames struct {
+	*link
+	*nameKeeper
+}
+
+// nameKeeper is what replicas share of it.
+type nameKeeper struct {
+	mu    sync.Mutex // guards what follows
+	known map[uint64]string
+	set   store.ID
+}
+
+func (k *nameKeeper) lose() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.known, k.set = make(map[uint64]string), store.NewID()
+}
+
+func (s keepsNames) Publish(ctx context.Context, p store.Publication) (store.PublishReply, error) {
+	reply, err := s.link.Publish(ctx, p)
+	if err == nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for _, n := range p.Names {
+			s.known[n.ID] = n.Text
+		}
+		reply.Names = s.set
+	}
+	return reply, err
+}
+
+func (s keepsNames) Names(_ context.Context, ids []uint64) (map[uint64]string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	known := make(map[uint64]string)
+	for _, id := range ids {
+		if text, ok := s.known[id]; ok {
+			known[id] = text
+		}
+	}
+	return known, nil
+}
+
+// Names are evicted, and then the evaluator changes: to a process that knows
+// the names by itself, and to one that has never counted anything.
+func TestNamesAreLostAlone(t *testing.T) {
+	t.Parallel()
+	for _, counts := range []string{"all", "one that goes on", "one that is gone"} {
+		for part := range 4 {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFleet(t)
+				k, file := &nameKeeper{}, errorsFile
+				k.lose()
+				if counts == "one that is gone" {
+					file = fourMinutes
+				}
+				begin := func() *replica {
+					l := &link{fleet: f}
+					r := &replica{link: l}
+					r.Hawkeye = start(t, file, r, hawkeye.WithStore(keepsNames{l, k}), hawkeye.WithLogger(quiet()))
+					f.all = append(f.all, r)
+					return r
+				}
+				for range 3 {
+					begin()
+				}
+				after(6*tick + time.Duration(part)*tick/4)
+				evaluator, writer := f.evaluator(), f.other()
+				count(writer.Hawkeye, "errors", 1)
+				if counts == "all" {
+					count(evaluator.Hawkeye, "errors", 1)
+					count(f.other().Hawkeye, "errors", 1)
+				}
+				after(40 * tick)
+				if counts == "one that is gone" {
+					count(writer.Hawkeye, "errors", 20)
+					after(3 * tick)
+					want(t, "before the eviction", f.box.lines(), fired)
+					f.stop(writer)
+				}
+				k.lose()
+				after(tick)
+				begin()
+				after(tick)
+				f.stop(evaluator)
+				after(5 * tick)
+				if counts == "one that is gone" {
+					want(t, "after a change of the evaluator", f.box.lines())
+					after(4 * time.Minute)
+					want(t, "when the window is over", f.box.lines(), ended)
+					return
+				}
+				count(writer.Hawkeye, "errors", 20)
+				after(5 * tick)
+				want(t, "a breach after the eviction, counted by "+counts, f.box.lines(), fired)
+			})
+		}
+	}
 }

@@ -88,7 +88,8 @@ func (h *Hawkeye) Query(ctx context.Context, metric string, length time.Duration
 		}
 	}
 	runs, born := h.knownRuns(ctx)
-	a, err := feed.Query(ctx, h.store, h.clock(), q, tick, runs)
+	cfg := feed.Config{Store: h.store, Clock: h.clock(), Runs: runs, Text: h.reg.NamesOf, Logger: h.logger}
+	a, err := feed.QueryWith(ctx, cfg, q, tick)
 	if err != nil {
 		return Result{}, fmt.Errorf("query %q: %w", metric, err)
 	}

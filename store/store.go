@@ -159,6 +159,11 @@ type PublishReply struct {
 	// Ledger is where the ledger stands, so that a follower knows whether
 	// to ask for changes. The zero Cursor if there is no open ledger.
 	Ledger Cursor
+	// Names is the set of names that are stored: it is drawn when there are
+	// none, and stays while none is lost. A publisher that sees another one
+	// than before publishes all of its names again. It is zero while there
+	// are no names, and in a Store that can't lose names by themselves.
+	Names ID
 }
 
 // TickQuery asks for one tick. Known is how many of its buckets the caller

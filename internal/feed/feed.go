@@ -49,6 +49,9 @@ type Config struct {
 	// that SeekTo loads, before the tick is handed out: of its notes, and
 	// whether it is its writer's last. It must not keep or change b.
 	OnBucket func(tick int64, writer store.ID, b *bucket.Bucket)
+	// Text, if set, returns the names of those ids that are this process' own
+	// series. The Store, which may have lost them, is asked for the others.
+	Text func(ids []uint64) []store.Name
 	// Busy, if set, says whether this process is still publishing its own
 	// buckets again, which come before those of others.
 	Busy func() bool
@@ -125,6 +128,8 @@ type Feed struct {
 	folds   foldQueue
 	held    held
 	fine    fine
+	// nameless are names that the Store has lost, to be published again.
+	nameless []store.Name
 	// folded says, for each tier up to the feeding one, whose bucket of a fine
 	// tick is part of a fold that was loaded. Such a bucket may be lost by then,
 	// and come back.
@@ -136,10 +141,12 @@ type Feed struct {
 	loaded      bool      // engine is whole
 	lost        time.Time // when the Store was last seen to have lost a bucket; local time
 
-	mu    sync.Mutex // guards what follows
-	late  map[int64]struct{}
-	wake  int64 // the newest tick this process has published
-	stats Stats
+	mu   sync.Mutex // guards what follows
+	late map[int64]struct{}
+
+	namesLost bool  // and not looked for in the windows yet
+	wake      int64 // the newest tick this process has published
+	stats     Stats
 }
 
 // New returns a feed that stands nowhere: call SeekTo first.
@@ -232,6 +239,15 @@ func (f *Feed) Late(tick int64) {
 	f.late[tick] = struct{}{}
 }
 
+// LoseNames says that the Store has lost names: Next publishes again what it
+// knows of them, because some are of series that nobody counts any more. It
+// never blocks.
+func (f *Feed) LoseNames() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.namesLost = true
+}
+
 // Stats returns what happened so far.
 func (f *Feed) Stats() Stats {
 	f.mu.Lock()
@@ -252,7 +268,7 @@ func (f *Feed) read(ctx context.Context, q []store.TickQuery) ([]store.TickBucke
 	return call(ctx, func(ctx context.Context) ([]store.TickBuckets, error) { return f.cfg.Store.Read(ctx, q) })
 }
 
-func (f *Feed) names(ctx context.Context, ids []uint64) (map[uint64]string, error) {
+func (f *Feed) namesOf(ctx context.Context, ids []uint64) (map[uint64]string, error) {
 	return call(ctx, func(ctx context.Context) (map[uint64]string, error) { return f.cfg.Store.Names(ctx, ids) })
 }
 

@@ -486,13 +486,13 @@ func TestQueryOfAllThatIsKept(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			ans, err := Query(t.Context(), s, p.Clock(), sum("hits", kept), tick, nil)
+			ans, err := Query(t.Context(), s, p.Clock(), sum("hits", kept), tick)
 			if n := float64(kept / width); err != nil || !ans.Complete() || ans.V < n-1 || ans.V > n {
 				t.Errorf("Query(hits) of %v in ticks of %v = %+v, %v, want one hit for each of %v ticks but the last, complete",
 					kept, width, ans.Value, err, n)
 			}
 			// What is older isn't made up.
-			if ans, err := Query(t.Context(), s, p.Clock(), sum("hits", kept+5*time.Second), tick, nil); err != nil || ans.Complete() {
+			if ans, err := Query(t.Context(), s, p.Clock(), sum("hits", kept+5*time.Second), tick); err != nil || ans.Complete() {
 				t.Errorf("Query(hits) of more than is kept = %+v, %v, want it incomplete", ans.Value, err)
 			}
 		})
@@ -515,7 +515,7 @@ func TestQuery(t *testing.T) {
 			t.Fatal(err)
 		}
 		ask := func(metric string) Answer {
-			ans, err := Query(t.Context(), s, a.Clock(), window.Query{Selector: window.Selector{Metric: metric}, Window: time.Minute}, tick, nil)
+			ans, err := Query(t.Context(), s, a.Clock(), window.Query{Selector: window.Selector{Metric: metric}, Window: time.Minute}, tick)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -531,7 +531,7 @@ func TestQuery(t *testing.T) {
 			t.Errorf("Query(typo) = %+v, want unseen", ans.Value)
 		}
 		s.Fail(publishtest.Always(publishtest.Refuse))
-		if _, err := Query(t.Context(), s, a.Clock(), sum("hits", time.Minute), tick, nil); !errors.Is(err, publishtest.ErrFault) {
+		if _, err := Query(t.Context(), s, a.Clock(), sum("hits", time.Minute), tick); !errors.Is(err, publishtest.ErrFault) {
 			t.Errorf("Query of a store that fails = %v, want its error", err)
 		}
 		a.stop()

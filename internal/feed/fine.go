@@ -263,6 +263,42 @@ func (f *Feed) publishDue(ctx context.Context, due func(*heldTick) bool) {
 	flush()
 }
 
+// publishNames publishes again the names of what is held, if the Store has lost
+// names: those of series that some process still counts come from there.
+func (f *Feed) publishNames(ctx context.Context) {
+	f.mu.Lock()
+	lost := f.namesLost
+	f.namesLost = false
+	f.mu.Unlock()
+	if lost && f.holds() {
+		f.folds.named = nil
+		f.nameless = f.engine.Texts(f.next - f.retention)
+	}
+	if len(f.nameless) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, f.traits.Tick/publishPart)
+	defer cancel()
+	for len(f.nameless) > 0 && ctx.Err() == nil {
+		part := f.nameless[:min(publishNames, len(f.nameless))]
+		p := store.Publication{Writer: store.NewID(), Keep: f.longestKeep(), Names: part}
+		if _, err := f.publish(ctx, p); err != nil {
+			f.log.LogAttrs(ctx, slog.LevelDebug, "publishing names again fails", slog.Any("error", err))
+			return
+		}
+		f.nameless = f.nameless[len(part):]
+	}
+}
+
+// longestKeep is for how long what is held is needed.
+func (f *Feed) longestKeep() time.Duration {
+	keep := f.traits.Retention
+	for tier := store.Tier5s; tier <= store.Tier1h; tier++ {
+		keep = max(keep, f.engine.Keep(tier))
+	}
+	return keep
+}
+
 // publishAgain publishes buckets that the Store had before, with their names.
 func (f *Feed) publishAgain(ctx context.Context, p *store.Publication) bool {
 	p.Writer = p.Buckets[0].Writer

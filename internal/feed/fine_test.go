@@ -291,3 +291,68 @@ func TestFoldsThatLackAWriter(t *testing.T) {
 		p.stop()
 	})
 }
+
+// Names alone are lost: those of series that nobody counts any more come from
+// whoever evaluates.
+func TestLostNamesOfTheGone(t *testing.T) {
+	t.Parallel()
+	for _, long := range []bool{false, true} { // in fine ticks, in folds
+		synctest.Test(t, func(t *testing.T) {
+			s := publishtest.New(memstore.WithTick(time.Second), memstore.WithRetention(time.Minute))
+			p := start(t, s, nil)
+			query := sum("hits", 50*time.Second)
+			if long {
+				query.Window = 20 * time.Minute
+			}
+			f := evaluator(t, s, p.Clock(), NewRuns(p.Clock().NowTick()-1, none), query)
+			gone(t, s, 100, true)
+			f.steps(t, 10)
+			if long {
+				f.steps(t, 120)
+			}
+			s.LoseNames()
+			if got := f.taken(t, s, query); got.V > 0 {
+				t.Errorf("without names the value is %v, want none", got.V)
+			}
+			f.LoseNames()
+			f.steps(t, 1)
+			if got := f.taken(t, s, query); got.V != 100 {
+				t.Errorf("a tick after the names were lost the value is %v, want 100", got.V)
+			}
+			before := s.Calls("Publish")
+			f.steps(t, 10)
+			if n := s.Calls("Publish") - before; n > 13 {
+				t.Errorf("%d publications in ten ticks after that, want those of the writer, and of a fold", n)
+			}
+			p.stop()
+		})
+	}
+}
+
+// This process' own series are known without the Store.
+func TestOwnNamesAreNotAskedFor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := publishtest.New(memstore.WithTick(time.Second))
+		p, other := start(t, s, nil), start(t, s, nil)
+		f := New(Config{Store: s, Clock: p.Clock(), Queries: []window.Query{sum("hits", time.Minute)}, Logger: quiet(), Text: p.reg.NamesOf})
+		p.reg.Counter("hits").Add(1)
+		other.reg.Counter("hits").Add(2)
+		time.Sleep(3 * time.Second)
+		s.LoseNames()
+		s.Fail(func(call string) publishtest.Fault {
+			if call == "Names" {
+				return publishtest.Refuse
+			}
+			return publishtest.None
+		})
+		if err := f.SeekTo(t.Context(), p.Clock().NowTick()-1); err != nil {
+			t.Fatalf("SeekTo() = %v, want nil", err)
+		}
+		if got := f.value(0); got.V != 3 {
+			t.Errorf("the value is %v, want 3", got.V)
+		}
+		p.stop()
+		other.stop()
+	})
+}

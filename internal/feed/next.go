@@ -59,6 +59,7 @@ func (f *Feed) step(ctx context.Context) (Tick, error) {
 		}
 	}
 	f.publishFolds(ctx)
+	f.publishNames(ctx)
 	f.publishHeld(ctx)
 	for {
 		t, ok, err := f.decide(ctx)

@@ -28,11 +28,16 @@ type Answer struct {
 
 // Query reads the window that ends with tick straight from the Store. q has
 // no By. It waits for the buckets of live writers as a Feed does, so a tick
-// that has just ended takes as long as Next does; runs, which may be nil, says
-// who else must be there. It writes nothing.
-func Query(ctx context.Context, s store.Store, clock *publish.Clock, q window.Query, tick int64, runs *Runs) (Answer, error) {
+// that has just ended takes as long as Next does. It writes nothing.
+func Query(ctx context.Context, s store.Store, clock *publish.Clock, q window.Query, tick int64) (Answer, error) {
+	return QueryWith(ctx, Config{Store: s, Clock: clock}, q, tick)
+}
+
+// QueryWith is [Query] by what else is known: cfg's Runs and Text.
+func QueryWith(ctx context.Context, cfg Config, q window.Query, tick int64) (Answer, error) {
 	q.Selector.By = nil
-	f := New(Config{Store: s, Clock: clock, Queries: []window.Query{q}, NoFolds: true, Runs: runs})
+	cfg.Queries, cfg.NoFolds = []window.Query{q}, true
+	f := New(cfg)
 	if q.Window <= f.traits.Retention { // what comes before is in folds, which begin where fine ticks end
 		f.retention += f.ticksIn(queryMargin) + 2
 	}

@@ -169,10 +169,16 @@ func (f *Feed) learn(ctx context.Context, ids []uint64) error {
 			return text != ""
 		})
 	}
+	if f.cfg.Text != nil && len(ids) > 0 {
+		for _, n := range f.cfg.Text(ids) {
+			f.engine.Learn(n.ID, n.Text)
+		}
+		ids = slices.DeleteFunc(ids, func(id uint64) bool { return f.engine.Text(id) != "" })
+	}
 	if len(ids) == 0 {
 		return nil
 	}
-	names, err := f.names(ctx, ids)
+	names, err := f.namesOf(ctx, ids)
 	if err != nil {
 		return fmt.Errorf("read names of %d series: %w", len(ids), err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"time"
 
 	"github.com/go-batteries/hawkeye/internal/bucket"
 	"github.com/go-batteries/hawkeye/internal/series"
@@ -29,6 +30,52 @@ type names struct {
 	fresh   []store.Name // never published so far
 	known   []store.Name // to be published once more
 	renewed int64        // the tick at which all were published again
+	set     store.ID     // as the Store said last
+	lost    bool         // names were lost, and weren't published again since
+	tell    bool         // they are now, and OnFlush is to be told
+	recent  []datedName  // published for the first time a short time ago
+}
+
+// datedName is a name and the tick at which it was published.
+type datedName struct {
+	store.Name
+	tick int64
+}
+
+// recentNames bounds what is remembered of new names, and recentFor how long:
+// a server that takes over may lack them.
+const (
+	recentNames = 10_000
+	recentFor   = time.Minute
+)
+
+// follow takes note of which set of names the Store has: with another one than
+// before, names were lost.
+func (n *names) follow(set store.ID) {
+	n.lost = n.lost || !n.set.IsZero() && set != n.set
+	n.set = set
+}
+
+// added takes note of names that were published for the first time.
+func (n *names) added(names []store.Name, now, keep int64) {
+	for _, name := range names {
+		n.recent = append(n.recent, datedName{name, now})
+	}
+	old := max(len(n.recent)-recentNames, 0)
+	for old < len(n.recent) && n.recent[old].tick < now-keep {
+		old++
+	}
+	n.recent = slices.Delete(n.recent, 0, old)
+}
+
+// doubt has the recent names published once more.
+func (n *names) doubt() {
+	if len(n.known) > 0 {
+		return // those among them, or all
+	}
+	for _, name := range n.recent {
+		n.known = append(n.known, name.Name)
+	}
 }
 
 // ahead returns the names that must be stored before the next bucket. They
@@ -53,7 +100,7 @@ func settle(names *[]store.Name, count int) {
 // again has all names published once more, as of tick now.
 func (n *names) again(r *series.Registry, now int64) {
 	n.known, _ = r.Names(0)
-	n.renewed = now
+	n.renewed, n.lost, n.recent = now, false, nil
 }
 
 // salt gives the series of names that clash other ids, also in the buckets
@@ -75,6 +122,7 @@ func (p *Publisher) salt(clashes []store.Name) {
 		}
 	}
 	p.names.known = slices.DeleteFunc(p.names.known, func(n store.Name) bool { return ids[n.ID] != 0 })
+	p.names.recent = slices.DeleteFunc(p.names.recent, func(n datedName) bool { return ids[n.ID] != 0 })
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.stats.Clashes += int64(len(clashes))

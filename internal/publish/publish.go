@@ -78,7 +78,9 @@ type Flushed struct {
 	Tick int64
 	// Reply is the Store's answer, zero if Err is set.
 	Reply store.PublishReply
-	Err   error
+	// NamesLost says that the Store has lost names.
+	NamesLost bool
+	Err       error
 }
 
 // Late names a bucket that arrived long after its tick.

@@ -93,7 +93,7 @@ func (p *Publisher) flush(ctx context.Context) (more bool, err error) {
 		if !ahead {
 			return p.stored(&pub, fresh, reply), nil
 		}
-		settle(&p.names.fresh, len(pub.Names))
+		p.named(&pub, reply.Names)
 		p.looked(&pub, reply.Missing)
 		p.salt(reply.Clashes)
 	}
@@ -121,11 +121,28 @@ func (p *Publisher) next() (pub store.Publication, fresh int, ahead bool) {
 	}
 	// Names are published again now and then because nobody can tell when
 	// the Store has lost only them.
-	if p.ring.lookBack(now) || p.traits.Shared && now-p.names.renewed > p.ring.retention/2 {
+	lost := p.namesLost(now)
+	p.names.tell = p.names.tell || lost
+	if p.ring.lookBack(now) || p.traits.Shared && now-p.names.renewed > p.ring.retention/2 || lost {
 		p.names.again(p.cfg.Registry, now)
 	}
 	pub.Names = batch(p.names.known)
 	return pub, p.ring.take(&pub), false
+}
+
+// namesLost says whether names were lost and it is time to publish all again: a
+// Store that loses them all the time isn't flooded.
+func (p *Publisher) namesLost(now int64) bool {
+	return p.names.lost && now-p.names.renewed >= p.ring.verifyEvery
+}
+
+// named takes note that the names that went ahead are stored.
+func (p *Publisher) named(pub *store.Publication, set store.ID) {
+	if p.traits.Shared {
+		p.names.added(pub.Names, p.clock.NowTick(), p.ticks(recentFor))
+	}
+	settle(&p.names.fresh, len(pub.Names))
+	p.names.follow(set)
 }
 
 // observe corrects the clock by the time in a reply.
@@ -175,6 +192,7 @@ func (p *Publisher) failed(err error) {
 	p.stats.FailedFlushes++
 	p.stats.LastError = err
 	p.ring.failed()
+	p.names.doubt()
 	tick := p.ring.newest
 	p.mu.Unlock()
 	if p.cfg.OnFlush != nil {
@@ -187,6 +205,9 @@ func (p *Publisher) failed(err error) {
 func (p *Publisher) stored(pub *store.Publication, fresh int, reply store.PublishReply) (more bool) {
 	settle(&p.names.known, len(pub.Names))
 	now := p.clock.NowTick()
+	p.names.follow(reply.Names)
+	namesLost := p.names.tell
+	p.names.tell = false
 	p.mu.Lock()
 	before := p.ring.losing
 	copied := p.refused(pub, &fresh, reply.Refused)
@@ -216,9 +237,9 @@ func (p *Publisher) stored(pub *store.Publication, fresh int, reply store.Publis
 	}
 	p.tellLate(entries, now)
 	if p.cfg.OnFlush != nil {
-		p.cfg.OnFlush(Flushed{Tick: tick, Reply: reply})
+		p.cfg.OnFlush(Flushed{Tick: tick, Reply: reply, NamesLost: namesLost})
 	}
-	return more || len(p.names.known) > 0 || len(reply.Clashes) > 0
+	return more || p.namesLost(now) || len(p.names.known) > 0 || len(reply.Clashes) > 0
 }
 
 // looked takes note of what is missing of buckets under a former id.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/go-batteries/hawkeye/internal/bucket"
 	"github.com/go-batteries/hawkeye/internal/series"
+	"github.com/go-batteries/hawkeye/store"
 )
 
 // Series that nobody counted in for an hour are forgotten when there are more
@@ -92,6 +93,18 @@ func (e *Engine) Kinds(name string) []series.Kind {
 		}
 	}
 	return kinds
+}
+
+// Texts returns the names of the series that had samples since a tick, or are
+// in folds.
+func (e *Engine) Texts(since int64) (names []store.Name) {
+	e.settle()
+	for id, in := range e.series {
+		if in.tiers != 0 || in.used >= since {
+			names = append(names, store.Name{ID: id, Text: in.text})
+		}
+	}
+	return names
 }
 
 // Text returns the text of an id that was learned, empty if it wasn't.

@@ -17,6 +17,7 @@ type samples struct {
 	ticks     map[tickKey]*tick
 	expiry    expiryHeap // the same ticks, the first to expire on top
 	names     map[uint64]*name
+	set       store.ID // of names: that of this Store's life
 }
 
 type tickKey struct {
@@ -54,6 +55,7 @@ func newSamples(width, retention time.Duration) samples {
 		retention: retention,
 		ticks:     make(map[tickKey]*tick),
 		names:     make(map[uint64]*name),
+		set:       store.NewID(),
 	}
 }
 
@@ -79,6 +81,7 @@ func (s *Store) Publish(ctx context.Context, p store.Publication) (store.Publish
 		Missing: s.samples.missing(p.Writer, p.Check),
 		Clashes: s.samples.addNames(p.Names),
 		Ledger:  s.ledger.openCursor(),
+		Names:   s.samples.set,
 	}, nil
 }
 

@@ -24,6 +24,11 @@ const (
 	// with: those that come after it, under a name that was published
 	// already, need it for that much longer.
 	namesLonger = time.Hour
+	// fieldNamesSet is the field that tells one set of names from another.
+	fieldNamesSet = "set"
+	// namesSetEvery is how often it is asked for.
+	namesSetEvery     = time.Second
+	namesSetInCluster = 5 * time.Second
 )
 
 // queueNames adds the names, each unless its id is taken, to stay for as long
@@ -39,14 +44,38 @@ func (s *Store) queueNames(ctx context.Context, pipe redis.Pipeliner, names []st
 
 func (s *Store) queueNamesPart(ctx context.Context, pipe redis.Pipeliner, part []store.Name, keep time.Duration) *redis.Cmd {
 	least := max(keep+namesLonger, namesFor)
-	args := make([]any, 0, 6+2*len(part))
+	args := make([]any, 0, 7+2*len(part))
 	args = append(args, s.config.tick.Milliseconds(), time.Now().UnixMilli(),
 		least.Milliseconds(), (least + least/8).Milliseconds(),
-		(s.config.ledgerTTL - renewEvery).Milliseconds(), s.config.ledgerTTL.Milliseconds())
+		(s.config.ledgerTTL - renewEvery).Milliseconds(), s.config.ledgerTTL.Milliseconds(), store.NewID().String())
 	for _, name := range part {
 		args = append(args, nameField(name.ID), name.Text)
 	}
 	return pipe.Eval(ctx, namesText, []string{s.keys.names, s.keys.until}, args...)
+}
+
+// queueNamesSet asks which set of names is stored, now and then: in a Cluster
+// seldom, because names have a master of their own there.
+func (s *Store) queueNamesSet(ctx context.Context, pipe redis.Pipeliner, published bool) *redis.StringCmd {
+	pause := namesSetEvery
+	if _, oneServer := s.client.(*redis.Client); !oneServer {
+		pause = namesSetInCluster
+	}
+	if !every(&s.lastNamesSet, pause) && !published {
+		return nil
+	}
+	return pipe.HGet(ctx, s.keys.names, fieldNamesSet)
+}
+
+// readNamesSet returns the set as it was seen last: zero if there are no
+// names, or those who made them don't say.
+func (s *Store) readNamesSet(cmd *redis.StringCmd) store.ID {
+	s.namesSetMu.Lock()
+	defer s.namesSetMu.Unlock()
+	if cmd != nil && !isWrongType(cmd.Err()) {
+		s.namesSet, _ = store.ParseID(cmd.Val()) // zero if it is none
+	}
+	return s.namesSet
 }
 
 // clashes are those of names whose id stands for another text.

@@ -62,8 +62,8 @@ func TestNamesThatNobodyNeedsVanish(t *testing.T) {
 	redisstore.RenewNow(s)
 	mustPublish(t, s, store.Publication{})
 	wantNames(t, s, 2)
-	if n, width := client.HLen(t.Context(), namesKey).Val(), client.HGet(t.Context(), namesKey, "tick").Val(); n != 2 || width != "1000" {
-		t.Errorf("%d fields are left, tick is %q; want one name and tick 1000", n, width)
+	if n, width := client.HLen(t.Context(), namesKey).Val(), client.HGet(t.Context(), namesKey, "tick").Val(); n != 3 || width != "1000" {
+		t.Errorf("%d fields are left, tick is %q; want one name, tick 1000 and the set", n, width)
 	}
 	if n := client.ZCard(t.Context(), untilKey).Val(); n != 1 {
 		t.Errorf("%d ids are left in %s, want 1", n, untilKey)
@@ -87,8 +87,8 @@ func TestChurnOfNamesIsBounded(t *testing.T) {
 			before = append(before, n.ID)
 		}
 	}
-	if n := client.HLen(t.Context(), namesKey).Val(); n != 1201 {
-		t.Errorf("%d fields after five rounds of 1,200 names, want those of the last one and tick", n)
+	if n := client.HLen(t.Context(), namesKey).Val(); n != 1202 {
+		t.Errorf("%d fields after five rounds of 1,200 names, want those of the last one, tick and set", n)
 	}
 }
 

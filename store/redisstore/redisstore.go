@@ -43,7 +43,10 @@ type Store struct {
 	namesSeen  atomic.Bool   // the names hash is ours
 	ledgerSeen atomic.Bool   // the ledger is ours and open
 
-	lastReload, lastRenewal atomic.Int64 // Unix nanoseconds, own clock
+	lastReload, lastRenewal, lastNamesSet atomic.Int64 // Unix nanoseconds, own clock
+
+	namesSetMu sync.Mutex
+	namesSet   store.ID // as it was seen last; guarded by namesSetMu
 
 	warned warnings
 	stats  stats

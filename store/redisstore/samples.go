@@ -39,6 +39,7 @@ func (s *Store) Publish(ctx context.Context, p store.Publication) (store.Publish
 	pipe := s.client.Pipeline()
 	puts := s.queueBuckets(ctx, pipe, p)
 	names := s.queueNames(ctx, pipe, p.Names, s.keep(p))
+	set := s.queueNamesSet(ctx, pipe, len(p.Names) > 0)
 	checks, writer := make([]*redis.BoolCmd, len(p.Check)), string(p.Writer[:])
 	for i, tick := range p.Check {
 		checks[i] = pipe.HExists(ctx, s.keys.bucket(store.TierFine, tick), writer)
@@ -66,7 +67,7 @@ func (s *Store) Publish(ctx context.Context, p store.Publication) (store.Publish
 	}
 	slices.Sort(reply.Missing)
 	reply.Missing = slices.Compact(reply.Missing)
-	reply.Clashes = clashes
+	reply.Clashes, reply.Names = clashes, s.readNamesSet(set)
 	reply.Now, reply.Ledger, err = s.readStatus(ctx, status)
 	if err != nil {
 		return store.PublishReply{}, fmt.Errorf("%s: %w", op, err)

@@ -57,6 +57,7 @@ func brokenSamples() []broken {
 		}, nil)},
 		{name: "lets the shortest life end a whole tick", fails: []string{"Samples/KeepIsKept"}, breakIt: wholeTickExpires},
 		{name: "drops what is older than the retention", fails: []string{"Samples/KeepIsKept"}, breakIt: dropsOld},
+		{name: "has another set of names each time", fails: []string{"Names/TheSetStays"}, breakIt: onPublish(nil, func(_ store.Publication, r *store.PublishReply) { r.Names = store.NewID() })},
 		{name: "refuses nothing", fails: []string{"Samples/Refused"}, breakIt: onPublish(nil, func(_ store.Publication, r *store.PublishReply) { r.Refused = nil })},
 		{name: "refuses what was there", fails: []string{"Samples/Refused"}, breakIt: refusesRepublications},
 		{name: "forgets Missing", fails: []string{"Samples/Missing", "Faults/LostAndPublishedAgain"}, breakIt: onPublish(nil, func(_ store.Publication, r *store.PublishReply) { r.Missing = nil })},

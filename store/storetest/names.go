@@ -14,6 +14,7 @@ var nameChecks = []check{
 	{name: "Names/TheFirstTextStays", run: firstTextStays},
 	{name: "Names/AnyIdAndText", run: anyIDAndText},
 	{name: "Names/Many", run: manyNames},
+	{name: "Names/TheSetStays", run: namesSetStays},
 }
 
 func (e *env) addNames(s store.Store, names ...store.Name) (clashes []store.Name) {
@@ -64,6 +65,24 @@ func firstTextStays(e *env) {
 	stored, err := e.there.Names(e.ctx, []uint64{5})
 	if err != nil || len(clashes) != 1 || clashes[0].ID != 5 || stored[5]+clashes[0].Text != "oneother" && stored[5]+clashes[0].Text != "otherone" {
 		e.Errorf("one id with two texts in a Publication: stored %v, clashes %v, %v; want one of each", stored, clashes, err)
+	}
+}
+
+// namesSetStays: a Store that says which set of names it has says the same
+// while none is lost. It may say so with some replies only in time; but it
+// doesn't take back what it said.
+func namesSetStays(e *env) {
+	var set store.ID
+	for i := range 6 {
+		p := store.Publication{Writer: store.NewID()}
+		if i%2 == 0 {
+			p.Names = []store.Name{{ID: uint64(i), Text: "a series"}}
+		}
+		got := e.publish(e.handle(i/3), p).Names
+		if !set.IsZero() && got != set {
+			e.Errorf("Publish() says that the set of names is %v, and before %v; none was lost", got, set)
+		}
+		set = got
 	}
 }
 

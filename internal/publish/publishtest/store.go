@@ -5,6 +5,7 @@ package publishtest
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"time"
 
@@ -39,6 +40,8 @@ type Store struct {
 	offset time.Duration
 	clash  map[uint64]bool
 	calls  map[string]int
+	names  map[uint64]string // that were published since they were lost
+	set    store.ID          // of names, since they were lost; zero before
 }
 
 // New returns a Store without faults.
@@ -57,6 +60,16 @@ func (s *Store) Wipe() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.inner = inner
+	if s.names != nil {
+		s.names, s.set = make(map[uint64]string), store.NewID()
+	}
+}
+
+// LoseNames loses the names alone, as the eviction of their key does.
+func (s *Store) LoseNames() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.names, s.set = make(map[uint64]string), store.NewID()
 }
 
 // Fail decides the fault of each call from now on: f gets the method's name.
@@ -165,6 +178,14 @@ func (s *Store) Publish(ctx context.Context, p store.Publication) (store.Publish
 	}
 	reply.Now = s.shift(reply.Now)
 	reply.Clashes = append(reply.Clashes, clashes...)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.names != nil {
+		for _, n := range p.Names {
+			s.names[n.ID] = n.Text
+		}
+		reply.Names = s.set
+	}
 	return reply, err
 }
 
@@ -189,7 +210,13 @@ func (s *Store) Names(ctx context.Context, ids []uint64) (map[uint64]string, err
 	if err != nil {
 		return nil, err
 	}
-	return inner.Names(ctx, ids)
+	known, err := inner.Names(ctx, ids)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.names != nil {
+		maps.DeleteFunc(known, func(id uint64, _ string) bool { return s.names[id] == "" })
+	}
+	return known, err
 }
 
 // Changes implements [store.Ledger].

@@ -7,7 +7,9 @@
 -- ARGV[3] ms for which the names are needed at least, ARGV[4] ms to set if one
 --   would not be; the difference spares the others who use it a write
 -- ARGV[5], ARGV[6] the same for the lifetimes of the keys
--- ARGV[7...] field and text of each name
+-- ARGV[7] what the set of names is called if it begins here: whoever sees
+--   another one than before knows that names were lost
+-- ARGV[8...] field and text of each name
 -- Returns {'ok', width of a tick, positions of the names, from 1, whose id
 -- stands for another text}, or {'foreign', key} if a key isn't ours.
 local h, z = KEYS[1], KEYS[2]
@@ -18,7 +20,7 @@ end
 local now, t = tonumber(ARGV[2]), redis.pcall('TIME')
 if t[1] then now = t[1] * 1000 + math.floor(t[2] / 1000) end
 local width, ids, texts = redis.call('HGET', h, 'tick'), {}, {}
-for i = 7, #ARGV, 2 do
+for i = 8, #ARGV, 2 do
   ids[#ids + 1], texts[#texts + 1] = ARGV[i], ARGV[i + 1]
 end
 local reply = {'ok', width}
@@ -27,6 +29,7 @@ if #ids > 0 then
     redis.call('HSET', h, 'tick', ARGV[1])
     reply[2] = ARGV[1]
   end
+  redis.call('HSETNX', h, 'set', ARGV[7])
   local stored, needed = redis.call('HMGET', h, unpack(ids)), redis.call('ZMSCORE', z, unpack(ids))
   for i, id in ipairs(ids) do
     local added = not stored[i] and redis.call('HSETNX', h, id, texts[i]) == 1
