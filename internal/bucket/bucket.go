@@ -10,7 +10,9 @@ package bucket
 import (
 	"errors"
 	"hash/fnv"
+	"math"
 
+	"github.com/go-batteries/hawkeye/internal/exact"
 	"github.com/go-batteries/hawkeye/store"
 )
 
@@ -49,12 +51,31 @@ type Bucket struct {
 	// says nothing of any other. A fold without it, of an older writer, tells
 	// by nothing but its samples.
 	Covers []uint64
+	// Beyond is what Counters have no room for, for some of their ids: see
+	// [Bucket.AddCounter].
+	Beyond []Beyond
+	// Rests are what Sum of Histograms and Folded has no digits for, for some
+	// of their ids. An older reader does without.
+	Rests []Rest
 }
 
 // Counter is by how much a counter grew, in [Unit]s.
 type Counter struct {
 	ID    uint64
 	Delta int64
+}
+
+// Beyond is by how much, in whole numbers, a counter grew beyond its Delta. An
+// older reader sees the Delta alone.
+type Beyond struct {
+	ID    uint64
+	Whole int64
+}
+
+// Rest is what is missing in the Sum of a histogram or a folded gauge.
+type Rest struct {
+	ID    uint64
+	Value float64
 }
 
 // Gauge is the latest value of a gauge.
@@ -117,7 +138,30 @@ func (b *Bucket) Reset() {
 	b.Taken = b.Taken[:0]
 	b.Folded = b.Folded[:0]
 	b.Covers = b.Covers[:0]
+	b.Beyond = b.Beyond[:0]
+	b.Rests = b.Rests[:0]
 }
+
+// maxDelta is about the Delta beside which there is a Beyond: what the version
+// before cut such a counter to, so that to an older reader nothing is new.
+const maxDelta = 1 << 61
+
+// AddCounter adds a counter that grew by some units. What an int64 can't hold
+// of them goes into Beyond, up to what is 9.2e18 in whole numbers.
+func (b *Bucket) AddCounter(id uint64, units exact.Int) {
+	delta, ok := units.Int64()
+	if !ok {
+		over, _ := units.Sub(units.Clamp(exact.New(maxDelta))).QuoRem(Unit)
+		over = over.Clamp(exact.New(math.MaxInt64))
+		whole, _ := over.Int64()
+		b.Beyond = append(b.Beyond, Beyond{id, whole})
+		delta, _ = units.Sub(exact.Mul(whole, Unit)).Clamp(exact.New(math.MaxInt64)).Int64()
+	}
+	b.Counters = append(b.Counters, Counter{id, delta})
+}
+
+// Units returns by how many [Unit]s a counter grew beyond its Delta.
+func (b *Beyond) Units() exact.Int { return exact.Mul(b.Whole, Unit) }
 
 // The flags of the second byte.
 const (
@@ -136,4 +180,6 @@ const (
 	tagTaken
 	tagFolded
 	tagCovers
+	tagBeyond
+	tagRests
 )

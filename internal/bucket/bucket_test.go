@@ -104,6 +104,8 @@ func randomBucket(rng *rand.Rand) (b Bucket) {
 		}
 		b.Sets = append(b.Sets, s)
 		b.Covers = append(b.Covers, rng.Uint64())
+		b.Beyond = append(b.Beyond, Beyond{rng.Uint64(), integer()})
+		b.Rests = append(b.Rests, Rest{rng.Uint64(), float()})
 		b.Notes = append(b.Notes, bytes.Repeat([]byte{byte(rng.Uint32())}, rng.IntN(300)))
 		b.Taken = append(b.Taken, Taken{Tick: integer(), Writers: make([]store.ID, rng.IntN(4))})
 		b.Folded = append(b.Folded, FoldedGauge{rng.Uint64(), float(), float(), float(), float(), rng.Uint64()})
@@ -117,9 +119,13 @@ func TestGolden(t *testing.T) {
 	t.Parallel()
 	covering := everything()
 	covering.Covers = []uint64{0, MetricHash("http.requests"), math.MaxUint64}
+	wide := covering
+	wide.Beyond = []Beyond{{8, 1}, {9, math.MinInt64}, {10, math.MaxInt64}}
+	wide.Rests = []Rest{{1, 1e-17}, {2, -math.SmallestNonzeroFloat64}}
 	for name, want := range map[string]Bucket{
 		"v1.bucket":        everything(), // as before there was Covers
 		"v1-covers.bucket": covering,
+		"v1-beyond.bucket": wide,
 	} {
 		golden(t, filepath.Join("testdata", name), want)
 	}
@@ -252,7 +258,7 @@ func TestReuseDoesNotAllocate(t *testing.T) {
 
 // TestDecodeIsBoundedInMemory gives Decode data whose counts promise the most.
 func TestDecodeIsBoundedInMemory(t *testing.T) {
-	for tag := byte(tagCounters); tag <= tagFolded; tag++ {
+	for tag := byte(tagCounters); tag <= tagRests; tag++ {
 		payload := make([]byte, 1<<20)
 		copy(payload, []byte{0xff, 0xff, 0x3f}) // 2^20 - 1 elements
 		data := append([]byte{Version, 0, tag, 0, 0, 0x10, 0}, payload...)

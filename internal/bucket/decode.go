@@ -83,6 +83,16 @@ func (r *reader) section(tag byte, b *Bucket) {
 		}
 	case tagCovers:
 		b.Covers = r.hashes(b.Covers)
+	case tagBeyond:
+		b.Beyond = grow(b.Beyond, r.count(9))
+		for i := range b.Beyond {
+			b.Beyond[i] = Beyond{ID: r.uint64(), Whole: r.varint()}
+		}
+	case tagRests:
+		b.Rests = grow(b.Rests, r.count(9))
+		for i := range b.Rests {
+			b.Rests[i] = Rest{ID: r.uint64(), Value: r.float()}
+		}
 	default:
 		r.data = nil
 	}

@@ -19,9 +19,11 @@ import (
 //	taken       tick, number of writers, writers (16 bytes)...
 //	folded      id, last, min, max, sum, n
 //	covers      hashes, ascending
+//	beyond      id, whole number...
+//	rests       id, float...
 //
-// Counts, lengths and n are unsigned varints; ticks and differences of
-// indexes are signed (zig-zag) varints; ids and hashes are 8 bytes,
+// Counts, lengths and n are unsigned varints; ticks, whole numbers and
+// differences of indexes are signed (zig-zag) varints; ids and hashes are 8 bytes,
 // little-endian: they are hashes, so sorting them and coding the gaps would
 // save not one byte in a bucket of 1,000 (a gap has 54 bits, a varint of
 // which takes 8 bytes). A float is the unsigned varint of its byte-reversed
@@ -44,7 +46,9 @@ func Append(dst []byte, b *Bucket) []byte {
 	dst = appendSection(dst, tagNotes, b.Notes, appendNotes)
 	dst = appendSection(dst, tagTaken, b.Taken, appendTaken)
 	dst = appendSection(dst, tagFolded, b.Folded, appendFolded)
-	return appendSection(dst, tagCovers, b.Covers, appendHashes)
+	dst = appendSection(dst, tagCovers, b.Covers, appendHashes)
+	dst = appendSection(dst, tagBeyond, b.Beyond, appendBeyond)
+	return appendSection(dst, tagRests, b.Rests, appendRests)
 }
 
 // appendSection appends tag, length (4 bytes, little-endian) and payload of a
@@ -153,6 +157,22 @@ func appendFolded(dst []byte, elems []FoldedGauge) []byte {
 			dst = appendFloat(dst, f)
 		}
 		dst = binary.AppendUvarint(dst, g.N)
+	}
+	return dst
+}
+
+func appendBeyond(dst []byte, elems []Beyond) []byte {
+	for i := range elems {
+		dst = binary.LittleEndian.AppendUint64(dst, elems[i].ID)
+		dst = binary.AppendVarint(dst, elems[i].Whole)
+	}
+	return dst
+}
+
+func appendRests(dst []byte, elems []Rest) []byte {
+	for i := range elems {
+		dst = binary.LittleEndian.AppendUint64(dst, elems[i].ID)
+		dst = appendFloat(dst, elems[i].Value)
 	}
 	return dst
 }

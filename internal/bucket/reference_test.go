@@ -38,7 +38,7 @@ func reference(data []byte) (b Bucket, ok bool) {
 
 func (d referenceReader) section(tag byte, b *Bucket) {
 	s := referenceReader{bytes.NewReader(d.bytes(uint64(binary.LittleEndian.Uint32(d.bytes(4)))))}
-	if tag < 1 || tag > 8 {
+	if tag < 1 || tag > 10 {
 		return
 	}
 	n := s.uvarint()
@@ -77,6 +77,10 @@ func (d referenceReader) section(tag byte, b *Bucket) {
 			b.Folded = append(b.Folded, FoldedGauge{s.uint64(), s.float(), s.float(), s.float(), s.float(), s.uvarint()})
 		case 8:
 			b.Covers = append(b.Covers, s.uint64())
+		case 9:
+			b.Beyond = append(b.Beyond, Beyond{s.uint64(), s.varint()})
+		case 10:
+			b.Rests = append(b.Rests, Rest{s.uint64(), s.float()})
 		}
 	}
 	if s.r.Len() > 0 {

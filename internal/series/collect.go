@@ -1,12 +1,15 @@
 package series
 
 import (
+	"maps"
 	"math"
+	"slices"
 
 	"github.com/go-batteries/hawkeye/internal/bucket"
+	"github.com/go-batteries/hawkeye/internal/exact"
 )
 
-// Collect sets b's Counters, Gauges, Histograms and Sets to what was recorded
+// Collect sets b's Counters, Beyond, Gauges, Histograms and Sets to what was recorded
 // since the last Collect, reusing their memory, and b.Keyframe to keyframe: a
 // keyframe has all gauges that were ever set, another bucket those that
 // changed. Nothing else of b changes.
@@ -17,17 +20,18 @@ import (
 func (r *Registry) Collect(b *bucket.Bucket, keyframe bool) {
 	b.Keyframe = keyframe
 	b.Counters, b.Gauges = b.Counters[:0], b.Gauges[:0]
-	b.Histograms, b.Sets = b.Histograms[:0], b.Sets[:0]
+	b.Histograms, b.Sets, b.Beyond = b.Histograms[:0], b.Sets[:0], b.Beyond[:0]
 	if r == nil {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.collectBig(b)
 	b.Counters = r.collectCounters(b.Counters)
 	b.Gauges = r.collectGauges(b.Gauges, keyframe)
 	b.Histograms = r.collectHistograms(b.Histograms)
 	b.Sets = r.collectSets(b.Sets)
-	r.collects.Add(1) // last: bigSamples relies on it
+	r.collects.Add(1)
 }
 
 func (r *Registry) collectCounters(dst []bucket.Counter) []bucket.Counter {
@@ -52,6 +56,21 @@ func (r *Registry) collectCounters(dst []bucket.Counter) []bucket.Counter {
 		}
 	}
 	return dst
+}
+
+// collectBig collects the counters with big samples, so that the others are
+// left for collectCounters.
+func (r *Registry) collectBig(b *bucket.Bucket) {
+	sums := r.big.take()
+	if len(sums) == 0 {
+		return
+	}
+	for _, slot := range slices.Sorted(maps.Keys(sums)) {
+		sum := r.pages[slot/pageSeries].sum(int(slot % pageSeries))
+		b.AddCounter(r.columns[KindCounter].ids[slot], sums[slot].AddInt64(sum-r.counted[slot]))
+		r.counted[slot] = sum
+		r.touch(KindCounter, int(slot))
+	}
 }
 
 // touch notes that a slot's series grew.
@@ -134,11 +153,13 @@ func (r *Registry) Pending() (n uint64) {
 func (r *Registry) pending(kind Kind, slot uint32) uint64 {
 	switch kind {
 	case KindCounter:
-		grown := r.pages[slot/pageSeries].sum(int(slot%pageSeries)) - r.counted[slot]
-		if grown == 0 {
+		grown := r.big.of(slot).AddInt64(r.pages[slot/pageSeries].sum(int(slot%pageSeries)) - r.counted[slot])
+		if grown == (exact.Int{}) {
 			return 0
 		}
-		return max(uint64(max(grown, -grown))/bucket.Unit, 1)
+		whole, _ := grown.QuoRem(bucket.Unit)
+		n, _ := whole.Clamp(exact.New(math.MaxInt64)).Int64()
+		return max(uint64(max(n, -n)), 1)
 	case KindGauge:
 		if g := r.gauges[slot]; g.bits.Load() != g.last {
 			return 1

@@ -8,10 +8,12 @@ import (
 	"unsafe"
 
 	"github.com/go-batteries/hawkeye/internal/bucket"
+	"github.com/go-batteries/hawkeye/internal/exact"
 )
 
 // Counter sums what is added to it. Its unit is a millionth ([bucket.Unit]):
 // whole numbers are exact, fractions are rounded to the nearest millionth.
+// More than 1e18 between two Collects is cut to that, and counted.
 //
 // Methods are safe for concurrent use, don't block and don't allocate. A nil
 // Counter does nothing.
@@ -31,8 +33,7 @@ func (c *Counter) Add(n int64) {
 	case -smallUnits/bucket.Unit < n && n < smallUnits/bucket.Unit:
 		c.add(n * bucket.Unit)
 	default:
-		n = min(max(n, -maxGrowth/bucket.Unit-1), maxGrowth/bucket.Unit+1)
-		c.addBig(n * bucket.Unit)
+		c.addBig(exact.Mul(n, bucket.Unit))
 	}
 }
 
@@ -51,10 +52,34 @@ func (c *Counter) AddFloat(v float64) {
 		c.reg.rejectedValues.Add(1)
 		return
 	}
+	c.addBig(Units(v))
+}
+
+// maxWhole is the most that a counter counts between two Collects, in whole
+// numbers.
+const maxWhole = 1e18
+
+// maxUnits is maxWhole in units.
+func maxUnits() exact.Int { return exact.Mul(maxWhole, bucket.Unit) }
+
+// Units returns what [Counter.AddFloat] adds for a v that is finite, in
+// [bucket.Unit]s, but for a v that is cut.
+func Units(v float64) exact.Int {
+	if units := v * bucket.Unit; -smallUnits < units && units < smallUnits {
+		return exact.New(int64(math.RoundToEven(units)))
+	}
 	// The product may have lost digits that a whole number must keep.
-	v = min(max(v, -maxGrowth/bucket.Unit-1), maxGrowth/bucket.Unit+1)
+	v = min(max(v, -2*maxWhole), 2*maxWhole)
 	whole, fraction := math.Modf(v)
-	c.addBig(int64(whole)*bucket.Unit + int64(math.RoundToEven(fraction*bucket.Unit)))
+	return exact.Mul(int64(whole), bucket.Unit).AddInt64(int64(math.RoundToEven(fraction * bucket.Unit)))
+}
+
+// AddUnits returns what a counter has come to that had counted a sum between
+// two Collects and counts some units more, and whether it had to be cut.
+func AddUnits(sum, units exact.Int) (after exact.Int, cut bool) {
+	after = sum.Add(units)
+	within := after.Clamp(maxUnits())
+	return within, within != after
 }
 
 func isFinite(v float64) bool { return v-v == 0 }
@@ -69,44 +94,49 @@ func (c *Counter) add(units int64) {
 	runtime.KeepAlive(c) // see column: a slot is free when its handle is gone
 }
 
-const (
-	// maxGrowth is by how many units big samples may change a counter between
-	// two Collects: 2.3e12 in whole numbers. Those that come while Collect
-	// runs may count for both sides of it, so this is half of what could be.
-	maxGrowth = 1 << 61
-	// smallUnits is what is added without a look at maxGrowth: the other half
-	// of an int64 has room for 67 million such samples between two Collects.
-	smallUnits = 1 << 36
-)
+// smallUnits is what is added to the cell itself: it wraps around after 134
+// million such samples between two Collects.
+const smallUnits = 1 << 36
 
-// bigSamples bounds what samples of smallUnits or more add to a counter
-// between two Collects, so that the difference of its sums can't wrap around.
+// bigSamples are what samples of smallUnits or more have added to counters
+// since the last Collect.
 type bigSamples struct {
-	mu       sync.Mutex // guards the rest
-	collects uint32     // the Registry.collects that grown is for
-	grown    map[cellPointer]int64
+	mu    sync.Mutex // guards both
+	sums  map[uint32]exact.Int
+	spare map[uint32]exact.Int // empty: for the next Collect
 }
 
-// admit returns how many of units may be added.
-func (b *bigSamples) admit(cell cellPointer, collects uint32, units int64) int64 {
+// add returns false if not all of units could be added.
+func (b *bigSamples) add(slot uint32, units exact.Int) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if int32(collects-b.collects) > 0 { // not back, for a goroutine that was slow
-		b.collects = collects
-		clear(b.grown)
-	}
-	grown := b.grown[cell]
-	units = min(max(units, -maxGrowth-grown), maxGrowth-grown)
-	b.grown[cell] = grown + units
-	return units
+	sum, cut := AddUnits(b.sums[slot], units)
+	b.sums[slot] = sum
+	return !cut
 }
 
-func (c *Counter) addBig(units int64) {
-	admitted := c.reg.big.admit(c.cell, c.reg.collects.Load(), units)
-	if admitted != units {
+// take returns the sums, and forgets them. They are valid until the next
+// call.
+func (b *bigSamples) take() map[uint32]exact.Int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	clear(b.spare)
+	b.sums, b.spare = b.spare, b.sums
+	return b.spare
+}
+
+// of returns what big samples have added to a counter.
+func (b *bigSamples) of(slot uint32) exact.Int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.sums[slot]
+}
+
+func (c *Counter) addBig(units exact.Int) {
+	if !c.reg.big.add(c.slot, units) {
 		c.reg.saturated.Add(1)
 	}
-	c.add(admitted)
+	runtime.KeepAlive(c)
 }
 
 // counterPage holds the cells of pageSeries counters: for each stripe an array

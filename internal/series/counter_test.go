@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/go-batteries/hawkeye/internal/bucket"
+	"github.com/go-batteries/hawkeye/internal/exact"
 )
 
 // collected returns the deltas of one Collect by canonical text.
@@ -62,40 +63,51 @@ func TestCounterCountsWhatItRejectsAndCuts(t *testing.T) {
 	c := r.Counter("c")
 	c.AddFloat(math.NaN())
 	c.AddFloat(math.Inf(-1))
+	c.Add(1e18)
+	c.Add(1) // no room any more, and not big
 	c.Add(math.MaxInt64)
-	c.Add(math.MaxInt64) // no room any more
 	c.AddFloat(1e300)
-	if got := r.Stats(); got.RejectedValues != 2 || got.Saturated != 3 {
-		t.Errorf("Stats = %+v, want 2 rejected values, 3 saturated", got)
+	if got := r.Stats(); got.RejectedValues != 2 || got.Saturated != 2 {
+		t.Errorf("Stats = %+v, want 2 rejected values, 2 saturated", got)
 	}
-	if got := collected(t, r)["c|c"]; got != maxGrowth {
-		t.Errorf("Collect = %d, want %d", got, int64(maxGrowth))
+	if got := collectedWhole(t, r); got != 1e18+1 {
+		t.Errorf("Collect = %d, want 1e18 and 1", got)
 	}
 	c.Add(math.MinInt64)
 	c.AddFloat(-1e300)
-	if got := collected(t, r)["c|c"]; got != -maxGrowth {
-		t.Errorf("Collect in the next tick = %d, want %d", got, int64(-maxGrowth))
+	if got := collectedWhole(t, r); got != -1e18 {
+		t.Errorf("Collect in the next tick = %d, want -1e18", got)
+	}
+	if n := r.Pending(); n != 0 {
+		t.Errorf("Pending after Collect = %d, want 0", n)
+	}
+	c.AddFloat(5e15)
+	if n := r.Pending(); n != 5e15 {
+		t.Errorf("Pending = %d, want 5e15", n)
 	}
 }
 
-func TestBigSamplesOfASlowGoroutineCountForTheNewTick(t *testing.T) {
-	t.Parallel()
-	r := New(Limits{})
-	cell := r.Counter("c").cell
-	for _, step := range []struct {
-		collects    uint32
-		units, want int64
-	}{
-		{1, maxGrowth - 1, maxGrowth - 1},
-		{0, 2, 1}, // read the number of Collects before the one above
-		{1, 1, 0},
-		{2, 1, 1},
-		{2, -1 << 62, -maxGrowth - 1},
-	} {
-		if got := r.big.admit(cell, step.collects, step.units); got != step.want {
-			t.Errorf("admit(%d) after %d Collects = %d, want %d", step.units, step.collects, got, step.want)
-		}
+// collectedWhole returns what one Collect has of the one counter that there is.
+func collectedWhole(t *testing.T, r *Registry) int64 {
+	t.Helper()
+	var b bucket.Bucket
+	r.Collect(&b, false)
+	if len(b.Counters) != 1 || len(b.Beyond) > 1 {
+		t.Fatalf("Collect returned %v and %v, want one counter", b.Counters, b.Beyond)
 	}
+	units := exact.New(b.Counters[0].Delta)
+	for i := range b.Beyond {
+		if b.Beyond[i].ID != b.Counters[0].ID {
+			t.Fatalf("Collect returned %v beyond %v", b.Beyond, b.Counters)
+		}
+		units = units.Add(b.Beyond[i].Units())
+	}
+	whole, rest := units.QuoRem(bucket.Unit)
+	if n, ok := whole.Int64(); ok && rest == 0 {
+		return n
+	}
+	t.Fatalf("Collect returned %v and %v, which is no whole number", b.Counters, b.Beyond)
+	return 0
 }
 
 // TestCounterMatchesReference adds numbers of all sizes and compares with
@@ -108,14 +120,21 @@ func TestCounterMatchesReference(t *testing.T) {
 	total, want := new(big.Int), new(big.Int)
 	for range 2000 {
 		for range rng.IntN(4) {
-			n := rng.Int64N(1 << (1 + rng.IntN(39)))
+			n := rng.Int64N(1 << (1 + rng.IntN(57)))
 			if rng.IntN(8) == 0 {
 				n = -n
 			}
 			c.Add(n)
 			want.Add(want, new(big.Int).Mul(big.NewInt(n), big.NewInt(bucket.Unit)))
 		}
-		total.Add(total, big.NewInt(collected(t, r)["c|c"]))
+		var b bucket.Bucket
+		r.Collect(&b, false)
+		for i := range b.Counters {
+			total.Add(total, big.NewInt(b.Counters[i].Delta))
+		}
+		for i := range b.Beyond {
+			total.Add(total, new(big.Int).Mul(big.NewInt(b.Beyond[i].Whole), big.NewInt(bucket.Unit)))
+		}
 	}
 	if total.Cmp(want) != 0 || r.Stats().Saturated != 0 {
 		t.Errorf("sum of all deltas = %v, want %v (%d saturated)", total, want, r.Stats().Saturated)
@@ -126,10 +145,11 @@ func TestCounterMatchesReference(t *testing.T) {
 // bytes, new series, Collect, DropIdle and the garbage collector at once.
 func TestCountersAreExactUnderConcurrency(t *testing.T) {
 	t.Parallel()
-	const writers, rounds, names = 8, 20_000, 16
+	const writers, rounds, names, huge = 8, 20_000, 16, 1e12
 	r := New(Limits{})
 	var writing, collecting sync.WaitGroup
 	totals := map[uint64]int64{}
+	total := exact.Int{}
 	done := make(chan struct{})
 	collecting.Go(func() {
 		var b bucket.Bucket
@@ -142,6 +162,10 @@ func TestCountersAreExactUnderConcurrency(t *testing.T) {
 			r.Collect(&b, false)
 			for _, c := range b.Counters {
 				totals[c.ID] += c.Delta
+				total = total.AddInt64(c.Delta)
+			}
+			for i := range b.Beyond {
+				total = total.Add(b.Beyond[i].Units())
 			}
 			r.DropIdle(0)
 			runtime.GC()
@@ -160,18 +184,17 @@ func TestCountersAreExactUnderConcurrency(t *testing.T) {
 				case 2:
 					r.CounterBytes(name, []byte("k:v")).Add(1)
 				}
+				if i%10 == 0 {
+					handle.Add(huge)
+				}
 			}
 		})
 	}
 	writing.Wait()
 	close(done)
 	collecting.Wait()
-	total := int64(0)
-	for _, n := range totals {
-		total += n
-	}
-	if want := int64(writers * rounds * bucket.Unit); total != want {
-		t.Errorf("sum of all deltas = %d, want %d", total, want)
+	if want := exact.Mul(writers*rounds+writers*rounds/10*huge, bucket.Unit); total != want {
+		t.Errorf("sum of all deltas = %v, want %v units", total.Float64(), want.Float64())
 	}
 	if len(totals) != names+1 {
 		t.Errorf("%d ids were collected, want %d", len(totals), names+1)

@@ -3,22 +3,29 @@ package series
 import (
 	"math"
 	"runtime"
+	"sync"
 	"sync/atomic"
 
 	"github.com/go-batteries/hawkeye/internal/bucket"
+	"github.com/go-batteries/hawkeye/internal/exact"
 )
 
 // Histogram counts values by size, on the scale that [HistIndex] describes,
-// and sums them: exactly if they have at most 24 significant bits, else with
-// each rounded to about one in 10^7.
+// and sums them: exactly, and rounded once for each tick.
 //
-// Methods are safe for concurrent use and don't block. They allocate when a
-// value lands in a range of the scale that was empty so far. NaN and
-// infinities are rejected and counted. A nil Histogram does nothing.
+// Methods are safe for concurrent use, and hold a lock now and then, for as
+// short as Collect does. They allocate when a value lands in a range of the
+// scale that was empty so far. NaN and infinities are rejected
+// and counted. A nil Histogram does nothing.
 type Histogram series
 
-// MaxWeight is the greatest n of [Histogram.ObserveN].
-const MaxWeight = 1 << 20
+const (
+	// MaxWeight is the greatest n of [Histogram.ObserveN].
+	MaxWeight = 1 << 20
+	// lightWeight is the greatest n that is counted without a lock: 33 million
+	// times in one bucket between two Collects, until its count wraps around.
+	lightWeight = 128
+)
 
 // Observe counts v.
 func (h *Histogram) Observe(v float64) {
@@ -41,14 +48,19 @@ func (h *Histogram) ObserveN(v float64, n uint64) {
 }
 
 func (h *Histogram) observe(v float64, n uint32) {
-	page, offset, units, ok := locate(v)
+	page, offset, rest, ok := locate(v)
 	if !ok {
 		if v = h.admit(v); v != v {
 			return
 		}
-		page, offset, units, _ = locate(v)
+		page, offset, rest, _ = locate(v)
 	}
 	hist := (*histogram)(h.cell)
+	if n > lightWeight {
+		hist.observeHeavy(page, offset, rest, n)
+		runtime.KeepAlive(h)
+		return
+	}
 	slot := h.reg.stripes.slot()
 	dir := &hist.narrow
 	if wide := hist.wide.Load(); wide != nil {
@@ -58,18 +70,54 @@ func (h *Histogram) observe(v float64, n uint32) {
 	if cells == nil {
 		cells = dir.add(page)
 	}
-	// First the count and then the sum, which tells Collect that the page has
-	// changed.
 	cells.counts[offset].Add(n)
-	units *= int64(n)
-	if old := cells.sum.Load(); !cells.sum.CompareAndSwap(old, old+units) {
-		cells.sum.Add(units)
-		h.contended(slot)
+	rest *= uint64(n)
+	if old := cells.rest.Load(); old >= spillRest || !cells.rest.CompareAndSwap(old, old+rest) {
+		h.addRest(cells, rest, slot)
 	}
-	if !hist.changed.Load() {
+	if !cells.changed.Load() {
+		cells.changed.Store(true)
 		hist.changed.Store(true)
 	}
 	runtime.KeepAlive(h)
+}
+
+// spillRest is when the rests of a page move on to where there is more room.
+// It leaves as much as one observation can add.
+const spillRest = math.MaxUint64 - maxRest*lightWeight
+
+// addRest adds to the rests of a page that are many, or that others add to.
+func (h *Histogram) addRest(cells *histPage, rest uint64, slot *stripeSlot) {
+	hist := (*histogram)(h.cell)
+	for {
+		old := cells.rest.Load()
+		switch {
+		case old >= spillRest:
+			hist.spill(cells)
+		case cells.rest.CompareAndSwap(old, old+rest):
+			return
+		default:
+			h.contended(slot)
+		}
+	}
+}
+
+// spill moves the rests of a page on.
+func (h *histogram) spill(cells *histPage) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	cells.spilled = cells.spilled.Add(exact.NewUint(cells.rest.Swap(0)))
+}
+
+// observeHeavy counts a value that stands for many.
+func (h *histogram) observeHeavy(page, offset uint32, rest uint64, n uint32) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.heavy == nil {
+		h.heavy = new(Observations)
+	}
+	h.heavy.add(page, offset, rest, uint64(n))
+	h.changed.Store(true)
 }
 
 // admit returns what to count for a v that has no place: the greatest value
@@ -80,8 +128,7 @@ func (h *Histogram) admit(v float64) float64 {
 		return math.NaN()
 	}
 	h.reg.saturated.Add(1)
-	_, hi := HistBounds(maxIndex)
-	return math.Copysign(math.Nextafter(hi, 0), v)
+	return math.Copysign(greatest(), v)
 }
 
 // contended moves the slot to another stripe, and gives the histogram stripes
@@ -103,6 +150,9 @@ type histogram struct {
 	narrow    directory                   // the pages that are written while wide is nil
 	disturbed atomic.Int32                // writes since the last Collect that met another
 	last      map[uint32]*histSums        // by page: what Collect saw; guarded by Registry.mu
+
+	mu    sync.Mutex    // guards heavy, and what spilled from its pages
+	heavy *Observations // of more than lightWeight, since the last Collect; nil before the first
 }
 
 // widenAfter is how many writes between two Collects must have been disturbed
@@ -120,14 +170,16 @@ func (d *directory) add(page uint32) *histPage {
 // histPage counts the values of four octaves. Counts wrap around at 2^32,
 // which is harmless in the difference of two.
 type histPage struct {
-	sum    atomic.Int64 // in the page's unit, see pageSum
-	_      [56]byte
-	counts [pageBuckets]atomic.Uint32
+	rest    atomic.Uint64 // in the page's unit: see locate
+	changed atomic.Bool   // as in histogram
+	spilled exact.Int     // what rest had no room for; guarded by histogram.mu
+	_       [32]byte
+	counts  [pageBuckets]atomic.Uint32
 }
 
 // histSums are the sums of the copies of a page.
 type histSums struct {
-	sum    int64
+	rest   exact.Int
 	counts [pageBuckets]uint32
 }
 
@@ -141,13 +193,21 @@ func (h *histogram) collect(dst *bucket.Histogram) bool {
 	// Cleared first: what is written from now on sets it again.
 	h.changed.Store(false)
 	h.disturbed.Store(0)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var sum exact.Sum
 	var copies [maxStripes + 1]*histPage
 	for page := range uint32(histPages) {
-		if found := h.appendCopies(copies[:0], page); len(found) > 0 {
-			h.collectPage(page, found, dst)
+		found := h.appendCopies(copies[:0], page)
+		if len(found) > 0 || h.heavy != nil {
+			h.collectPage(page, found, &sum, dst)
 		}
 	}
-	// A sum may come a tick after its count.
+	if h.heavy != nil {
+		h.heavy.reset()
+	}
+	dst.Sum = sum.Float64()
+	// What a value is beyond the edge of its bucket may come a tick later.
 	return len(dst.Buckets) > 0 || dst.Sum != 0
 }
 
@@ -166,32 +226,62 @@ func (h *histogram) appendCopies(dst []*histPage, page uint32) []*histPage {
 	return dst
 }
 
-func (h *histogram) collectPage(page uint32, copies []*histPage, dst *bucket.Histogram) {
-	sum := int64(0)
+// collectPage appends to dst what a page gained, and adds it to sum.
+func (h *histogram) collectPage(page uint32, copies []*histPage, sum *exact.Sum, dst *bucket.Histogram) {
+	heavy, changed := h.heavy.page(page), false
 	for _, p := range copies {
-		sum += p.sum.Load()
+		if p.changed.Load() {
+			p.changed.Store(false)
+			changed = true
+		}
+	}
+	if !changed && heavy == nil {
+		return
 	}
 	last := h.last[page]
 	if last == nil {
 		last = new(histSums)
 		h.last[page] = last
 	}
-	if sum == last.sum {
-		return
+	var rest exact.Int
+	for _, p := range copies {
+		rest = rest.Add(p.spilled).Add(exact.NewUint(p.rest.Load()))
 	}
-	dst.Sum += pageSum(page, sum-last.sum)
-	last.sum = sum
-	for offset := range uint32(pageBuckets) {
-		count := uint32(0)
-		for _, p := range copies {
-			count += p.counts[offset].Load()
+	units := rest.Sub(last.rest)
+	last.rest = rest
+	for offset := range last.counts {
+		count := sumCounts(copies, offset)
+		grown := uint64(count - last.counts[offset])
+		if heavy != nil {
+			grown += heavy.counts[offset]
 		}
-		if grown := count - last.counts[offset]; grown != 0 {
-			index := pageIndex(page, offset)
-			dst.Buckets = append(dst.Buckets, bucket.HistBucket{Index: index, Count: uint64(grown)})
+		if grown != 0 {
 			last.counts[offset] = count
+			units = units.Add(appendCount(dst, page, uint32(offset), grown))
 		}
 	}
+	if heavy != nil {
+		units = units.Add(heavy.rest)
+	}
+	addPage(sum, page, units)
+}
+
+// sumCounts returns how often copies of a page counted a bucket, modulo 2^32.
+func sumCounts(copies []*histPage, offset int) (count uint32) {
+	if len(copies) == 1 { // as most are
+		return copies[0].counts[offset].Load()
+	}
+	for _, p := range copies {
+		count += p.counts[offset].Load()
+	}
+	return count
+}
+
+// appendCount appends a bucket with its count. It returns what the values come
+// to up to its edge, in the page's unit.
+func appendCount(dst *bucket.Histogram, page, offset uint32, count uint64) exact.Int {
+	dst.Buckets = append(dst.Buckets, bucket.HistBucket{Index: pageIndex(page, offset), Count: count})
+	return exact.MulUint(count, uint64(edge(page, offset)))
 }
 
 // pending returns the number of observations since the last collect, but
@@ -200,8 +290,15 @@ func (h *histogram) pending() (n uint64) {
 	if !h.changed.Load() {
 		return 0
 	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	var copies [maxStripes + 1]*histPage
 	for page := range uint32(histPages) {
+		if heavy := h.heavy.page(page); heavy != nil {
+			for offset := range heavy.counts {
+				n += heavy.counts[offset]
+			}
+		}
 		found := h.appendCopies(copies[:0], page)
 		for offset := range uint32(pageBuckets) {
 			count := uint32(0)

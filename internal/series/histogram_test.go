@@ -2,6 +2,7 @@ package series
 
 import (
 	"math"
+	"math/big"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -10,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/go-batteries/hawkeye/internal/bucket"
+	"github.com/go-batteries/hawkeye/internal/exact"
 )
 
 func collectHistogram(r *Registry) (sum float64, buckets []bucket.HistBucket) {
@@ -26,16 +28,23 @@ func TestHistogramMatchesReference(t *testing.T) {
 	rng := rand.New(rand.NewPCG(9, 10))
 	r := New(Limits{})
 	h := r.Histogram("h")
+	var beside Observations
 	for tick := range 50 {
 		counts := map[int32]uint64{}
-		want, size := 0.0, 0.0
+		want := new(big.Float).SetPrec(400)
 		for range rng.IntN(200) {
 			v, n := randomValue(rng), uint64(rng.IntN(5))
+			if rng.IntN(4) == 0 {
+				n = rng.Uint64N(MaxWeight + 1)
+			}
 			h.ObserveN(v, n)
+			beside.Observe(v, n)
 			if n > 0 {
 				counts[HistIndex(v)] += n
-				want += v * float64(n)
-				size += math.Abs(v) * float64(n)
+			}
+			if HistIndex(v) != 0 {
+				product := new(big.Float).SetPrec(400).Mul(big.NewFloat(v), big.NewFloat(float64(n)))
+				want.Add(want, product)
 			}
 		}
 		sum, got := collectHistogram(r)
@@ -49,25 +58,64 @@ func TestHistogramMatchesReference(t *testing.T) {
 		if diff := cmp.Diff(counts, found); diff != "" {
 			t.Fatalf("tick %d: buckets (-want +got):\n%s", tick, diff)
 		}
-		if math.Abs(sum-want) > size*1e-7 {
-			t.Fatalf("tick %d: sum = %g, want %g", tick, sum, want)
+		if nearest, _ := want.Float64(); sum != nearest {
+			t.Fatalf("tick %d: sum = %g, want %g", tick, sum, nearest)
+		}
+		var alone bucket.Histogram
+		if beside.Take(&alone); alone.Sum != sum || !slices.Equal(alone.Buckets, got) {
+			t.Fatalf("tick %d: Observations are %v, a histogram's %g, %v", tick, alone, sum, got)
 		}
 	}
 }
 
-func TestHistogramSumsOfWholeNumbersAreExact(t *testing.T) {
+func TestHistogramSumsAreExact(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(11, 12))
 	r := New(Limits{})
 	h := r.Histogram("h")
 	want := 0.0
-	for range 10_000 {
-		v := float64(rng.IntN(1<<24) - 1<<23)
+	for range 100_000 {
+		v := float64(rng.IntN(1<<35) - 1<<34)
 		h.Observe(v)
 		want += v
 	}
 	if sum, _ := collectHistogram(r); sum != want {
 		t.Errorf("sum = %g, want %g", sum, want)
+	}
+}
+
+// TestManyRestsSpill observes a value that is nearly as far from its bucket's
+// edge as can be, so often that a page's cell can't hold what that comes to,
+// and more often than a count of 32 bits can tell.
+func TestManyRestsSpill(t *testing.T) {
+	t.Parallel()
+	r := New(Limits{})
+	h := r.Histogram("h")
+	v := math.Nextafter(16, 0) // the greatest of its page
+	const light, heavy = 3000, 5000
+	for range light {
+		h.ObserveN(v, lightWeight)
+	}
+	if p := (*histogram)(h.cell).narrow[zeroPage+1+signPages/2].Load(); p == nil || p.spilled == (exact.Int{}) {
+		t.Fatal("nothing has spilled")
+	}
+	for range heavy {
+		h.ObserveN(v, MaxWeight)
+	}
+	const count = light*lightWeight + heavy*MaxWeight
+	if n := r.Pending(); n != count {
+		t.Errorf("Pending = %d, want %d", n, count)
+	}
+	sum, buckets := collectHistogram(r)
+	if want := []bucket.HistBucket{{Index: HistIndex(v), Count: count}}; !slices.Equal(buckets, want) {
+		t.Errorf("buckets = %v, want %v", buckets, want)
+	}
+	if want := v * count; sum != want {
+		t.Errorf("sum = %v, want %v", sum, want)
+	}
+	h.Observe(v)
+	if sum, _ := collectHistogram(r); sum != v {
+		t.Errorf("sum of the next tick = %v, want %v", sum, v)
 	}
 }
 
@@ -121,15 +169,19 @@ func TestHistogramsAreExactUnderConcurrency(t *testing.T) {
 	for range writers {
 		writing.Go(func() {
 			for i := range rounds {
-				h.Observe(float64(i%100 - 20))
+				h.ObserveN(float64(i%100-20), uint64(1+i%2*999))
 			}
 		})
 	}
 	writing.Wait()
 	close(done)
 	collecting.Wait()
-	if wantSum := float64(writers * rounds / 100 * (99*50 - 2000)); count != writers*rounds || sum != wantSum {
-		t.Errorf("count = %d, sum = %g, want %d, %g", count, sum, writers*rounds, wantSum)
+	wantCount, wantSum := uint64(writers*rounds/2*1001), 0.0
+	for i := range 100 {
+		wantSum += float64((i - 20) * (1 + i%2*999) * writers * rounds / 100)
+	}
+	if count != wantCount || sum != wantSum {
+		t.Errorf("count = %d, sum = %g, want %d, %g", count, sum, wantCount, wantSum)
 	}
 }
 

@@ -20,6 +20,8 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+
+	"github.com/go-batteries/hawkeye/internal/exact"
 )
 
 // Defaults of [Limits].
@@ -101,7 +103,7 @@ func New(l Limits) *Registry {
 	for kind := range r.columns {
 		r.columns[kind].init()
 	}
-	r.big.grown = make(map[cellPointer]int64)
+	r.big.sums, r.big.spare = make(map[uint32]exact.Int), make(map[uint32]exact.Int)
 	r.salts = make(map[string]uint32)
 	r.names.base = 1 // so that cursor 0 means all
 	return r

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/go-batteries/hawkeye/internal/bucket"
+	"github.com/go-batteries/hawkeye/internal/exact"
 )
 
 // The scale of histograms is log-linear: each octave (the values from 2^e to
@@ -80,25 +81,23 @@ const (
 	histPages      = 2*signPages + 1
 )
 
-// locate returns where a histogram counts v, and how many of the page's units
-// v is (see pageSum). It is false for what is off the scale: NaN, infinities,
-// and what is farther from zero than 2^64.
-func locate(v float64) (page, offset uint32, units int64, ok bool) {
+// locate returns where a histogram counts v, and by how many of the page's
+// units (see pageSum) v is beyond its bucket's edge that is nearer to zero. It
+// is false for what is off the scale: NaN, infinities, and what is farther
+// from zero than 2^64.
+func locate(v float64) (page, offset uint32, rest uint64, ok bool) {
 	b := math.Float64bits(v)
 	abs := b &^ signBit
 	i := int(abs>>(mantissaBits-octaveBits)) - firstBits
 	if uint(i) >= maxIndex {
-		return zeroPage, 0, 1, i < 0
+		return zeroPage, 0, 0, i < 0
 	}
-	// 2^23 to 2^27 units: the mantissa less its last 29 to 26 bits, rounded.
-	mantissa := abs&(1<<mantissaBits-1) | 1<<mantissaBits
-	drop := (29 - uint(i)>>octaveBits&(1<<pageOctaveBits-1)) & 63
-	units = int64((mantissa + 1<<(drop-1)) >> drop)
+	rest = abs & (1<<restBits - 1) << (uint(i) >> octaveBits & (1<<pageOctaveBits - 1))
 	if b != abs {
 		i = maxIndex - 1 - i
-		return uint32(i >> pageBits), uint32(i & (pageBuckets - 1)), units, true
+		return uint32(i >> pageBits), uint32(i & (pageBuckets - 1)), rest, true
 	}
-	return zeroPage + 1 + uint32(i>>pageBits), uint32(i & (pageBuckets - 1)), units, true
+	return zeroPage + 1 + uint32(i>>pageBits), uint32(i & (pageBuckets - 1)), rest, true
 }
 
 // pageIndex is the bucket's index of a place in a page.
@@ -114,18 +113,36 @@ func pageIndex(page, offset uint32) int32 {
 	}
 }
 
-// pageSum turns a page's sum into a number. The unit of a page whose values
-// begin at 2^e is 2^(e-23), so that its sum can take 2^36 of its greatest
-// values before it wraps around. The zero page's sum counts zeros.
-func pageSum(page uint32, units int64) float64 {
-	const unitExp = minExp - 23
+const (
+	// restBits is how much of a mantissa a bucket's index doesn't have.
+	restBits = mantissaBits - octaveBits
+	// maxRest is more than the rest of any value.
+	maxRest = 1 << (restBits + 1<<pageOctaveBits - 1)
+)
+
+// edge is the edge of a page's bucket that is nearer to zero, in the page's
+// unit.
+func edge(page, offset uint32) int64 {
 	switch {
-	case page < zeroPage:
-		return -math.Ldexp(float64(units), unitExp+int(signPages-1-page)<<pageOctaveBits)
 	case page == zeroPage:
 		return 0
-	default:
-		return math.Ldexp(float64(units), unitExp+int(page-zeroPage-1)<<pageOctaveBits)
+	case page < zeroPage:
+		offset = pageBuckets - 1 - offset
+	}
+	const perOctave = 1 << octaveBits
+	return int64(perOctave+offset%perOctave) << (restBits + offset/perOctave)
+}
+
+// addPage adds some of a page's units to a sum. The unit of a page whose
+// values begin at 2^e is 2^(e-52), the last digit of its least values.
+func addPage(s *exact.Sum, page uint32, units exact.Int) {
+	octave, sign := int(page)-zeroPage-1, 1.0
+	if page < zeroPage {
+		octave, sign = signPages-1-int(page), -1.0
+	}
+	unit := math.Ldexp(sign, octave<<pageOctaveBits+minExp-mantissaBits)
+	for _, part := range units.Parts() {
+		s.Add(part * unit)
 	}
 }
 

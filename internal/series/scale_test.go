@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/go-batteries/hawkeye/internal/bucket"
+	"github.com/go-batteries/hawkeye/internal/exact"
 )
 
 func TestHistIndex(t *testing.T) {
@@ -80,12 +81,14 @@ func TestLocateAgreesWithHistIndex(t *testing.T) {
 		values = append(values, randomValue(rng))
 	}
 	for _, v := range values {
-		page, offset, units, ok := locate(v)
+		page, offset, rest, ok := locate(v)
 		if !ok || pageIndex(page, offset) != HistIndex(v) {
 			t.Fatalf("locate(%g) = %d, %d, %v, which is index %d, want %d", v, page, offset, ok, pageIndex(page, offset), HistIndex(v))
 		}
-		if sum := pageSum(page, units); HistIndex(v) != 0 && math.Abs(sum-v) > math.Abs(v)*0x1p-24 {
-			t.Fatalf("locate(%g) counts %g for its sum", v, sum)
+		var sum exact.Sum
+		addPage(&sum, page, exact.New(edge(page, offset)).Add(exact.NewUint(rest)))
+		if HistIndex(v) != 0 && sum.Float64() != v || rest >= maxRest {
+			t.Fatalf("locate(%g) counts %g for its sum, the rest is %d", v, sum.Float64(), rest)
 		}
 	}
 	for _, v := range []float64{math.NaN(), math.Inf(1), math.Inf(-1), 0x1p64, -0x1p64} {
