@@ -13,9 +13,11 @@ import (
 const (
 	// maxLineValues is how many values one line carries.
 	maxLineValues = 64
-	// maxLineDelta is how much of a counter one line carries, in units: up
-	// to here a float64 in whole ones and six decimals gives each of them.
+	// maxLineDelta is how much of a counter a line with decimals carries, in
+	// units: up to here a float64 in whole ones and six decimals gives each of
+	// them. One without is exact up to maxLineWhole.
 	maxLineDelta = 2_000_000_000 * bucket.Unit
+	maxLineWhole = 1 << 53
 )
 
 // lineWriter turns a bucket into statsd lines, so that who applies them gets
@@ -27,9 +29,9 @@ type lineWriter struct {
 	names    map[uint64]lineName
 	maxNames int
 
-	counter, gauge, histogram int // the next of each
-	values                    histogramValues
-	carry                     map[uint64]float64 // of sums, by series: see choose
+	counter, beyond, gauge, histogram int // the next of each
+	values                            histogramValues
+	carry                             map[uint64]float64 // of sums, by series: see choose
 }
 
 func newLineWriter(b *bucket.Bucket, lookUp func(ids []uint64) []store.Name, maxNames int) lineWriter {
@@ -44,7 +46,7 @@ type lineName struct{ prefix, suffix string }
 
 // start goes to the beginning of a bucket that was filled anew.
 func (w *lineWriter) start() {
-	w.counter, w.gauge, w.histogram = 0, 0, 0
+	w.counter, w.beyond, w.gauge, w.histogram = 0, 0, 0, 0
 	w.values = histogramValues{}
 	if len(w.names) > w.maxNames { // some of them are of series that are gone
 		clear(w.names)
@@ -93,6 +95,8 @@ func (w *lineWriter) next(dst []byte) ([]byte, uint64) {
 	switch b := w.bucket; {
 	case w.counter < len(b.Counters):
 		return w.counterLine(dst, &b.Counters[w.counter])
+	case w.beyond < len(b.Beyond):
+		return w.beyondLine(dst, &b.Beyond[w.beyond])
 	case w.gauge < len(b.Gauges):
 		g := b.Gauges[w.gauge]
 		w.gauge++
@@ -104,8 +108,12 @@ func (w *lineWriter) next(dst []byte) ([]byte, uint64) {
 	}
 }
 
+// counterLine writes a great delta in two lines: what is whole of it first.
 func (w *lineWriter) counterLine(dst []byte, c *bucket.Counter) ([]byte, uint64) {
-	part := min(max(c.Delta, -maxLineDelta), maxLineDelta)
+	part := c.Delta
+	if part < -maxLineDelta || part > maxLineDelta {
+		part -= part % bucket.Unit
+	}
 	c.Delta -= part
 	if c.Delta == 0 {
 		w.counter++
@@ -116,6 +124,20 @@ func (w *lineWriter) counterLine(dst []byte, c *bucket.Counter) ([]byte, uint64)
 	dst = append(dst, "|c"...)
 	dst = append(dst, name.suffix...)
 	return dst, samplesOf(part)
+}
+
+func (w *lineWriter) beyondLine(dst []byte, c *bucket.Beyond) ([]byte, uint64) {
+	part := min(max(c.Whole, -maxLineWhole), maxLineWhole)
+	c.Whole -= part
+	if c.Whole == 0 {
+		w.beyond++
+	}
+	name := w.names[c.ID]
+	dst = append(dst, name.prefix...)
+	dst = strconv.AppendInt(dst, part, 10)
+	dst = append(dst, "|c"...)
+	dst = append(dst, name.suffix...)
+	return dst, uint64(max(part, -part))
 }
 
 // samplesOf returns for how many samples a delta stands: how much it counts,

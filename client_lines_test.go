@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/go-batteries/hawkeye/internal/bucket"
+	"github.com/go-batteries/hawkeye/internal/exact"
 	"github.com/go-batteries/hawkeye/internal/series"
 	"github.com/go-batteries/hawkeye/internal/statsd"
 )
@@ -32,6 +33,15 @@ func linesOf(reg *series.Registry) (lines []string, samples uint64) {
 
 // contents collects reg once and returns what it held, by canonical name.
 func contents(reg *series.Registry) (counters map[string]int64, gauges, sums map[string]float64, buckets map[string][]bucket.HistBucket) {
+	units, gauges, sums, buckets := exactContents(reg)
+	counters = make(map[string]int64)
+	for name, n := range units {
+		counters[name], _ = n.Int64()
+	}
+	return counters, gauges, sums, buckets
+}
+
+func exactContents(reg *series.Registry) (counters map[string]exact.Int, gauges, sums map[string]float64, buckets map[string][]bucket.HistBucket) {
 	var b bucket.Bucket
 	reg.Collect(&b, true)
 	names := make(map[uint64]string)
@@ -39,10 +49,14 @@ func contents(reg *series.Registry) (counters map[string]int64, gauges, sums map
 	for _, n := range all {
 		names[n.ID] = n.Text
 	}
-	counters, gauges, sums = make(map[string]int64), make(map[string]float64), make(map[string]float64)
+	counters, gauges, sums = make(map[string]exact.Int), make(map[string]float64), make(map[string]float64)
 	buckets = make(map[string][]bucket.HistBucket)
 	for _, c := range b.Counters {
-		counters[names[c.ID]] = c.Delta
+		counters[names[c.ID]] = exact.New(c.Delta)
+	}
+	for i := range b.Beyond {
+		name := names[b.Beyond[i].ID]
+		counters[name] = counters[name].Add(b.Beyond[i].Units())
 	}
 	for _, g := range b.Gauges {
 		gauges[names[g.ID]] = g.Value
@@ -54,17 +68,17 @@ func contents(reg *series.Registry) (counters map[string]int64, gauges, sums map
 }
 
 // sameContents says how what is in got differs from want. Sums of histograms
-// may differ by rounding: cells keep 25 bits of each value in them.
+// may differ by rounding.
 func sameContents(got, want *series.Registry) string {
-	gotC, gotG, gotS, gotB := contents(got)
-	wantC, wantG, wantS, wantB := contents(want)
-	diff := cmp.Diff(wantC, gotC) + cmp.Diff(wantG, gotG) + cmp.Diff(wantB, gotB)
+	gotC, gotG, gotS, gotB := exactContents(got)
+	wantC, wantG, wantS, wantB := exactContents(want)
+	diff := cmp.Diff(wantC, gotC, cmp.Comparer(func(a, b exact.Int) bool { return a == b })) + cmp.Diff(wantG, gotG) + cmp.Diff(wantB, gotB)
 	for name, sum := range wantS {
 		size := 0.0
 		for _, b := range wantB[name] {
 			size += float64(b.Count) * math.Abs(series.HistValue(b.Index))
 		}
-		if math.Abs(gotS[name]-sum) > 1e-7*size {
+		if math.Abs(gotS[name]-sum) > 1e-13*size {
 			diff += fmt.Sprintf("sum of %s is %v, want %v\n", name, gotS[name], sum)
 		}
 	}
@@ -89,7 +103,14 @@ func TestLines(t *testing.T) {
 			c := r.Counter("a")
 			c.Add(4_000_000_000)
 			c.AddFloat(0.000008)
-		}, []string{"a:2000000000|c", "a:2000000000|c", "a:0.000008|c"}},
+		}, []string{"a:4000000000|c", "a:0.000008|c"}},
+		{"counter beyond an int64 of millionths", func(r *series.Registry) {
+			r.Counter("a").AddFloat(20_000_000_000_000.5)
+			r.Counter("b").Add(-20_000_000_000_000_000)
+		}, []string{
+			"a:2305843009214|c", "a:0.5|c", "b:-2305843009214|c",
+			"a:17694156990786|c", "b:-9007199254740992|c", "b:-9007199254740992|c", "b:-1983295647508802|c",
+		}},
 		{"histogram of one", func(r *series.Registry) { r.Observe("h", 0.625, nil) }, []string{"h:0.625|h"}},
 		{"equal values", func(r *series.Registry) { r.Histogram("h").ObserveN(2, 8) }, []string{"h:2|h|@0.125"}},
 		{"name", func(r *series.Registry) { r.Count("a:b|c", 1, nil) }, []string{"a_b_c:1|c"}},
@@ -136,7 +157,7 @@ func recordAtRandom(reg *series.Registry, rnd *rand.Rand) {
 	size := func(most int) float64 { return math.Ldexp(rnd.Float64(), rnd.IntN(most)) }
 	for range rnd.IntN(20) {
 		tags := []Tag{T("host", fmt.Sprint(rnd.IntN(3)))}
-		reg.Count("c", math.Trunc(sign()*size(38)), tags)
+		reg.Count("c", math.Trunc(sign()*size(58)), tags)
 		reg.Count("f", math.Trunc(sign()*size(30))/1e6, tags)
 		reg.SetGauge("g", sign()*size(200), tags)
 		h := reg.Histogram("h", tags...)

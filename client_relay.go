@@ -221,6 +221,9 @@ func bucketSamples(b *bucket.Bucket) uint64 {
 	for _, c := range b.Counters {
 		n += samplesOf(c.Delta)
 	}
+	for _, c := range b.Beyond {
+		n += uint64(max(c.Whole, -c.Whole))
+	}
 	for _, h := range b.Histograms {
 		for _, hb := range h.Buckets {
 			n += hb.Count

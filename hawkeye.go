@@ -47,6 +47,8 @@ type Hawkeye struct {
 	reloader  *reloader
 	keeper    *keeper // nil if the store keeps by itself
 
+	saturated atomic.Uint64 // sums that Query had to cut
+
 	mu      sync.Mutex // guards state and started
 	state   state
 	started chan struct{} // closed when the Start under way has ended

@@ -93,6 +93,9 @@ func (h *Hawkeye) Query(ctx context.Context, metric string, length time.Duration
 	if err != nil {
 		return Result{}, fmt.Errorf("query %q: %w", metric, err)
 	}
+	if a.Saturated {
+		h.saturated.Add(1)
+	}
 	if a.Status == window.Ambiguous {
 		return Result{}, fmt.Errorf("query %q: the name exists in several kinds: %v", metric, a.Kinds)
 	}
@@ -114,7 +117,7 @@ type Stats struct {
 	Series         int    // series in this process
 	Overflowed     uint64 // look-ups of a series for which there was no room
 	RejectedValues uint64 // samples that were NaN or infinite
-	Saturated      uint64 // samples cut to what a counter can hold
+	Saturated      uint64 // samples, and sums that were looked at, cut to 1e18, which is as much as is counted
 	AfterShutdown  uint64 // increments and observations recorded after Shutdown, and dropped
 
 	Connections int               // open on the stream socket
@@ -152,7 +155,8 @@ func (h *Hawkeye) Stats() Stats {
 	}
 	reg, in, pub, fed := h.reg.Stats(), h.server.stats(), h.publisher.Stats(), h.agent.feed.Stats()
 	s := Stats{
-		Series: reg.Series, Overflowed: reg.Overflowed, RejectedValues: reg.RejectedValues, Saturated: reg.Saturated,
+		Series: reg.Series, Overflowed: reg.Overflowed, RejectedValues: reg.RejectedValues,
+		Saturated:   reg.Saturated + fed.Saturated + h.saturated.Load(),
 		Connections: in.Conns, Lines: in.Lines, Refused: in.Refused, Calls: in.Calls, FailedCalls: in.FailedCalls,
 		BadInput: in.BadFrames + in.BadDocuments + in.CutDatagrams, Shed: in.RefusedConns + in.RefusedPeers,
 		CutOff: in.Timeouts + in.SlowReaders, Faults: in.AcceptErrors + in.Panics,

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/go-batteries/hawkeye/internal/exact"
 	"github.com/go-batteries/hawkeye/store"
 )
 
@@ -304,4 +305,47 @@ func FuzzDecode(f *testing.F) {
 			t.Errorf("Decode(Append(%+v)) = %+v, %v", b, again, err)
 		}
 	})
+}
+
+// TestAddCounter says that what is beyond an int64 is not lost, and that who
+// reads Counters alone finds there what the version before would have written.
+func TestAddCounter(t *testing.T) {
+	t.Parallel()
+	whole := func(n int64) exact.Int { return exact.Mul(n, Unit) }
+	for _, tt := range []struct {
+		units      exact.Int
+		delta      int64
+		wantBeyond bool
+	}{
+		{exact.New(0), 0, false},
+		{exact.New(-7), -7, false},
+		{exact.New(math.MaxInt64), math.MaxInt64, false},
+		{exact.New(math.MinInt64), math.MinInt64, false},
+		{exact.New(math.MaxInt64).AddInt64(1), maxDelta + 241_855, true},
+		{whole(1e15), maxDelta + 306_048, true},
+		{whole(-1e15), -maxDelta - 306_048, true},
+		{whole(1e18).AddInt64(1), maxDelta + 306_049, true},
+	} {
+		var b, out Bucket
+		b.AddCounter(42, tt.units)
+		if err := Decode(Append(nil, &b), &out); err != nil {
+			t.Fatal(err)
+		}
+		if len(out.Counters) != 1 || out.Counters[0].ID != 42 || len(out.Beyond) > 0 != tt.wantBeyond {
+			t.Errorf("%v units: counters %v, beyond %v", tt.units.Float64(), out.Counters, out.Beyond)
+			continue
+		}
+		sum := exact.New(out.Counters[0].Delta)
+		for i := range out.Beyond {
+			sum = sum.Add(out.Beyond[i].Units())
+		}
+		if sum != tt.units || math.Abs(float64(out.Counters[0].Delta-tt.delta)) > Unit {
+			t.Errorf("%v units come back as %v, with a delta of %d, want one near %d", tt.units.Float64(), sum.Float64(), out.Counters[0].Delta, tt.delta)
+		}
+	}
+	var b Bucket
+	b.AddCounter(1, exact.Mul(math.MaxInt64, math.MaxInt64))
+	if b.Counters[0].Delta < 0 || b.Beyond[0].Whole != math.MaxInt64 {
+		t.Errorf("what no int64 holds even in whole numbers is %v and %v", b.Counters, b.Beyond)
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-batteries/hawkeye/internal/bucket"
@@ -97,6 +98,7 @@ type Stats struct {
 	Folds       int64 // that were written
 	FoldsAgain  int64 // of them, those that the Store had lost
 	FoldsQueued int
+	Saturated   uint64     // how often a sum was looked at that had to be cut
 	FineAgain   int64      // fine buckets of others that the Store had lost
 	HeldBytes   int        // of fine buckets, as they are held
 	HeldSince   int64      // the oldest tick of which they are
@@ -140,6 +142,7 @@ type Feed struct {
 	formerUntil int64
 	loaded      bool      // engine is whole
 	lost        time.Time // when the Store was last seen to have lost a bucket; local time
+	saturated   atomic.Uint64
 
 	mu   sync.Mutex // guards what follows
 	late map[int64]struct{}
@@ -182,6 +185,7 @@ func (f *Feed) reset() {
 		f.former, f.loaded = f.engine, false
 	}
 	f.engine = window.New(f.traits.Tick, f.traits.Retention, f.margin)
+	f.engine.CountSaturated(&f.saturated)
 	f.handles = f.handles[:0]
 	for _, q := range f.cfg.Queries {
 		f.handles = append(f.handles, f.engine.Register(q))
@@ -252,7 +256,9 @@ func (f *Feed) LoseNames() {
 func (f *Feed) Stats() Stats {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.stats
+	s := f.stats
+	s.Saturated = f.saturated.Load()
+	return s
 }
 
 // call runs a call of the Store within bounds: it ends after

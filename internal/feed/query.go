@@ -24,6 +24,8 @@ type Answer struct {
 	Kinds []series.Kind
 	// Quantile returns one of a histogram, NaN of another kind.
 	Quantile func(q float64) float64
+	// Saturated says that the sum had to be cut.
+	Saturated bool
 }
 
 // Query reads the window that ends with tick straight from the Store. q has
@@ -54,6 +56,7 @@ func QueryWith(ctx context.Context, cfg Config, q window.Query, tick int64) (Ans
 		Value:    f.engine.Value(f.Handle(0), g),
 		Quantile: func(float64) float64 { return math.NaN() },
 	}
+	a.Saturated = f.saturated.Load() > 0
 	if a.Status == window.Ambiguous {
 		a.Kinds = f.engine.Kinds(q.Selector.Metric)
 	}

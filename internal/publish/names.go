@@ -150,6 +150,9 @@ func renameIn(b *bucket.Bucket, ids map[uint64]uint64) (renamed bool) {
 	for i := range b.Counters {
 		rename(&b.Counters[i].ID)
 	}
+	for i := range b.Beyond {
+		rename(&b.Beyond[i].ID)
+	}
 	for i := range b.Gauges {
 		rename(&b.Gauges[i].ID)
 	}

@@ -3,6 +3,7 @@ package window
 import (
 	"math"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-batteries/hawkeye/internal/bucket"
@@ -41,6 +42,7 @@ type Engine struct {
 	nextWriter uint32
 	folder     *folder
 	recall     recall
+	saturated  *atomic.Uint64 // sums that were cut
 }
 
 // query is a registered query: a track and what is made of it.
@@ -93,6 +95,7 @@ func New(width, retention time.Duration, margin int64) *Engine {
 		index:     newIndex(minSlots),
 		writers:   make(map[store.ID]*writer),
 		wheel:     wheel{at: make(map[int64][]*Group)},
+		saturated: new(atomic.Uint64),
 	}
 }
 
@@ -189,8 +192,9 @@ type source struct {
 func (e *Engine) takeSums(from source, tick int64, b *bucket.Bucket, found []*interest) {
 	e.begin(from, tick)
 	e.count(b.Counters, found[:len(b.Counters)])
+	e.countBeyond(b.Beyond)
 	found = found[len(b.Counters)+len(b.Gauges):]
-	e.observe(b.Histograms, found[:len(b.Histograms)])
+	e.observe(b, found[:len(b.Histograms)])
 	for i, in := range found[len(b.Histograms):][:len(b.Sets)] {
 		e.seen(in, tick)
 		for _, g := range in.groups {

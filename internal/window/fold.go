@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/go-batteries/hawkeye/internal/bucket"
+	"github.com/go-batteries/hawkeye/internal/exact"
 	"github.com/go-batteries/hawkeye/store"
 )
 
@@ -50,10 +51,10 @@ type foldKey struct {
 
 // fold is one that is being made.
 type fold struct {
-	counters   map[uint64]int64
+	counters   map[uint64]exact.Int
 	histograms map[uint64]*observed
 	sets       map[uint64]map[uint64]struct{}
-	gauges     map[uint64]*bucket.FoldedGauge
+	gauges     map[uint64]*foldedGauge
 	taken      map[int64][]store.ID
 	covers     []uint64 // metrics of which it holds everything, ascending
 }
@@ -119,10 +120,10 @@ func (f *folder) at(tier store.Tier, cell int64) *fold {
 	o := f.open[key]
 	if o == nil {
 		o = &fold{
-			counters:   make(map[uint64]int64),
+			counters:   make(map[uint64]exact.Int),
 			histograms: make(map[uint64]*observed),
 			sets:       make(map[uint64]map[uint64]struct{}),
-			gauges:     make(map[uint64]*bucket.FoldedGauge),
+			gauges:     make(map[uint64]*foldedGauge),
 			taken:      make(map[int64][]store.ID),
 			covers:     f.covers[tier],
 		}
@@ -172,24 +173,31 @@ func (f *folder) leave(writer uint32) {
 func (o *fold) addSums(bit uint8, b *bucket.Bucket, found []*interest) {
 	for i := range b.Counters {
 		if found[i].tiers&bit != 0 {
-			o.counters[b.Counters[i].ID] += b.Counters[i].Delta
+			id := b.Counters[i].ID
+			o.counters[id] = o.counters[id].AddInt64(b.Counters[i].Delta)
+		}
+	}
+	for i := range b.Beyond {
+		if sum, ok := o.counters[b.Beyond[i].ID]; ok {
+			o.counters[b.Beyond[i].ID] = sum.Add(b.Beyond[i].Units())
 		}
 	}
 	found = found[len(b.Counters)+len(b.Gauges):]
+	rests := restsOf(b)
 	for i := range b.Histograms {
 		if h := &b.Histograms[i]; found[i].tiers&bit != 0 {
-			o.addHistogram(h.ID, h.Buckets, h.Sum)
+			o.addHistogram(h.ID, h.Buckets, exact.NewSum(h.Sum, rests[h.ID]))
 		}
 	}
 }
 
-func (o *fold) addHistogram(id uint64, buckets []bucket.HistBucket, sum float64) {
+func (o *fold) addHistogram(id uint64, buckets []bucket.HistBucket, sum exact.Sum) {
 	h := o.histograms[id]
 	if h == nil {
 		h = &observed{}
 		o.histograms[id] = h
 	}
-	h.add(buckets, sum, 1)
+	h.add(buckets, sum)
 }
 
 // add adds the other samples of series that are folded in the tier of bit.
@@ -201,9 +209,10 @@ func (o *fold) add(bit uint8, b *bucket.Bucket, found []*interest) {
 		}
 	}
 	found = found[len(b.Sets):]
+	rests := restsOf(b)
 	for i, in := range found[:len(b.Folded)] {
-		if in.tiers&bit != 0 {
-			o.addGauge(b.Folded[i])
+		if g := b.Folded[i]; in.tiers&bit != 0 {
+			o.addGauge(g, exact.NewSum(g.Sum, rests[g.ID]))
 		}
 	}
 }
@@ -219,15 +228,22 @@ func (o *fold) addSet(s *bucket.Set) {
 	}
 }
 
-func (o *fold) addGauge(g bucket.FoldedGauge) {
+// foldedGauge is one that is being folded, or several that are added up, of
+// which sum takes the place of Sum, and last that of several's Last.
+type foldedGauge struct {
+	bucket.FoldedGauge
+	sum, last exact.Sum
+}
+
+func (o *fold) addGauge(g bucket.FoldedGauge, sum exact.Sum) {
 	old := o.gauges[g.ID]
 	if old == nil {
-		o.gauges[g.ID] = &g
+		o.gauges[g.ID] = &foldedGauge{FoldedGauge: g, sum: sum}
 		return
 	}
 	old.Last = g.Last
 	old.Min, old.Max = min(old.Min, g.Min), max(old.Max, g.Max)
-	old.Sum += g.Sum
+	old.sum.AddSum(sum)
 	old.N += g.N
 }
 
@@ -246,8 +262,8 @@ func (f *folder) endTick(tick int64, series map[uint64]*interest) {
 		for tier := store.Tier5s; tier <= f.feeder; tier++ {
 			if cell := f.cellOf(tier, tick); in.tiers&(1<<tier) != 0 && cell > f.done[tier] {
 				f.at(tier, cell).addGauge(bucket.FoldedGauge{
-					ID: id, Last: c.result(), Min: c.min, Max: c.max, Sum: c.result(), N: uint64(c.n),
-				})
+					ID: id, Last: c.result(), Min: c.min, Max: c.max, N: uint64(c.n),
+				}, c.sum)
 			}
 		}
 	}
@@ -338,22 +354,34 @@ func (f *folder) close(k foldKey) Fold {
 		b.Covers = coverNothing
 	}
 	for _, id := range slices.Sorted(maps.Keys(o.counters)) {
-		b.Counters = append(b.Counters, bucket.Counter{ID: id, Delta: o.counters[id]})
+		b.AddCounter(id, o.counters[id])
 	}
 	for _, id := range slices.Sorted(maps.Keys(o.histograms)) {
 		h := o.histograms[id]
-		b.Histograms = append(b.Histograms, bucket.Histogram{ID: id, Sum: h.sum, Buckets: h.buckets})
+		b.Histograms = append(b.Histograms, bucket.Histogram{ID: id, Sum: sumIn(b, id, h.sum), Buckets: h.buckets})
 	}
 	for _, id := range slices.Sorted(maps.Keys(o.sets)) {
 		b.Sets = append(b.Sets, bucket.Set{ID: id, Hashes: slices.Sorted(maps.Keys(o.sets[id]))})
 	}
 	for _, id := range slices.Sorted(maps.Keys(o.gauges)) {
-		b.Folded = append(b.Folded, *o.gauges[id])
+		g := o.gauges[id].FoldedGauge
+		g.Sum = sumIn(b, id, o.gauges[id].sum)
+		b.Folded = append(b.Folded, g)
 	}
 	for _, tick := range slices.Sorted(maps.Keys(o.taken)) {
 		b.Taken = append(b.Taken, bucket.Taken{Tick: tick, Writers: o.taken[tick]})
 	}
 	return Fold{Tier: k.tier, Cell: k.cell, Writer: store.NewID(), Bucket: b, Keep: f.keep[k.tier]}
+}
+
+// sumIn returns the sum that a bucket has of a series, and adds the rest of it
+// to the bucket.
+func sumIn(b *bucket.Bucket, id uint64, sum exact.Sum) float64 {
+	v, rest := sum.Parts()
+	if rest != 0 {
+		b.Rests = append(b.Rests, bucket.Rest{ID: id, Value: rest})
+	}
+	return v
 }
 
 // EachID calls f for each id of b, in the order of counters, gauges,

@@ -1,6 +1,10 @@
 package window
 
-import "math"
+import (
+	"math"
+
+	"github.com/go-batteries/hawkeye/internal/exact"
+)
 
 // gauge is a group's gauges: the latest value of each series of each live
 // writer and, if somebody asks for it, what they came to at past ticks.
@@ -20,9 +24,15 @@ type reading struct {
 
 // past is what the combined gauge was over the ticks of a cell.
 type past struct {
-	last, min, max, sum float64
-	n                   int64
-	lastAt              int64
+	last, min, max float64
+	sum            exact.Sum
+	n              int64
+	lastAt         int64
+}
+
+// pastAt is what it was at one tick.
+func pastAt(v float64, tick int64) past {
+	return past{last: v, min: v, max: v, sum: exact.NewSum(v, 0), n: 1, lastAt: tick}
 }
 
 func (p *past) add(q past) {
@@ -37,7 +47,7 @@ func (p *past) add(q past) {
 		p.last, p.lastAt = q.last, q.lastAt
 	}
 	p.min, p.max = min(p.min, q.min), max(p.max, q.max)
-	p.sum += q.sum
+	p.sum.AddSum(q.sum)
 	p.n += q.n
 }
 
@@ -84,7 +94,7 @@ func (g *gauge) now(f Fleet) float64 {
 func (g *gauge) record(t *track, tick, now int64) {
 	if v := g.now(t.fleet); !math.IsNaN(v) {
 		cell, _ := g.span.at(&t.grid, t.grid.of(tick), now)
-		cell.add(past{last: v, min: v, max: v, sum: v, n: 1, lastAt: tick})
+		cell.add(pastAt(v, tick))
 	}
 }
 
@@ -120,7 +130,7 @@ func (g *gauge) past(t *track, v float64, now int64) pastWindow {
 		if w.all.n == 0 {
 			w.oldest = v
 		}
-		w.all.add(past{last: v, min: v, max: v, sum: v, n: 1, lastAt: now})
+		w.all.add(pastAt(v, now))
 	}
 	return w
 }
@@ -143,7 +153,7 @@ func (t *track) past(o op, w pastWindow) Value {
 	}
 	switch o {
 	case opAvg:
-		out.V = w.all.sum / float64(w.all.n)
+		out.V = w.all.sum.Float64() / float64(w.all.n)
 	case opMin:
 		out.V = w.all.min
 	case opMax:
@@ -160,13 +170,12 @@ func (t *track) past(o op, w pastWindow) Value {
 	return out
 }
 
-// combiner makes one value of many. Their order must not matter, so what
-// rounding takes from the sum is kept (Neumaier, 1974).
+// combiner makes one value of many, whose order must not matter.
 type combiner struct {
-	fleet     Fleet
-	n         int
-	sum, lost float64
-	min, max  float64
+	fleet    Fleet
+	n        int
+	sum      exact.Sum
+	min, max float64
 }
 
 func (c *combiner) add(v float64) {
@@ -174,13 +183,7 @@ func (c *combiner) add(v float64) {
 		c.min, c.max = v, v
 	}
 	c.n++
-	sum := c.sum + v
-	if math.Abs(c.sum) >= math.Abs(v) {
-		c.lost += c.sum - sum + v
-	} else {
-		c.lost += v - sum + c.sum
-	}
-	c.sum = sum
+	c.sum.Add(v)
 	c.min, c.max = min(c.min, v), max(c.max, v)
 }
 
@@ -190,12 +193,12 @@ func (c *combiner) result() float64 {
 	}
 	switch c.fleet {
 	case FleetAvg:
-		return (c.sum + c.lost) / float64(c.n)
+		return c.sum.Float64() / float64(c.n)
 	case FleetMin:
 		return c.min
 	case FleetMax:
 		return c.max
 	default:
-		return c.sum + c.lost
+		return c.sum.Float64()
 	}
 }

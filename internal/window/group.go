@@ -54,7 +54,7 @@ func (g *Group) slide() {
 func (g *Group) schedule() {
 	next, grid := never, &g.track.grid
 	if g.counts() {
-		next = min(next, g.counter.span.next(grid))
+		next = min(next, g.counter.next(grid))
 	}
 	if g.gauge != nil {
 		next = min(next, g.gauge.span.next(grid))
@@ -90,7 +90,7 @@ func (e *Engine) Value(h Handle, g *Group) Value {
 	if ok {
 		switch kind {
 		case series.KindCounter:
-			v = g.counter.value(q.op, q.track, e.now, g.counter.sum, g.counter.span.window())
+			v = g.counter.value(q.op, q.track, e.now)
 		case series.KindGauge:
 			v = g.gauge.value(q.op, q.track, e.now)
 		case series.KindHistogram:
@@ -120,8 +120,7 @@ func (e *Engine) ValueAt(h Handle, g *Group, tick int64) (Value, bool) {
 	if ok {
 		switch kind {
 		case series.KindCounter:
-			cells := g.counter.span.windowAt(grid, tick)
-			v = g.counter.value(q.op, q.track, tick, sumCells(cells), cells)
+			v = g.counter.valueAt(q.op, q.track, tick)
 		case series.KindGauge:
 			if v, ok = e.gaugeAt(q, g, tick); !ok {
 				return Value{}, false

@@ -5,35 +5,54 @@ import (
 	"slices"
 
 	"github.com/go-batteries/hawkeye/internal/bucket"
+	"github.com/go-batteries/hawkeye/internal/exact"
 	"github.com/go-batteries/hawkeye/internal/series"
 )
 
 // observed is what histograms have observed. Counts may be zero.
 type observed struct {
 	count   uint64
-	sum     float64
+	sum     exact.Sum
 	buckets []bucket.HistBucket // ascending
 }
 
-// add adds buckets to o, or, with sign -1, takes them away again.
-func (o *observed) add(buckets []bucket.HistBucket, sum float64, sign int) {
-	o.sum += float64(sign) * sum
+// add adds observations to o.
+func (o *observed) add(buckets []bucket.HistBucket, sum exact.Sum) {
+	o.sum.AddSum(sum)
 	i := 0
 	for _, b := range buckets {
-		for i < len(o.buckets) && o.buckets[i].Index < b.Index {
-			i++
-		}
-		if i == len(o.buckets) || o.buckets[i].Index != b.Index {
-			o.buckets = slices.Insert(o.buckets, i, bucket.HistBucket{Index: b.Index})
-		}
-		// Unsigned arithmetic wraps, so a subtraction is exact too.
-		n := b.Count
-		if sign < 0 {
-			n = -n
-		}
-		o.buckets[i].Count += n
-		o.count += n
+		i = o.place(i, b.Index)
+		o.buckets[i].Count += b.Count
+		o.count += b.Count
 	}
+	o.rest()
+}
+
+// take takes observations away again.
+func (o *observed) take(from *observed) {
+	o.sum.SubSum(from.sum)
+	i := 0
+	for _, b := range from.buckets {
+		i = o.place(i, b.Index)
+		o.buckets[i].Count -= b.Count
+		o.count -= b.Count
+	}
+	o.rest()
+}
+
+// place returns where a bucket is that isn't before the i-th.
+func (o *observed) place(i int, index int32) int {
+	for i < len(o.buckets) && o.buckets[i].Index < index {
+		i++
+	}
+	if i == len(o.buckets) || o.buckets[i].Index != index {
+		o.buckets = slices.Insert(o.buckets, i, bucket.HistBucket{Index: index})
+	}
+	return i
+}
+
+// rest empties o if it holds no observation.
+func (o *observed) rest() {
 	if o.count == 0 {
 		o.reset()
 	}
@@ -47,43 +66,50 @@ type histogram struct {
 	span    span[observed]
 	total   observed // of the window
 	removed int      // cells since the sum was last added up afresh
+	shrunk  bool     // one of them held most of it
 }
 
-func (h *histogram) take(g *grid, at, now int64, buckets []bucket.HistBucket, sum float64) {
+func (h *histogram) take(g *grid, at, now int64, o *observed) {
 	v, in := h.span.at(g, at, now)
-	v.add(buckets, sum, 1)
+	v.add(o.buckets, o.sum)
 	if in {
-		h.total.add(buckets, sum, 1)
+		h.total.add(o.buckets, o.sum)
 	}
 }
 
 func (h *histogram) slide(g *grid, now int64) {
 	h.span.slide(g, now,
-		func(v *observed) { h.total.add(v.buckets, v.sum, 1) },
+		func(v *observed) { h.total.add(v.buckets, v.sum) },
 		func(v *observed) {
-			h.total.add(v.buckets, v.sum, -1)
+			h.total.take(v)
 			h.removed++
+			h.shrunk = h.shrunk || math.Abs(v.sum.Float64()) > shrunk*math.Abs(h.total.sum.Float64())
 		})
 	// Subtraction leaves rounding errors in the sum. Adding it up once a
-	// window's length keeps them from growing, at a constant price a cell.
-	if h.removed > h.span.tail-h.span.head {
-		h.removed, h.total.sum = 0, 0
-		for _, c := range h.span.window() {
-			h.total.sum += c.v.sum
+	// window's length, and after most of it has gone, keeps them from growing,
+	// at a constant price a cell.
+	if h.shrunk || h.removed > h.span.tail-h.span.head {
+		h.removed, h.shrunk, h.total.sum = 0, false, exact.Sum{}
+		for i := range h.span.window() {
+			h.total.sum.AddSum(h.span.window()[i].v.sum)
 		}
 	}
 }
 
+// shrunk is by how many times a cell must have been greater than what is left
+// of the sum for errors in it to matter.
+const shrunk = 1 << 20
+
 func mergeCells(cells []cell[observed]) (total observed) {
 	for i := range cells {
-		total.add(cells[i].v.buckets, cells[i].v.sum, 1)
+		total.add(cells[i].v.buckets, cells[i].v.sum)
 	}
 	return total
 }
 
 func (t *track) observed(o op, q float64, total *observed, cells []cell[observed]) Value {
 	n := float64(total.count)
-	v := Value{V: n, Status: OK, Count: n, Sum: total.sum}
+	v := Value{V: n, Status: OK, Count: n, Sum: t.engine.saturate(total.sum.Float64())}
 	if o == opDefault {
 		o, q = opQuantile, 0.99
 	}
@@ -95,7 +121,7 @@ func (t *track) observed(o op, q float64, total *observed, cells []cell[observed
 	case opUnder:
 		v.V, v.Monotone = float64(under(q, total.buckets)), true
 	case opSum:
-		v.V = total.sum
+		v.V = v.Sum
 	case opNone:
 		v.miss()
 	default:
@@ -128,7 +154,7 @@ func (o *observed) statistic(kind op, q float64, cells []cell[observed]) float64
 	}
 }
 
-func (o *observed) mean() float64 { return o.sum / float64(o.count) }
+func (o *observed) mean() float64 { return o.sum.Float64() / float64(o.count) }
 
 // edge returns the least bucket that holds something or, with sign -1, the
 // greatest.

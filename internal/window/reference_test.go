@@ -3,12 +3,14 @@ package window
 import (
 	"fmt"
 	"math"
+	"math/big"
 	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/go-batteries/hawkeye/internal/bucket"
+	"github.com/go-batteries/hawkeye/internal/exact"
 	"github.com/go-batteries/hawkeye/internal/series"
 	"github.com/go-batteries/hawkeye/store"
 )
@@ -19,7 +21,7 @@ type sample struct {
 	writer store.ID
 	text   string
 	of     *parsed
-	delta  int64
+	units  *big.Int // of a counter
 	value  float64
 	hist   []bucket.HistBucket
 	hashes []uint64
@@ -86,12 +88,13 @@ func (r *reference) counter(q *Query, key string, tick int64) (v float64, monoto
 	// A coarse cell is in the window as a whole.
 	g := newGrid(r.width, testRetention, q.Window, q.Delay, 0)
 	samples, seen := r.selected(q, key, from, g.last(g.of(to)), series.KindCounter)
-	sum, monotone := int64(0), true
+	sum, monotone := new(big.Int), true
 	for _, s := range samples {
-		sum += s.delta
-		monotone = monotone && s.delta >= 0
+		sum.Add(sum, s.units)
+		monotone = monotone && s.units.Sign() >= 0
 	}
-	return float64(sum) / bucket.Unit, monotone, seen
+	v, _ = new(big.Rat).SetFrac(sum, big.NewInt(bucket.Unit)).Float64()
+	return min(max(v, -MaxSum), MaxSum), monotone, seen
 }
 
 func (r *reference) histogram(q *Query, key string, tick int64) (buckets map[int32]uint64, sum float64, seen bool) {
@@ -99,13 +102,15 @@ func (r *reference) histogram(q *Query, key string, tick int64) (buckets map[int
 	g := newGrid(r.width, testRetention, q.Window, q.Delay, 0)
 	samples, seen := r.selected(q, key, from, g.last(g.of(to)), series.KindHistogram)
 	buckets = make(map[int32]uint64)
+	all := new(big.Rat)
 	for _, s := range samples {
 		for _, b := range s.hist {
 			buckets[b.Index] += b.Count
 		}
-		sum += s.value
+		all.Add(all, new(big.Rat).SetFloat64(s.value))
 	}
-	return buckets, sum, seen
+	sum, _ = all.Float64()
+	return buckets, min(max(sum, -MaxSum), MaxSum), seen
 }
 
 // gauge returns the combination of the latest values of live writers.
@@ -157,6 +162,7 @@ type world struct {
 	writers []store.ID
 	gone    map[store.ID]bool
 	late    []func() // buckets under way
+	digits  int      // counters and values of histograms have at most so many
 }
 
 func newWorld(t testing.TB, width time.Duration, seed uint64) *world {
@@ -167,6 +173,9 @@ func newWorld(t testing.TB, width time.Duration, seed uint64) *world {
 		ref:   &reference{width: width, buckets: make(map[int64]map[store.ID]bool)},
 		texts: make(map[uint64]string),
 		gone:  make(map[store.ID]bool),
+		// Some worlds are small, in others no int64 of millionths holds a sum,
+		// and in some a sum is beyond what is counted.
+		digits: [...]int{3, 6, 14, 18}[seed%4],
 	}
 	for i := range 4 {
 		tags := []series.Tag{{Key: "route", Value: fmt.Sprint("/", i%3)}, {Key: "n", Value: fmt.Sprint(i)}}
@@ -202,16 +211,22 @@ func (w *world) bucket(tick int64, writer store.ID, final bool) (*bucket.Bucket,
 		s := sample{tick: tick, writer: writer, text: text, of: w.parsed[i]}
 		switch text[0] {
 		case 'c':
-			s.delta = int64(w.rng.IntN(5_000_000))
+			whole := w.rng.Int64N(int64(math.Pow10(w.rng.IntN(w.digits) + 1)))
+			units := exact.Mul(whole, bucket.Unit).AddInt64(w.rng.Int64N(bucket.Unit))
 			if w.rng.IntN(20) == 0 {
-				s.delta = -s.delta
+				units = exact.Int{}.Sub(units)
 			}
-			b.Counters = append(b.Counters, bucket.Counter{ID: id, Delta: s.delta})
+			b.AddCounter(id, units)
+			s.units = big.NewInt(b.Counters[len(b.Counters)-1].Delta)
+			if n := len(b.Beyond); n > 0 && b.Beyond[n-1].ID == id {
+				beyond := new(big.Int).Mul(big.NewInt(b.Beyond[n-1].Whole), big.NewInt(bucket.Unit))
+				s.units.Add(s.units, beyond)
+			}
 		case 'g':
 			s.value = float64(w.rng.IntN(100))
 			b.Gauges = append(b.Gauges, bucket.Gauge{ID: id, Value: s.value})
 		case 'h':
-			s.value = float64(w.rng.IntN(1000))
+			s.value = math.Pow(10, w.rng.Float64()*float64(w.digits))
 			first := int32(w.rng.IntN(40)) - 10
 			s.hist = []bucket.HistBucket{{Index: first, Count: uint64(1 + w.rng.IntN(4))}, {Index: first + 7, Count: 1}}
 			b.Histograms = append(b.Histograms, bucket.Histogram{ID: id, Sum: s.value, Buckets: s.hist})

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/go-batteries/hawkeye/internal/bucket"
+	"github.com/go-batteries/hawkeye/internal/exact"
 	"github.com/go-batteries/hawkeye/internal/series"
 	"github.com/go-batteries/hawkeye/store"
 )
@@ -69,16 +70,18 @@ func (e *Engine) TakeFold(into, tier store.Tier, cell int64, id store.ID, b *buc
 	from := source{tiers: 1 << into}
 	e.takeSums(from, first, b, found)
 	found = found[len(found)-len(b.Folded):]
-	e.takeFolded(from, first, last, b.Folded, found)
+	e.takeFolded(from, first, last, b, found)
 	e.cover(into, first, last, b.Covers)
 	return true
 }
 
 // takeFolded adds gauges. A fold has each series by itself, so the least and
 // the greatest of a sum over several aren't known; their means stand for them.
-func (e *Engine) takeFolded(from source, first, last int64, gauges []bucket.FoldedGauge, found []*interest) {
-	sums := make(map[*Group]*bucket.FoldedGauge)
-	for i := range gauges {
+func (e *Engine) takeFolded(from source, first, last int64, b *bucket.Bucket, found []*interest) {
+	sums := make(map[*Group]*foldedGauge)
+	rests := restsOf(b)
+	for i := range b.Folded {
+		sample := &b.Folded[i]
 		e.seen(found[i], first)
 		for _, g := range found[i].groups {
 			if _, ok := e.accept(g, series.KindGauge, from, first); !ok || !g.track.history {
@@ -86,13 +89,13 @@ func (e *Engine) takeFolded(from source, first, last int64, gauges []bucket.Fold
 			}
 			s := sums[g]
 			if s == nil {
-				s = &bucket.FoldedGauge{Min: math.Inf(1), Max: math.Inf(-1)}
+				s = &foldedGauge{FoldedGauge: bucket.FoldedGauge{Min: math.Inf(1), Max: math.Inf(-1)}}
 				sums[g] = s
 			}
-			s.Last += gauges[i].Last
-			s.Sum += gauges[i].Sum
-			s.N += gauges[i].N
-			s.Min, s.Max = min(s.Min, gauges[i].Min), max(s.Max, gauges[i].Max)
+			s.last.Add(sample.Last)
+			s.sum.AddSum(exact.NewSum(sample.Sum, rests[sample.ID]))
+			s.N += sample.N
+			s.Min, s.Max = min(s.Min, sample.Min), max(s.Max, sample.Max)
 		}
 	}
 	ticks := last - first + 1
@@ -105,22 +108,24 @@ func (e *Engine) takeFolded(from source, first, last int64, gauges []bucket.Fold
 	}
 }
 
-func foldedPast(f Fleet, s *bucket.FoldedGauge, ticks, last int64) past {
+func foldedPast(f Fleet, s *foldedGauge, ticks, last int64) past {
 	if s.N == 0 {
 		return past{}
 	}
-	mean := s.Sum / float64(s.N) // of one gauge
+	mean := s.sum.Float64() / float64(s.N) // of one gauge
 	p := past{min: s.Min, max: s.Max, n: ticks, lastAt: last}
 	switch f {
 	case FleetSum:
-		total := s.Sum / float64(ticks)
-		p.last, p.min, p.max, p.sum = s.Last, total, total, s.Sum
+		total := s.sum.Float64() / float64(ticks)
+		p.last, p.min, p.max, p.sum = s.last.Float64(), total, total, s.sum
+		return p
 	case FleetMin:
-		p.last, p.sum = s.Min, s.Min*float64(ticks)
+		p.last = s.Min
 	case FleetMax:
-		p.last, p.sum = s.Max, s.Max*float64(ticks)
+		p.last = s.Max
 	default:
-		p.last, p.sum = mean, mean*float64(ticks)
+		p.last = mean
 	}
+	p.sum.Add(p.last * float64(ticks))
 	return p
 }

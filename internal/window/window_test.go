@@ -117,7 +117,7 @@ func (w *world) check(q *Query, g *Group, tick int64, got Value) {
 		if got.Status != Missing || !math.IsNaN(got.V) {
 			w.t.Errorf("tick %d: %v of %q = %v (%v), want it missing", tick, q, g.Key(), got.V, got.Status)
 		}
-	case got.Status != OK || math.Abs(got.V-want) > 1e-6:
+	case got.Status != OK || math.Abs(got.V-want) > math.Abs(want)*0x1p-52:
 		w.t.Errorf("tick %d: %v of %q = %v (%v), want %v", tick, q, g.Key(), got.V, got.Status, want)
 	}
 }
