@@ -206,7 +206,7 @@ func (c *Client) Decr(name string, tags ...Tag) { c.registry().Count(name, -1, t
 
 // Count implements [Recorder].
 func (c *Client) Count(name string, n int64, tags ...Tag) {
-	c.registry().Count(name, float64(n), tags)
+	c.registry().Counter(name, tags...).Add(n)
 }
 
 // Gauge implements [Recorder].

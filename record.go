@@ -84,7 +84,7 @@ func (h *Hawkeye) Decr(name string, tags ...Tag) { h.registry().Count(name, -1, 
 
 // Count implements [Recorder].
 func (h *Hawkeye) Count(name string, n int64, tags ...Tag) {
-	h.registry().Count(name, float64(n), tags)
+	h.registry().Counter(name, tags...).Add(n)
 }
 
 // Gauge implements [Recorder].
