@@ -107,6 +107,7 @@ type outage struct {
 	alerts  map[string]*blindAlert
 	rows    map[string]*notify.Row
 	threads map[notify.ThreadKey]*notify.Thread
+	clocks  map[string]*notify.Clock
 	groups  map[notify.GroupKey]*notify.GroupState
 	history []notify.Entry
 	sent    []notify.Row
@@ -128,6 +129,7 @@ func (b *blind) begin(ctx context.Context) *outage {
 		alerts:  make(map[string]*blindAlert),
 		rows:    make(map[string]*notify.Row),
 		threads: make(map[notify.ThreadKey]*notify.Thread),
+		clocks:  make(map[string]*notify.Clock),
 		groups:  make(map[notify.GroupKey]*notify.GroupState),
 		busy:    make(map[string]*notify.Message),
 	}
@@ -257,7 +259,7 @@ func (o *outage) view() *notify.View {
 	known := o.h.book.View()
 	v := &notify.View{
 		Alerts: make(map[string]*notify.Alert, len(o.alerts)), Threads: make(map[notify.ThreadKey]*notify.Thread),
-		Groups: o.groups, Silences: known.Silences, Acks: known.Acks, Sent: known.Sent,
+		Clocks: o.clocks, Groups: o.groups, Silences: known.Silences, Acks: known.Acks, Sent: known.Sent,
 		Config: o.setup.routes, Self: o.h.publisher.Writer().String(),
 		Capacity: func(receiver string) int {
 			for _, m := range o.busy {
@@ -300,6 +302,9 @@ func (o *outage) apply(p *notify.Plan) {
 	}
 	for _, t := range p.Threads {
 		o.threads[t.Key()] = t
+	}
+	for _, c := range p.Clocks {
+		o.clocks[c.Alert] = c
 	}
 	for _, g := range p.Groups {
 		o.groups[g.Key()] = g

@@ -18,8 +18,8 @@ func WithReceiver(name string, r Receiver) Option {
 	return optionFunc(func(c *config) {
 		c.code.Receivers = append(c.code.Receivers, monitor.Receiver{
 			Name: name, Kind: monitor.KindEmail, Email: monitor.Email{To: r.To, Cc: r.Cc, Bcc: r.Bcc},
-			Group:        monitor.Group{By: r.GroupBy, Wait: r.GroupWait, Interval: r.GroupInterval},
-			SkipResolved: r.SkipResolved, Fallback: r.Fallback,
+			Group:        monitor.Group{By: r.GroupBy, Wait: r.GroupWait, Interval: r.GroupInterval, Burst: r.GroupBurst},
+			SkipResolved: r.SkipResolved, Fallback: r.Fallback, FallbackAfter: r.FallbackAfter,
 		})
 	})
 }

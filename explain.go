@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-batteries/hawkeye/internal/alert"
@@ -195,6 +196,15 @@ func (h *Hawkeye) outlook(a *evaluate.Alert, now time.Time) []string {
 		out = append(out, h.repeats(a, view)...)
 	}
 	snapshot := a.Snapshot(h.cfg.service, h.cfg.environment)
+	view.Config = h.setup().routes
+	na := a.Notify(snapshot)
+	for _, step := range notify.Steps(view, &na, now) {
+		when := "once its clock runs"
+		if !step.At.IsZero() {
+			when = "at " + step.At.Format(time.RFC3339)
+		}
+		out = append(out, fmt.Sprintf("is escalated to %s as %s %s", strings.Join(step.Receivers, ", "), step.Level, when))
+	}
 	for _, s := range view.Silences {
 		if s.Active(now) && s.Matches(&snapshot) {
 			out = append(out, fmt.Sprintf("is silenced by %s until %s (%s)", s.ID, s.End.Format(time.RFC3339), s.Author))

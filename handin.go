@@ -107,6 +107,9 @@ func (o *outage) handInAlert(tx *ledger.Tx, plan *notify.Plan, key string, recei
 			return err
 		}
 	}
+	if c := o.clocks[key]; c != nil && !fires {
+		plan.Clocks = append(plan.Clocks, c)
+	}
 	known := o.h.book.View().Threads
 	for k, t := range o.threads {
 		if k.Alert != key {

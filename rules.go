@@ -109,15 +109,23 @@ type Receiver struct {
 	// To, Cc and Bcc are recipients of mails through the [MailingService].
 	To, Cc, Bcc []string
 	// GroupBy lists tags and labels: alerts that agree in them share a
-	// message. Default: monitor. GroupWait is how long the first message
-	// waits for more (default 0), GroupInterval the least time between two
-	// (default 1 m).
+	// message. Default: monitor. GroupWait is how long the first message of a
+	// group that was silent for GroupInterval waits for more (default 0).
 	GroupBy                  []string
 	GroupWait, GroupInterval time.Duration
+	// GroupBurst is how many messages with news a group may send within
+	// GroupInterval (default 1 m), the second to fifth no sooner than 1, 2, 4
+	// and 8 s after the one before; what comes beyond is told together at the
+	// end of it. From 1 to 100; default 5, or 1 if GroupWait or GroupInterval
+	// is set.
+	GroupBurst int
 	// SkipResolved leaves out the message about the end.
 	SkipResolved bool
-	// Fallback is the receiver that is told when this one fails for good.
-	Fallback string
+	// Fallback is the receiver that is told when this one fails for good, and
+	// news that couldn't be delivered to this one for FallbackAfter (default
+	// 5 m, at least 1 s, at most a day), while that is tried on.
+	Fallback      string
+	FallbackAfter time.Duration
 }
 
 // Rules are what a version-2 file says beside monitors and receivers.

@@ -22,9 +22,9 @@ func Routes(set *monitor.Set) *notify.Config {
 		r := &set.Receivers[i]
 		c.Receivers[r.Name] = &notify.Receiver{
 			Name:         r.Name,
-			Group:        notify.Group{By: r.Group.By, Wait: r.Group.Wait, Interval: r.Group.Interval},
+			Group:        notify.Group{By: r.Group.By, Wait: r.Group.Wait, Interval: r.Group.Interval, Burst: r.Group.Burst},
 			SkipResolved: r.SkipResolved,
-			Fallback:     r.Fallback,
+			Fallback:     r.Fallback, FallbackAfter: r.FallbackAfter,
 		}
 	}
 	for _, m := range set.Alerting() {

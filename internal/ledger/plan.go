@@ -7,8 +7,8 @@ import (
 	"github.com/go-batteries/hawkeye/internal/notify"
 )
 
-// PutPlan writes a plan of package notify into tx. Every row, thread and
-// group that it changes must still be what the copy holds.
+// PutPlan writes a plan of package notify into tx. Every row, thread, clock
+// and group that it changes must still be what the copy holds.
 func (tx *Tx) PutPlan(p *notify.Plan, now time.Time) error {
 	for _, r := range p.Rows {
 		if err := tx.putRow(r); err != nil {
@@ -19,6 +19,13 @@ func (tx *Tx) PutPlan(p *notify.Plan, now time.Time) error {
 		key := ThreadKey(t.Key())
 		tx.Require(key)
 		if err := tx.PutJSON(key, t); err != nil {
+			return err
+		}
+	}
+	for _, c := range p.Clocks {
+		key := ClockKey(c.Alert)
+		tx.Require(key)
+		if err := tx.PutJSON(key, c); err != nil {
 			return err
 		}
 	}

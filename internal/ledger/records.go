@@ -22,6 +22,7 @@ const (
 	ClassDead    = "d" // dead letters: notify.Row
 	ClassSent    = "s" // ids that were sent: SentRecord
 	ClassThread  = "t" // what a receiver knows of an alert: notify.Thread
+	ClassClock   = "e" // what an alert's escalation counts: notify.Clock
 	ClassGroup   = "g" // when a group was told: notify.GroupState
 	ClassSilence = "q" // notify.Silence
 	ClassAck     = "k" // notify.Ack
@@ -155,6 +156,9 @@ func (b *Book) View() *notify.View {
 	v.Threads = cached(b, ClassThread, "threads", func() map[notify.ThreadKey]*notify.Thread {
 		return index(all[notify.Thread](b, ClassThread), (*notify.Thread).Key)
 	})
+	v.Clocks = cached(b, ClassClock, "clocks", func() map[string]*notify.Clock {
+		return index(all[notify.Clock](b, ClassClock), func(c *notify.Clock) string { return c.Alert })
+	})
 	v.Groups = cached(b, ClassGroup, "groups", func() map[notify.GroupKey]*notify.GroupState {
 		return index(all[notify.GroupState](b, ClassGroup), (*notify.GroupState).Key)
 	})
@@ -257,6 +261,9 @@ func AlertKey(key string) string { return ClassAlert + "/" + key }
 func ThreadKey(k notify.ThreadKey) string {
 	return fmt.Sprintf("%s/%d/%s/%s", ClassThread, len(k.Alert), k.Alert, k.Receiver)
 }
+
+// ClockKey is the key of an alert's clock.
+func ClockKey(alertKey string) string { return ClassClock + "/" + alertKey }
 
 // GroupKey is the key of a group's state.
 func GroupKey(k notify.GroupKey) string {

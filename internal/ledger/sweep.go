@@ -51,7 +51,7 @@ func (b *Book) Old(view func() *notify.View, now time.Time) *Sweep {
 	// changed since isn't old.
 	found := make(map[string]store.ID)
 	for _, class := range []string{
-		ClassHistory, ClassSent, ClassDead, ClassAlert, ClassLate, ClassThread, ClassGroup, ClassConfig, ClassSilence, ClassAck,
+		ClassHistory, ClassSent, ClassDead, ClassAlert, ClassLate, ClassThread, ClassClock, ClassGroup, ClassConfig, ClassSilence, ClassAck,
 		ClassWriter,
 	} {
 		for r := range b.mirror.All(class) {
@@ -66,11 +66,14 @@ func (b *Book) Old(view func() *notify.View, now time.Time) *Sweep {
 	b.oldHistory(drop)
 	b.oldByAge(drop, now)
 	v := view()
-	threads, groups := notify.Sweep(v, now)
-	for _, k := range threads {
+	old := notify.Sweep(v, now)
+	for _, k := range old.Threads {
 		drop(ThreadKey(k))
 	}
-	for _, k := range groups {
+	for _, k := range old.Clocks {
+		drop(ClockKey(k))
+	}
+	for _, k := range old.Groups {
 		drop(GroupKey(k))
 	}
 	b.oldConfigs(drop)

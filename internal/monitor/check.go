@@ -23,6 +23,10 @@ const (
 	defaultFlapRepeat = 3 * defaultRepeat
 	defaultPeriod     = 30 * 24 * time.Hour
 	defaultInterval2  = time.Minute
+	defaultBurst      = 5
+
+	defaultFallbackAfter = 5 * time.Minute
+	maxFallbackAfter     = 24 * time.Hour
 
 	minWindow   = time.Second
 	maxWindow   = 30 * 24 * time.Hour
@@ -31,6 +35,7 @@ const (
 	minPeriod   = 24 * time.Hour
 	maxPeriod   = 90 * 24 * time.Hour
 	maxTriggers = 16
+	maxBurst    = 100
 	maxMatchers = 64
 	maxTags     = 64
 	maxNames    = 100

@@ -98,12 +98,22 @@ func checkReceiver(s *sink, r *Receiver, at place) {
 	if len(r.Group.By) == 0 {
 		r.Group.By = []string{"monitor"}
 	}
-	if r.Group.Interval == 0 {
-		r.Group.Interval = defaultInterval2
+	r.Group.setDefaults()
+	if r.Fallback != "" && r.FallbackAfter == 0 {
+		r.FallbackAfter = defaultFallbackAfter
 	}
 	c.tags("group.by", r.Group.By)
 	c.between("group.wait", r.Group.Wait, 0, maxWindow)
 	c.between("group.interval", r.Group.Interval, minRepeat, maxWindow)
+	if r.Group.Burst < 1 || r.Group.Burst > maxBurst {
+		c.fail("group.burst", "expected a whole number from 1 to 100", "")
+	}
+	if r.Fallback == "" && r.FallbackAfter != 0 {
+		c.fail("fallback_after", "there is no fallback: to be told after that", "")
+	}
+	if r.Fallback != "" {
+		c.between("fallback_after", r.FallbackAfter, minRepeat, maxFallbackAfter)
+	}
 	if r.Kind == "" && at.r == nil && len(r.Email.To)+len(r.Email.Cc)+len(r.Email.Bcc) > 0 {
 		r.Kind = KindEmail
 	}
@@ -114,6 +124,20 @@ func checkReceiver(s *sink, r *Receiver, at place) {
 		c.fail("email", "the receiver has no recipients; name them as in email: {to: [team@example.com]}", "")
 	}
 	checkEmail(s, r.Email, at, "email.")
+}
+
+// setDefaults fills in how often a group may be told. Whoever says how long to
+// wait or how far apart messages are gets one at a time.
+func (g *Group) setDefaults() {
+	if g.Burst == 0 {
+		g.Burst = defaultBurst
+		if g.Wait != 0 || g.Interval != 0 {
+			g.Burst = 1
+		}
+	}
+	if g.Interval == 0 {
+		g.Interval = defaultInterval2
+	}
 }
 
 func checkSLO(s *sink, o *SLO, at place) {

@@ -25,6 +25,7 @@ func (b *builder) receiver(name string, v value) {
 		{"group", func(v value) { readGroup(v, &rec.Group) }},
 		{"send_resolved", boolean(&send)},
 		{"fallback", text(&rec.Fallback)},
+		{"fallback_after", duration(&rec.FallbackAfter, minRepeat)},
 		{KindEmail, func(v value) {
 			setKind(v, &rec, KindEmail)
 			readEmail(v, &rec.Email)
@@ -58,7 +59,7 @@ func setKind(v value, rec *Receiver, kind string) {
 	rec.Kind = kind
 }
 
-var receiverKeys = []string{"group", "send_resolved", "fallback"}
+var receiverKeys = []string{"group", "send_resolved", "fallback", "fallback_after"}
 
 // unknownKinds makes fields of those keys whose value is a mapping: they are
 // kinds that nobody registered, unless they are misspelt.
@@ -98,11 +99,20 @@ func kindsNotIn(v value, kinds []string) []string {
 }
 
 func readGroup(v value, g *Group) {
-	v.mapping("a receiver's group", []field{
+	ok := v.mapping("a receiver's group", []field{
 		{"by", texts(&g.By)},
 		{"wait", duration(&g.Wait, 0)},
 		{"interval", duration(&g.Interval, time.Second)},
+		{"burst", whole(&g.Burst, 1)},
 	})
+	if !ok {
+		return
+	}
+	for _, e := range v.entries(0) { // also a wait of 0s
+		if g.Burst == 0 && (e.key.Value == "wait" || e.key.Value == "interval") {
+			g.Burst = 1
+		}
+	}
 }
 
 func readEmail(v value, e *Email) {

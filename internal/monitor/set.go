@@ -51,8 +51,10 @@ type Receiver struct {
 	Group Group
 	// SkipResolved leaves out the message about the end.
 	SkipResolved bool
-	// Fallback is the receiver that is told when this one fails for good.
-	Fallback string
+	// Fallback is the receiver that is told when this one fails for good, and
+	// news that couldn't be delivered for FallbackAfter; default 5 m.
+	Fallback      string
+	FallbackAfter time.Duration
 	// Legacy says that it was made for a version-1 trigger.
 	Legacy bool
 	// Pos is where it was written.
@@ -71,8 +73,12 @@ type Group struct {
 	By []string
 	// Wait is how long the first message waits for more; default 0.
 	Wait time.Duration
-	// Interval is the least time between messages of a group; default 1 m.
+	// Interval is what Burst is for; default 1 m.
 	Interval time.Duration
+	// Burst is how many messages with news a group may send within Interval,
+	// the second to fifth no sooner than 1, 2, 4 and 8 s after the one before.
+	// Default: 5 if neither Wait nor Interval is given, else 1.
+	Burst int
 }
 
 // SLO is an objective: the share of good events over a period.

@@ -28,7 +28,12 @@ func Decide(v *View, now time.Time) Plan {
 			d.astray(chain)
 			continue
 		}
-		if r := d.head(chain); r != nil && d.due(r) {
+		r := d.head(chain)
+		if r == nil {
+			continue
+		}
+		d.overdue(r)
+		if d.due(d.current(r)) {
 			ready = append(ready, d.current(r))
 		}
 	}

@@ -348,8 +348,8 @@ func TestAckStopsRepeatsAndEscalation(t *testing.T) {
 		w.at(60, func() {
 			w.acks["i001"] = &Ack{Incident: "i001", Author: "ada", At: w.now, Until: epoch.Add(20 * time.Minute)}
 		})
-		w.run(1201)
-		w.want("0s team: firing a", "20m0s boss: firing a (escalated)", "20m0s team: repeat a")
+		w.run(2100)
+		w.want("0s team: firing a", "20m0s team: repeat a", "30m0s team: repeat a", "34m0s boss: firing a (escalated)")
 	})
 }
 
@@ -401,9 +401,11 @@ func TestDeadLetter(t *testing.T) {
 			return Result{}
 		}
 		w.at(0, func() { w.set("m", "a", 9) })
+		w.cfg.Monitors["m"].Levels[0].Repeat = 0
 		w.run(25 * 3600)
-		if len(w.delivered) != 1 || len(w.dead) != 1 || w.delivered[0].at < 24*time.Hour {
-			t.Errorf("delivered %v, %d dead letters; want the fallback told after a day", w.lines(), len(w.dead))
+		w.want("5m0s f: undelivered a")
+		if len(w.dead) != 1 || w.dead[0].Settled.Before(epoch.Add(24*time.Hour)) {
+			t.Errorf("%d dead letters, want one after a day", len(w.dead))
 		}
 		if n := len(w.attempts); n > 900 {
 			t.Errorf("%d attempts in a day", n)

@@ -47,6 +47,7 @@ type draft struct {
 
 	rows    map[string]*Row
 	threads map[ThreadKey]*Thread
+	clocks  map[string]*Clock
 	plan    Plan
 	mutes   mutes
 }
@@ -54,7 +55,7 @@ type draft struct {
 func newDraft(v *View, now time.Time) *draft {
 	return &draft{
 		v: v, x: v.indexed(), now: now.Round(0).UTC(),
-		rows: map[string]*Row{}, threads: map[ThreadKey]*Thread{},
+		rows: map[string]*Row{}, threads: map[ThreadKey]*Thread{}, clocks: map[string]*Clock{},
 	}
 }
 

@@ -85,7 +85,7 @@ func (d *draft) whileFlapping(a about, e *alert.Event) {
 	if e.Kind != alert.Fired && e.Kind != alert.Rose || d.runEvery(a.monitor) > 0 {
 		return
 	}
-	for _, receiver := range d.receivers(a.monitor, e.To) {
+	for _, receiver := range d.subscribers(a, e.To) {
 		switch t := d.thread(a.alert, receiver); {
 		case !d.knows(a, receiver):
 			d.queue(a, receiver, Firing, e.To)
@@ -198,7 +198,7 @@ func (d *draft) absorb(a about, receiver string) bool {
 }
 
 func (d *draft) rose(a about, rank int) {
-	for _, receiver := range d.receivers(a.monitor, rank) {
+	for _, receiver := range d.subscribers(a, rank) {
 		kind := Firing
 		if d.knows(a, receiver) {
 			kind = Rise

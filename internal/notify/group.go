@@ -44,6 +44,9 @@ func (d *draft) send(ready []*Row) {
 		}
 		if left <= 0 {
 			d.holdAll(b.rows, "the receiver is busy")
+			for _, r := range b.rows {
+				d.tryNow(r) // what it doesn't take counts as tried
+			}
 			continue
 		}
 		room[receiver] = left - 1
@@ -103,7 +106,7 @@ func (d *draft) bundles(ready []*Row) []*bundle {
 		key := d.groupKey(r)
 		id := id{key, r.Batch, d.unwanted(r) != ""}
 		if r.Kind == Undelivers {
-			id.bound = r.ID
+			id.bound = cmp.Or(r.Batch, "undelivered")
 		}
 		b := at[id]
 		if b == nil {
@@ -171,6 +174,14 @@ func (d *draft) holdAll(rows []*Row, reason string) {
 	}
 }
 
+// tryNow takes note that it is tried to deliver a row.
+func (d *draft) tryNow(r *Row) {
+	d.clockAttempt(r)
+	if r.FirstTried.IsZero() && r.News() {
+		d.edit(r).FirstTried = d.now
+	}
+}
+
 // claim makes a message of a bundle.
 func (d *draft) claim(b *bundle) {
 	slices.SortStableFunc(b.rows, byAge)
@@ -180,9 +191,10 @@ func (d *draft) claim(b *bundle) {
 	}
 	for _, r := range b.rows {
 		r = d.edit(r)
+		d.tryNow(r)
 		r.Claim = &Claim{Writer: d.v.Self, Message: m.ID, At: d.now, Length: d.v.Config.Retry.claim()}
 		r.Held, r.Muted = "", false
-		m.MaybeRepeat = m.MaybeRepeat || r.Uncertain
+		m.MaybeRepeat = m.MaybeRepeat || r.Uncertain || r.FellBack
 		if r.Alert != "" && r.Opens() && !d.fires(r) {
 			m.Over[r.ID] = true
 		}

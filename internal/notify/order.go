@@ -121,6 +121,7 @@ func (d *draft) merge(into *Row, rows []*Row) {
 		into.Attempts += r.Attempts
 		into.Breaches += r.Breaches
 		into.Escalated = into.Escalated || r.Escalated
+		into.tries(r)
 		if since := r.waitsSince(); since.Before(into.waitsSince()) {
 			into.Queued, into.FirstAt = since, r.beganAt()
 		}
@@ -132,6 +133,18 @@ func (d *draft) merge(into *Row, rows []*Row) {
 		}
 		into.Held, into.Muted = r.Held, r.Muted
 		d.drop(r, Merged, "told by "+into.ID)
+	}
+}
+
+// tries moves on into a row how long its receiver couldn't be told, and that a
+// fallback was told in its place, unless that was of less than what it tells.
+func (r *Row) tries(before *Row) {
+	if before.FellBack && r.Rank > before.Rank && r.News() {
+		return
+	}
+	r.FellBack = r.FellBack || before.FellBack
+	if r.FirstTried.IsZero() || !before.FirstTried.IsZero() && before.FirstTried.Before(r.FirstTried) {
+		r.FirstTried = before.FirstTried
 	}
 }
 

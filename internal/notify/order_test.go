@@ -114,20 +114,19 @@ func TestUnendedAndSweep(t *testing.T) {
 	if told := Unended(w.view(), "a"); len(told) != 1 || told[0].Incident != "i001" || !told[0].FiredAt.Equal(epoch) {
 		t.Errorf("Unended = %v, want i001", told)
 	}
-	if threads, _ := Sweep(w.view(), w.now.Add(48*time.Hour)); len(threads) != 0 {
-		t.Errorf("Sweep takes the thread of a firing alert: %v", threads)
+	if old := Sweep(w.view(), w.now.Add(48*time.Hour)); len(old.Threads) != 0 {
+		t.Errorf("Sweep takes the thread of a firing alert: %v", old.Threads)
 	}
 	w.at(120, func() { w.set("m", "a", 0) })
 	w.run(180)
 	if told := Unended(w.view(), "a"); len(told) != 0 {
 		t.Errorf("Unended = %v after the end, want none", told)
 	}
-	if threads, _ := Sweep(w.view(), w.now.Add(23*time.Hour)); len(threads) != 0 {
-		t.Errorf("Sweep takes %v within a day", threads)
+	if old := Sweep(w.view(), w.now.Add(23*time.Hour)); len(old.Threads) != 0 {
+		t.Errorf("Sweep takes %v within a day", old.Threads)
 	}
-	threads, groups := Sweep(w.view(), w.now.Add(25*time.Hour))
-	if len(threads) != 1 || len(groups) != 1 {
-		t.Errorf("Sweep takes %v and %v, want the thread and the group", threads, groups)
+	if old := Sweep(w.view(), w.now.Add(25*time.Hour)); len(old.Threads) != 1 || len(old.Groups) != 1 {
+		t.Errorf("Sweep takes %+v, want the thread and the group", old)
 	}
 }
 

@@ -11,6 +11,7 @@ type Plan struct {
 	// [Dead] ones go to the dead letters.
 	Rows    []*Row
 	Threads []*Thread
+	Clocks  []*Clock
 	Groups  []*GroupState
 	// Sent are ids that from now on count as sent.
 	Sent    []string
@@ -21,7 +22,7 @@ type Plan struct {
 
 // Empty says whether there is nothing to write.
 func (p *Plan) Empty() bool {
-	return len(p.Rows)+len(p.Threads)+len(p.Groups)+len(p.Sent)+len(p.History) == 0
+	return len(p.Rows)+len(p.Threads)+len(p.Clocks)+len(p.Groups)+len(p.Sent)+len(p.History) == 0
 }
 
 // Add puts another plan behind p, for one commit. The two must not be about
@@ -30,6 +31,7 @@ func (p *Plan) Add(o Plan) {
 	p.Send = append(p.Send, o.Send...)
 	p.Rows = append(p.Rows, o.Rows...)
 	p.Threads = append(p.Threads, o.Threads...)
+	p.Clocks = append(p.Clocks, o.Clocks...)
 	p.Groups = append(p.Groups, o.Groups...)
 	p.Sent = append(p.Sent, o.Sent...)
 	p.History = append(p.History, o.History...)

@@ -173,49 +173,6 @@ func sameMute(a, b *Mute) bool {
 	return *a == *b
 }
 
-// escalate tells more receivers of what has fired for long enough, each of
-// them once an incident. What is due while it is quiet is told when it isn't
-// any more.
-func (d *draft) escalate(a *Alert, routing *Routing, q quiet) {
-	for rank := 1; rank <= min(a.Rank, len(routing.Levels)); rank++ {
-		since := a.FiredAt
-		if rank == a.Rank {
-			since = a.LevelAt
-		}
-		for _, e := range routing.Levels[rank-1].Escalate {
-			at := since.Add(e.After)
-			if d.now.Before(at) {
-				d.wake(at)
-				continue
-			}
-			if q.reason == "" {
-				d.escalateTo(a, e.Receivers, rank)
-			}
-		}
-	}
-}
-
-func (d *draft) escalateTo(a *Alert, receivers []string, rank int) {
-	for _, receiver := range receivers {
-		if t := d.thread(a.Key, receiver); t != nil && t.Incident == a.Incident {
-			continue
-		}
-		d.queue(a.about(), receiver, Firing, rank).Escalated = true
-	}
-}
-
-// escalated says whether an escalation of a level came due for a receiver.
-func (d *draft) escalated(a *Alert, receiver string, rank int) bool {
-	level := d.level(a.Monitor, rank)
-	if level == nil {
-		return false
-	}
-	t := d.thread(a.Key, receiver)
-	return t != nil && t.Incident == a.Incident && t.Told && slices.ContainsFunc(level.Escalate, func(e Escalation) bool {
-		return slices.Contains(e.Receivers, receiver)
-	})
-}
-
 // groupValues is the key of the group that an alert is in.
 func groupValues(g *Group, s *Snapshot) string {
 	values := make([]string, len(g.By))

@@ -57,6 +57,11 @@ type Row struct {
 	// Uncertain says that the outcome of an attempt is unknown, so that the
 	// next one may be a repeat.
 	Uncertain bool `json:"uncertain,omitempty"`
+	// FirstTried is when it was first tried to deliver it, or would have been if
+	// the receiver had taken anything. FellBack says that the fallback was told
+	// meanwhile.
+	FirstTried time.Time `json:"first_tried,omitzero"`
+	FellBack   bool      `json:"fell_back,omitempty"`
 	// Batch is the message that the row is bound to, because it may have
 	// been delivered, or was delivered in part.
 	Batch string `json:"batch,omitempty"`
@@ -138,6 +143,16 @@ func (r *Row) State() string {
 // Opens says whether the row tells of something that has to have an end.
 func (r *Row) Opens() bool { return r.Kind.opens() }
 
+// News says whether the row tells something that its receiver doesn't know,
+// and can't do without: not a repeat, a fall, or the end of what was told.
+func (r *Row) News() bool {
+	switch r.Kind {
+	case Repeat, Fall:
+		return r.Escalated
+	}
+	return r.Opens() || r.Both
+}
+
 // Ends says whether the row tells that the incident is over.
 func (r *Row) Ends() bool {
 	return r.Kind == Resolved || r.Kind == Stable && r.Rank == 0
@@ -209,4 +224,6 @@ type Undelivered struct {
 	// Via are the receivers that were tried, so that fallbacks don't go
 	// round in circles.
 	Via []string `json:"via,omitempty"`
+	// Trying says that it is still tried to deliver it: it took too long.
+	Trying bool `json:"trying,omitempty"`
 }

@@ -1,9 +1,6 @@
 package notify
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // Result is how an attempt went.
 type Result struct {
@@ -69,51 +66,63 @@ func (d *draft) attempted(a *Attempt) {
 			}
 			continue
 		}
-		d.settle(r, m, a.Result, a.Random)
+		d.settle(r, a)
 	}
 	if delivered {
 		d.groupTold(m)
 	}
 }
 
-func (d *draft) settle(r *Row, m *Message, res Result, random float64) {
+func (d *draft) settle(r *Row, a *Attempt) {
+	m, res := a.Message, &a.Result
 	r = d.edit(r)
 	r.Claim = nil
 	r.Attempts++
 	r.LastError = res.Error
 	switch res.Kind {
 	case Delivered:
-		d.delivered(r, m, res, random)
+		d.delivered(r, a)
 	case Permanent:
 		d.dead(r, res.Error)
 	case Unknown:
 		r.Uncertain, r.Batch = true, m.ID
-		d.again(r, random)
+		d.again(r, a)
 	default:
 		if !r.Uncertain && len(r.Recipients) == 0 {
 			r.Batch = ""
 		}
-		d.again(r, random)
+		d.again(r, a)
 	}
 }
 
-func (d *draft) again(r *Row, random float64) {
+// again plans the next attempt. All rows of a message have the same pause, so
+// that they are one message again.
+func (d *draft) again(r *Row, a *Attempt) {
 	retry := &d.v.Config.Retry
-	age := d.now.Sub(r.Created)
-	if age >= retry.expire() {
+	if age := d.now.Sub(r.Created); age >= retry.expire() {
 		d.dead(r, "expired after "+age.Round(time.Second).String()+": "+r.LastError)
 		return
 	}
-	r.NextAttempt = d.now.Add(retry.pause(r.Attempts, age, random))
+	attempts, oldest := 0, r.Created
+	for _, of := range a.Message.Rows {
+		attempts = max(attempts, of.Attempts+1)
+		if of.Created.Before(oldest) {
+			oldest = of.Created
+		}
+	}
+	r.NextAttempt = d.now.Add(retry.pause(attempts, d.now.Sub(oldest), a.Random))
 	d.note(r, WhatRetry, r.LastError)
 }
 
 // delivered writes down what a receiver knows now. Recipients that were left
 // out are tried again, or are a dead letter of their own.
-func (d *draft) delivered(r *Row, m *Message, res Result, random float64) {
+func (d *draft) delivered(r *Row, a *Attempt) {
 	d.told(r)
+	if r.FellBack {
+		d.arrived(r)
+	}
 	var later, never []string
-	for _, f := range res.Failed {
+	for _, f := range a.Result.Failed {
 		r.LastError = f.Error
 		if f.Permanent {
 			never = append(never, f.Address)
@@ -127,11 +136,11 @@ func (d *draft) delivered(r *Row, m *Message, res Result, random float64) {
 		letter.Recipients, letter.Outcome, letter.Reason, letter.Settled = never, Dead, r.LastError, d.now
 		d.addRow(letter)
 		d.note(letter, WhatDead, r.LastError)
-		d.fallback(letter)
+		d.fallback(letter, letter.Reason)
 	}
 	if len(later) > 0 {
-		r.Recipients, r.Batch = later, m.ID
-		d.again(r, random)
+		r.Recipients, r.Batch = later, a.Message.ID
+		d.again(r, a)
 		return
 	}
 	d.finish(r, Sent, "")
@@ -150,7 +159,11 @@ func (d *draft) told(r *Row) {
 	t.Held, t.Muted = "", nil
 	// A thread without a row of its own was absorbed by this one.
 	if t.Incident == r.Incident || t.Seq == 0 {
-		t.Told, t.ToldRank = true, r.Rank
+		rank := r.Rank
+		if r.Undelivered != nil && t.Told {
+			rank = max(rank, t.ToldRank)
+		}
+		t.Told, t.ToldRank = true, rank
 	}
 	d.owe(r)
 }
@@ -169,7 +182,9 @@ func (d *draft) owe(r *Row) {
 func (d *draft) dead(r *Row, reason string) {
 	d.finish(r, Dead, reason)
 	d.note(r, WhatDead, reason)
-	d.fallback(r)
+	if !r.FellBack && !d.standIn(r) {
+		d.fallback(r, reason)
+	}
 	if r.Alert == "" {
 		return
 	}
@@ -186,65 +201,6 @@ func (d *draft) dead(r *Row, reason string) {
 	if len(chain) == 1 && chain[0].Ends() && !chain[0].Told {
 		d.drop(chain[0], Dropped, "its firing could not be told: "+reason)
 	}
-}
-
-// fallback tells the receiver's fallback what could not be told, and why. It
-// will be told of the end as well, if what failed was a firing.
-func (d *draft) fallback(r *Row) {
-	cfg := d.v.Config.Receivers[r.Receiver]
-	if cfg == nil || cfg.Fallback == "" {
-		return
-	}
-	u := &Undelivered{Row: r.ID, Receiver: r.Receiver, Kind: r.Kind, Recipients: r.Recipients, Error: r.Reason}
-	if r.Undelivered != nil {
-		u.Row, u.Receiver, u.Kind = r.Undelivered.Row, r.Undelivered.Receiver, r.Undelivered.Kind
-		u.Via = slices.Clone(r.Undelivered.Via)
-	}
-	u.Via = append(u.Via, r.Receiver)
-	if slices.Contains(u.Via, cfg.Fallback) {
-		return
-	}
-	d.undelivered(r, u, cfg.Fallback)
-}
-
-// undelivered queues for a fallback what a row could not tell.
-func (d *draft) undelivered(r *Row, u *Undelivered, fallback string) {
-	row := d.newRow(r.about(), fallback, Undelivers, r.Rank, 1)
-	row.ID, row.Undelivered = u.Row+"~"+fallback, u
-	if r.Alert != "" {
-		d.inFallback(r, row)
-	}
-	d.addRow(row)
-}
-
-func (r *Row) about() about {
-	return about{alert: r.Alert, monitor: r.Monitor, incident: r.Incident, firedAt: r.Snapshot.Since, snapshot: r.Snapshot}
-}
-
-// inFallback moves the fallback's thread on, unless it is busy with a newer
-// incident of the alert.
-func (d *draft) inFallback(r, row *Row) {
-	t := d.thread(r.Alert, row.Receiver)
-	if t != nil && t.Incident != r.Incident && t.FiredAt.After(r.Snapshot.Since) {
-		return
-	}
-	known := t != nil && t.Incident == r.Incident
-	own := d.editThread(r.Alert, row.Receiver)
-	if !known {
-		*own = Thread{
-			V: RecordVersion, Alert: r.Alert, Receiver: row.Receiver, Incident: r.Incident,
-			FiredAt: r.Snapshot.Since, Rank: r.Rank, ToldAt: own.ToldAt, TriedAt: own.TriedAt,
-			Over: r.Ends() || !d.incidentLives(r),
-		}
-	}
-	own.Seq++
-	row.Seq = own.Seq
-}
-
-// incidentLives says whether the end of the row's incident is still to come.
-func (d *draft) incidentLives(r *Row) bool {
-	t := d.thread(r.Alert, r.Receiver)
-	return t != nil && t.Incident == r.Incident && !t.Over
 }
 
 // groupTold, for a message of a group, starts the group's interval, and counts the standing alerts as

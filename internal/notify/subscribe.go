@@ -19,33 +19,28 @@ func (d *draft) named(a *Alert, receiver string, rank int) bool {
 	return slices.Contains(d.receivers(a.Monitor, rank), receiver) || d.escalated(a, receiver, rank)
 }
 
-// standsIn says whether a receiver was told of an incident in place of another
-// one, whom the level names.
+// standsIn says whether a receiver was told of an incident, or is to be, in
+// place of another one, whom the level names.
 func (d *draft) standsIn(a *Alert, receiver string, rank int) bool {
 	t := d.thread(a.Key, receiver)
-	if t == nil || t.Incident != a.Incident || !t.Told {
+	if t == nil || t.Incident != a.Incident {
 		return false
 	}
-	for _, other := range d.v.Config.Receivers {
-		if other.Fallback != "" && d.named(a, other.Name, rank) && d.fallsBackOn(other, receiver) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(t.Instead, func(other string) bool { return d.named(a, other, rank) })
 }
 
-// fallsBackOn says whether a receiver's messages may come to another one.
-func (d *draft) fallsBackOn(r *Receiver, fallback string) bool {
-	for range len(d.v.Config.Receivers) {
-		if r == nil || r.Fallback == "" {
-			return false
+// subscribers returns those who are to hear of a level: whom it names, and
+// those who have to do with the incident and are subscribed otherwise.
+func (d *draft) subscribers(a about, rank int) []string {
+	all := slices.Clone(d.receivers(a.monitor, rank))
+	of := &Alert{Key: a.alert, Monitor: a.monitor, Incident: a.incident}
+	for _, t := range d.threadsOf(a.alert) {
+		if t.Incident == a.incident && !t.Over && !slices.Contains(all, t.Receiver) &&
+			(d.escalated(of, t.Receiver, rank) || d.standsIn(of, t.Receiver, rank)) {
+			all = append(all, t.Receiver)
 		}
-		if r.Fallback == fallback {
-			return true
-		}
-		r = d.v.Config.Receivers[r.Fallback]
 	}
-	return false
+	return all
 }
 
 // hears returns the level of an open incident that a receiver is kept posted

@@ -6,16 +6,23 @@ import "time"
 // run_every counts from, and what a late message is about, is still known.
 const keepThreads = 24 * time.Hour
 
-// Sweep returns the threads and groups that nothing needs any more, to be
-// deleted. The shell calls it now and then.
-func Sweep(v *View, now time.Time) (threads []ThreadKey, groups []GroupKey) {
+// Old are records that nothing needs any more, to be deleted. Clocks are named
+// by their alert.
+type Old struct {
+	Threads []ThreadKey
+	Clocks  []string
+	Groups  []GroupKey
+}
+
+// Sweep finds what nothing needs any more. The shell calls it now and then.
+func Sweep(v *View, now time.Time) (old Old) {
 	x := v.indexed()
 	keep := keepThreads
 	for _, routing := range v.Config.Monitors {
 		keep = max(keep, routing.RunEvery)
 	}
 	for key, t := range v.Threads {
-		if a := v.Alerts[key.Alert]; a != nil && a.Phase.Told() && a.Incident == t.Incident {
+		if a := v.Alerts[key.Alert]; a != nil && a.Open() && a.Incident == t.Incident {
 			continue
 		}
 		latest := t.FiredAt
@@ -23,16 +30,21 @@ func Sweep(v *View, now time.Time) (threads []ThreadKey, groups []GroupKey) {
 			latest = t.TriedAt
 		}
 		if len(x.byAlert[key.Alert]) == 0 && now.Sub(latest) > keep {
-			threads = append(threads, key)
+			old.Threads = append(old.Threads, key)
+		}
+	}
+	for key, c := range v.Clocks {
+		if a := v.Alerts[key]; (a == nil || !a.Open() || a.Incident != c.Incident) && (v.Kept == nil || !v.Kept(key)) {
+			old.Clocks = append(old.Clocks, key)
 		}
 	}
 	for key, g := range v.Groups {
 		cfg := v.Config.Receivers[key.Receiver]
 		if cfg == nil || now.Sub(g.SentAt) > cfg.Group.Interval {
-			groups = append(groups, key)
+			old.Groups = append(old.Groups, key)
 		}
 	}
-	return threads, groups
+	return old
 }
 
 // keepSilences is how long a silence that is over is still shown.

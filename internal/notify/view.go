@@ -16,9 +16,10 @@ type View struct {
 	// Alerts are those whose incident is open ([Alert.Open]), by key. Others
 	// may be left out.
 	Alerts map[string]*Alert
-	// Threads, Groups, Silences and Acks are the ledger's records. Acks are
-	// by incident.
+	// Threads, Clocks, Groups, Silences and Acks are the ledger's records.
+	// Clocks are by alert, Acks by incident.
 	Threads  map[ThreadKey]*Thread
+	Clocks   map[string]*Clock
 	Groups   map[GroupKey]*GroupState
 	Silences []*Silence
 	Acks     map[string]*Ack
@@ -73,18 +74,28 @@ type Receiver struct {
 	Group Group
 	// SkipResolved leaves out the end.
 	SkipResolved bool
-	// Fallback is told when this one fails for good.
-	Fallback string
+	// Fallback is told when this one fails for good, and what couldn't be
+	// delivered to this one for FallbackAfter; 0 is [DefaultFallbackAfter].
+	Fallback      string
+	FallbackAfter time.Duration
 }
+
+// DefaultFallbackAfter is how long news may be on its way before the fallback
+// hears of it, too.
+const DefaultFallbackAfter = 5 * time.Minute
 
 // Group is how rows become messages.
 type Group struct {
 	// By are the names whose values ([Snapshot.Label]) make a group.
 	By []string
-	// Wait is how long a first message waits for more.
+	// Wait is how long the first message of a group that was silent for an
+	// Interval waits for more.
 	Wait time.Duration
-	// Interval is the least time between two messages of a group.
+	// Interval is what Burst is for.
 	Interval time.Duration
+	// Burst is how many messages with news there may be within Interval; see
+	// [draft.groupDue]. 0 is 1.
+	Burst int
 }
 
 func (g *Group) on() bool { return len(g.By) > 0 || g.Wait > 0 || g.Interval > 0 }
@@ -192,6 +203,9 @@ type Thread struct {
 	TriedAt time.Time `json:"tried_at,omitzero"`
 	// RepeatAt is when the next repeat is due, as far as that was written.
 	RepeatAt time.Time `json:"repeat_at,omitzero"`
+	// Instead are those for whom it stands in: it is, or was, told what they
+	// couldn't be.
+	Instead []string `json:"instead,omitempty"`
 	// Muted is what keeps it from hearing more, Held the reason for that.
 	Muted *Mute  `json:"muted,omitempty"`
 	Held  string `json:"held,omitempty"`

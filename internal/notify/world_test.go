@@ -29,6 +29,7 @@ type world struct {
 	tags      map[string]map[string]string
 	rows      map[string]*Row
 	threads   map[ThreadKey]*Thread
+	clocks    map[string]*Clock
 	groups    map[GroupKey]*GroupState
 	sent      map[string]bool
 	dead      []*Row
@@ -50,6 +51,7 @@ type world struct {
 	// after the receiver accepted, before it settled.
 	takes     func(receiver string) time.Duration
 	dies      func(m *Message) bool
+	capacity  func(receiver string) int
 	watch     func(m *Message) // sees what is sent
 	attempts  []time.Duration
 	delivered []delivery
@@ -71,7 +73,7 @@ func newWorld(t *testing.T, cfg *Config) *world {
 	w := &world{
 		t: t, cfg: cfg, now: epoch, rng: rand.New(rand.NewPCG(1, 2)),
 		rules: map[string]*alert.Rule{}, states: map[string]alert.State{}, tags: map[string]map[string]string{},
-		rows: map[string]*Row{}, threads: map[ThreadKey]*Thread{}, groups: map[GroupKey]*GroupState{},
+		rows: map[string]*Row{}, threads: map[ThreadKey]*Thread{}, clocks: map[string]*Clock{}, groups: map[GroupKey]*GroupState{},
 		sent: map[string]bool{}, acks: map[string]*Ack{}, crashed: map[string]bool{},
 	}
 	for key, routing := range cfg.Monitors {
@@ -100,16 +102,16 @@ func (w *world) writer() string { return fmt.Sprintf("w%d", w.self) }
 
 func (w *world) view() *View {
 	v := &View{
-		Alerts: map[string]*Alert{}, Threads: w.threads, Groups: w.groups, Silences: w.silences, Acks: w.acks,
+		Alerts: map[string]*Alert{}, Threads: w.threads, Clocks: w.clocks, Groups: w.groups, Silences: w.silences, Acks: w.acks,
 		Sent: func(id string) bool { return w.sent[id] }, Config: w.cfg, Self: w.writer(), HoldUntil: w.hold,
 		Kept:   func(key string) bool { return w.kept[key] },
-		Lapsed: func(r *Row) bool { return w.crashed[r.Claim.Writer] }, Outranked: w.outranked,
+		Lapsed: func(r *Row) bool { return w.crashed[r.Claim.Writer] }, Outranked: w.outranked, Capacity: w.capacity,
 	}
 	for _, id := range slices.Sorted(maps.Keys(w.rows)) {
 		v.Rows = append(v.Rows, w.rows[id])
 	}
 	for key, s := range w.states {
-		if s.Phase.Told() {
+		if s.Phase.Told() || s.Flapping() {
 			a := w.alert(key, &s)
 			v.Alerts[key] = &a
 		}
@@ -160,6 +162,9 @@ func (w *world) apply(p Plan) {
 	}
 	for _, t := range p.Threads {
 		w.threads[t.Key()] = roundTrip(w.t, t)
+	}
+	for _, c := range p.Clocks {
+		w.clocks[c.Alert] = roundTrip(w.t, c)
 	}
 	for _, g := range p.Groups {
 		w.groups[g.Key()] = roundTrip(w.t, g)

@@ -14,6 +14,7 @@ type desk struct {
 	rows     map[string]*notify.Row
 	alerts   map[string]*notify.Alert
 	threads  map[notify.ThreadKey]*notify.Thread
+	clocks   map[string]*notify.Clock
 	groups   map[notify.GroupKey]*notify.GroupState
 	sent     map[string]bool
 	silences []*notify.Silence
@@ -31,6 +32,7 @@ func newDesk(config *notify.Config) *desk {
 		rows:    make(map[string]*notify.Row),
 		alerts:  make(map[string]*notify.Alert),
 		threads: make(map[notify.ThreadKey]*notify.Thread),
+		clocks:  make(map[string]*notify.Clock),
 		groups:  make(map[notify.GroupKey]*notify.GroupState),
 		sent:    make(map[string]bool),
 		acks:    make(map[string]*notify.Ack),
@@ -44,7 +46,7 @@ func (d *desk) view() *notify.View {
 		return d.cached
 	}
 	v := &notify.View{
-		Alerts: d.alerts, Threads: d.threads, Groups: d.groups, Silences: d.silences, Acks: d.acks,
+		Alerts: d.alerts, Threads: d.threads, Clocks: d.clocks, Groups: d.groups, Silences: d.silences, Acks: d.acks,
 		Sent:   func(id string) bool { return d.sent[id] },
 		Config: d.config, Self: writer,
 		Lapsed: func(*notify.Row) bool { return false },
@@ -67,7 +69,7 @@ func (d *desk) touch(now time.Time) {
 // stands takes note of an alert that changed.
 func (d *desk) stands(a *notify.Alert) {
 	d.cached = nil
-	if a.Phase.Told() || a.Flapping {
+	if a.Open() {
 		d.alerts[a.Key] = a
 		return
 	}
@@ -89,6 +91,9 @@ func (d *desk) apply(p *notify.Plan) {
 	}
 	for _, t := range p.Threads {
 		d.threads[t.Key()] = t
+	}
+	for _, c := range p.Clocks {
+		d.clocks[c.Alert] = c
 	}
 	for _, g := range p.Groups {
 		d.groups[g.Key()] = g

@@ -154,11 +154,10 @@ func (s *Simulation) repeats(a *evaluate.Alert, e *Explanation) {
 		e.Next = append(e.Next, Coming{What: "somebody acknowledged it: no repeats, no escalation"})
 		return
 	}
-	for _, step := range route.Escalate {
-		if at := a.State.LevelAt.Add(step.After); at.After(e.At) {
-			for _, r := range step.Receivers {
-				e.Next = append(e.Next, Coming{at, "is escalated to " + r})
-			}
+	na := a.Notify(notify.Snapshot{})
+	for _, step := range notify.Steps(s.desk.view(), &na, e.At) {
+		for _, r := range step.Receivers {
+			e.Next = append(e.Next, Coming{step.At, "is escalated to " + r})
 		}
 	}
 }
