@@ -13,15 +13,30 @@ import (
 
 // Ack says that somebody looks after an alert: until the incident is over, or
 // until the given time if it isn't zero, it is neither repeated nor escalated.
-// A rise to a higher level, and the end, are told all the same. which is an
-// incident ([Alert.Incident]) or the key of an alert that fires ([Alert.Key]).
-// A further Ack takes the place of the one before.
+// Those who were notified hear of it, once. When its time is over, the level's
+// receivers are reminded, and escalation counts from there.
+//
+// An ack is for the level at which it is given: a rise beyond that ends it,
+// and the message about the rise says so. [Hawkeye.AckSticky] doesn't end
+// with a rise. Rises and the end are told in any case.
+//
+// which is an incident ([Alert.Incident]) or the key of an alert that fires
+// ([Alert.Key]). A further Ack takes the place of the one before.
 //
 // It returns [ErrNotFound] if no such alert fires, as far as this version of
 // hawkeye can read, and an error if author is
 // empty, if until isn't in the future, and if the Store can't be written until
 // ctx ends. It needs a handle that was started.
 func (h *Hawkeye) Ack(ctx context.Context, which, author, comment string, until time.Time) error {
+	return h.ack(ctx, which, notify.Ack{Author: author, Comment: comment, Until: until})
+}
+
+// AckSticky is [Hawkeye.Ack] for any level that the incident may rise to.
+func (h *Hawkeye) AckSticky(ctx context.Context, which, author, comment string, until time.Time) error {
+	return h.ack(ctx, which, notify.Ack{Author: author, Comment: comment, Until: until, Sticky: true})
+}
+
+func (h *Hawkeye) ack(ctx context.Context, which string, given notify.Ack) error {
 	return h.amend(ctx, "acknowledge", func(tx *ledger.Tx, v *notify.View, now time.Time) error {
 		a := findFiring(v, which)
 		switch {
@@ -31,16 +46,20 @@ func (h *Hawkeye) Ack(ctx context.Context, which, author, comment string, until 
 			return fmt.Errorf("%w: nothing that fires is called %q, and of some alerts the %w", ErrNotFound, which, ledger.ErrNewer)
 		case a == nil:
 			return fmt.Errorf("%w: nothing that fires is called %q", ErrNotFound, which)
-		case strings.TrimSpace(author) == "":
+		case strings.TrimSpace(given.Author) == "":
 			return errors.New("want an author")
-		case !until.IsZero() && !until.After(now):
-			return fmt.Errorf("want a time in the future, got %v", until)
+		case !given.Until.IsZero() && !given.Until.After(now):
+			return fmt.Errorf("want a time in the future, got %v", given.Until)
 		}
-		ack := notify.Ack{V: notify.RecordVersion, Incident: a.Incident, Author: author, Comment: comment, At: now.UTC(), Until: until.UTC()}
-		if until.IsZero() {
-			ack.Until = time.Time{}
+		ack := given
+		ack.V, ack.Incident, ack.At = notify.RecordVersion, a.Incident, now.UTC()
+		if !given.Until.IsZero() {
+			ack.Until = given.Until.UTC()
 		}
-		key := ledger.ClassAck + "/" + a.Incident
+		v.Config = h.setup().routes
+		ack.Rank = notify.AckRank(v, a)
+		ack.Level = v.Config.LevelName(a.Monitor, ack.Rank)
+		key := ledger.AckKey(a.Incident)
 		if h.mirror.IsNewer(key) {
 			return fmt.Errorf("replace the ack of %q: %w", which, ledger.ErrNewer)
 		}
@@ -48,9 +67,9 @@ func (h *Hawkeye) Ack(ctx context.Context, which, author, comment string, until 
 		if err := tx.PutJSON(key, &ack); err != nil {
 			return err
 		}
-		reason := "by " + author
-		if comment != "" {
-			reason += ": " + comment
+		reason := "by " + ack.Author
+		if ack.Comment != "" {
+			reason += ": " + ack.Comment
 		}
 		return tx.PutPlan(&notify.Plan{History: []notify.Entry{{
 			At: now.UTC(), Alert: a.Key, Incident: a.Incident, What: notify.WhatAcked, Level: a.Snapshot.Level, Reason: reason,
@@ -60,11 +79,11 @@ func (h *Hawkeye) Ack(ctx context.Context, which, author, comment string, until 
 
 // findFiring finds an alert that fires by its incident or its key.
 func findFiring(v *notify.View, which string) *notify.Alert {
-	if a := v.Alerts[which]; a != nil && a.Phase.Told() {
+	if a := v.Alerts[which]; a != nil && a.Open() {
 		return a
 	}
 	for _, a := range v.Alerts {
-		if which != "" && a.Incident == which && a.Phase.Told() {
+		if which != "" && a.Incident == which && a.Open() {
 			return a
 		}
 	}

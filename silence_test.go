@@ -184,9 +184,13 @@ func TestAck(t *testing.T) {
 			t.Fatal(err)
 		}
 		keepFiring(h, 19*time.Minute)
-		want(t, "while somebody looks after it", box.lines())
+		want(t, "while somebody looks after it", box.lines(), "team@example.com: [acknowledged] errors in shop (test)")
 		keepFiring(h, 2*time.Minute)
-		want(t, "when the ack has expired", box.lines(), "boss@example.com: [critical] errors in shop (test)", teamCritical)
+		want(t, "when the ack has expired", box.lines(), teamCritical)
+		keepFiring(h, 10*time.Minute)
+		want(t, "escalation counts from there", box.lines(), teamCritical, teamCritical)
+		keepFiring(h, 2*time.Minute)
+		want(t, "12 minutes after the ack has expired", box.lines(), "boss@example.com: [critical] errors in shop (test)")
 		after(3 * time.Minute)
 		want(t, "at the end", box.lines(), "boss@example.com: [ended] errors in shop (test)", teamEnded)
 		var acked, held bool

@@ -7,8 +7,8 @@ import (
 	"github.com/go-batteries/hawkeye/internal/notify"
 )
 
-// PutPlan writes a plan of package notify into tx. Every row, thread, clock
-// and group that it changes must still be what the copy holds.
+// PutPlan writes a plan of package notify into tx. Every row, thread, clock,
+// group and ack that it changes must still be what the copy holds.
 func (tx *Tx) PutPlan(p *notify.Plan, now time.Time) error {
 	for _, r := range p.Rows {
 		if err := tx.putRow(r); err != nil {
@@ -33,6 +33,13 @@ func (tx *Tx) PutPlan(p *notify.Plan, now time.Time) error {
 		key := GroupKey(g.Key())
 		tx.Require(key)
 		if err := tx.PutJSON(key, g); err != nil {
+			return err
+		}
+	}
+	for _, a := range p.Acks {
+		key := AckKey(a.Incident)
+		tx.Require(key)
+		if err := tx.PutJSON(key, a); err != nil {
 			return err
 		}
 	}

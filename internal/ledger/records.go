@@ -265,6 +265,9 @@ func ThreadKey(k notify.ThreadKey) string {
 // ClockKey is the key of an alert's clock.
 func ClockKey(alertKey string) string { return ClassClock + "/" + alertKey }
 
+// AckKey is the key of an incident's ack.
+func AckKey(incident string) string { return ClassAck + "/" + incident }
+
 // GroupKey is the key of a group's state.
 func GroupKey(k notify.GroupKey) string {
 	return fmt.Sprintf("%s/%d/%s/%s", ClassGroup, len(k.Receiver), k.Receiver, k.Values)

@@ -131,6 +131,8 @@ func defaultSubject(p *part) string {
 		return "[no data] " + name + in
 	case notify.Flapping:
 		return "[flapping] " + name + in
+	case notify.Acked:
+		return "[acknowledged] " + name + in
 	case notify.Stable:
 		return "[stable] " + name + in
 	case notify.Undelivers:
@@ -195,6 +197,8 @@ func verdict(row *notify.Row, data map[string]any) string {
 		return "there is no data for it."
 	case notify.Flapping:
 		return "it changes too often; you are told again when it is stable."
+	case notify.Acked:
+		return acknowledged(row.Ack)
 	case notify.FlappingLevels:
 		return fmt.Sprintf("it changes between %s and %s, and counts as %s until it was below that for a while (%s; %s).",
 			firstText(s.PreviousLevel, "levels"), s.Level, s.Level, measured, limit)
@@ -207,6 +211,21 @@ func verdict(row *notify.Row, data map[string]any) string {
 		return fmt.Sprintf("still: %s; %s; for %s now.", measured, limit, lasted)
 	}
 	return fmt.Sprintf("%s; %s.", measured, limit)
+}
+
+// acknowledged says who looks after it, and until when.
+func acknowledged(ack *notify.Ack) string {
+	if ack == nil {
+		return "somebody looks after it."
+	}
+	text := ack.Author + " looks after it"
+	if !ack.Until.IsZero() {
+		text += " until " + ack.Until.UTC().Format("2006-01-02 15:04 MST")
+	}
+	if ack.Comment != "" {
+		text += ": " + ack.Comment
+	}
+	return text + "."
 }
 
 // stands says which higher level stands, of which the receiver isn't told.
@@ -279,6 +298,12 @@ func (p *part) notes() []string {
 	}
 	if p.over {
 		notes = append(notes, "\nIt is over by now.")
+	}
+	if row.AckEnded != "" {
+		notes = append(notes, "\nThe acknowledgement of "+row.AckEnded+" was for a lower level, and has ended.")
+	}
+	if row.AckOver != "" {
+		notes = append(notes, "\nYou are reminded because the acknowledgement of "+row.AckOver+" has run out.")
 	}
 	if row.Escalated {
 		notes = append(notes, "\nYou are told because nobody has acknowledged it.")

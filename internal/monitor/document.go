@@ -109,6 +109,9 @@ func Texts(dst *[]string) func(Node) { return reads(texts(dst)) }
 // Pairs returns a reader of a mapping of texts.
 func Pairs(dst *map[string]string) func(Node) { return reads(pairs(dst)) }
 
+// Boolean reads true or false.
+func Boolean(dst *bool) func(Node) { return reads(boolean(dst)) }
+
 // Duration returns a reader of a duration that is at least least.
 func Duration(dst *time.Duration, least time.Duration) func(Node) { return reads(duration(dst, least)) }
 

@@ -321,38 +321,6 @@ type between struct{ from, to time.Time }
 
 func (b between) Contains(t time.Time) bool { return !t.Before(b.from) && t.Before(b.to) }
 
-func TestAckStopsRepeatsAndEscalation(t *testing.T) {
-	t.Parallel()
-	escalating := func() *world {
-		cfg := levels()
-		cfg.Monitors["m"].Levels[1].Escalate = []Escalation{{After: 15 * time.Minute, Receivers: []string{"boss"}}}
-		w := newWorld(t, cfg)
-		w.at(0, func() { w.set("m", "a", 25) })
-		return w
-	}
-	t.Run("nobody acknowledges", func(t *testing.T) {
-		w := escalating()
-		w.at(1000, func() { w.set("m", "a", 0) })
-		w.run(1500)
-		w.want("0s team: firing a", "10m0s team: repeat a", "15m0s boss: firing a (escalated)",
-			"16m40s boss: resolved a", "16m40s team: resolved a")
-	})
-	t.Run("acknowledged", func(t *testing.T) {
-		w := escalating()
-		w.at(60, func() { w.acks["i001"] = &Ack{Incident: "i001", Author: "ada", At: w.now} })
-		w.run(3000)
-		w.want("0s team: firing a")
-	})
-	t.Run("the ack expires", func(t *testing.T) {
-		w := escalating()
-		w.at(60, func() {
-			w.acks["i001"] = &Ack{Incident: "i001", Author: "ada", At: w.now, Until: epoch.Add(20 * time.Minute)}
-		})
-		w.run(2100)
-		w.want("0s team: firing a", "20m0s team: repeat a", "30m0s team: repeat a", "34m0s boss: firing a (escalated)")
-	})
-}
-
 func TestDeadLetter(t *testing.T) {
 	t.Parallel()
 	broken := func(receivers ...string) func(string, time.Duration, *Message) Result {

@@ -48,6 +48,7 @@ type draft struct {
 	rows    map[string]*Row
 	threads map[ThreadKey]*Thread
 	clocks  map[string]*Clock
+	acks    map[string]*Ack
 	plan    Plan
 	mutes   mutes
 }
@@ -55,7 +56,7 @@ type draft struct {
 func newDraft(v *View, now time.Time) *draft {
 	return &draft{
 		v: v, x: v.indexed(), now: now.Round(0).UTC(),
-		rows: map[string]*Row{}, threads: map[ThreadKey]*Thread{}, clocks: map[string]*Clock{},
+		rows: map[string]*Row{}, threads: map[ThreadKey]*Thread{}, clocks: map[string]*Clock{}, acks: map[string]*Ack{},
 	}
 }
 
@@ -182,6 +183,9 @@ func (d *draft) queue(a about, receiver string, kind RowKind, rank int) *Row {
 	t.Seq++
 	t.Rank, t.Held, t.Muted = rank, "", nil
 	r := d.newRow(a, receiver, kind, rank, t.Seq)
+	if own := d.acks[a.incident]; own != nil && r.Opens() {
+		r.AckEnded = own.Author
+	}
 	d.addRow(r)
 	return r
 }

@@ -31,6 +31,9 @@ type LevelClock struct {
 	// how long it ran before.
 	Since time.Time     `json:"since,omitzero"`
 	Ran   time.Duration `json:"ran,omitempty"`
+	// Acked says that it stands still because of an ack. When that runs out,
+	// the clock begins anew.
+	Acked bool `json:"acked,omitempty"`
 	// Done are the steps that were taken, by their After.
 	Done []time.Duration `json:"done,omitempty"`
 }
@@ -202,12 +205,16 @@ func (d *draft) runClock(a *Alert, route *LevelRoute, rank int, q quiet) {
 	case rank <= a.Rank:
 		l.Left = time.Time{}
 	}
+	ack := d.ack(a.Incident)
 	switch {
 	case q.reason != "" && !l.Since.IsZero():
 		l.Ran, l.Since = l.elapsed(d.now), time.Time{}
 	case q.reason == "" && l.Since.IsZero():
-		l.Since = d.now
+		if l.Since = d.now; l.Acked && ack.ranOut(d.now) {
+			l.Ran = 0
+		}
 	}
+	l.Acked = ack.Holds(d.now) || l.Acked && q.reason != ""
 	if rank <= a.Rank && q.reason == "" {
 		d.takeSteps(a, route, rank, &l)
 	}
@@ -217,7 +224,7 @@ func (d *draft) runClock(a *Alert, route *LevelRoute, rank int, q quiet) {
 }
 
 func (l *LevelClock) equal(o *LevelClock) bool {
-	return l.Left.Equal(o.Left) && l.Since.Equal(o.Since) && l.Ran == o.Ran && len(l.Done) == len(o.Done)
+	return l.Left.Equal(o.Left) && l.Since.Equal(o.Since) && l.Ran == o.Ran && l.Acked == o.Acked && len(l.Done) == len(o.Done)
 }
 
 // takeSteps takes those steps of a level that are due.

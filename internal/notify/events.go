@@ -85,6 +85,7 @@ func (d *draft) whileFlapping(a about, e *alert.Event) {
 	if e.Kind != alert.Fired && e.Kind != alert.Rose || d.runEvery(a.monitor) > 0 {
 		return
 	}
+	d.ackEnds(a.monitor, a.alert, a.incident, e.To)
 	for _, receiver := range d.subscribers(a, e.To) {
 		switch t := d.thread(a.alert, receiver); {
 		case !d.knows(a, receiver):
@@ -198,6 +199,7 @@ func (d *draft) absorb(a about, receiver string) bool {
 }
 
 func (d *draft) rose(a about, rank int) {
+	d.ackEnds(a.monitor, a.alert, a.incident, rank)
 	for _, receiver := range d.subscribers(a, rank) {
 		kind := Firing
 		if d.knows(a, receiver) {
@@ -299,6 +301,7 @@ func (d *draft) flaps(a about, rank int) {
 // the level that stands from now on, that there will be no message for each
 // change.
 func (d *draft) levelsFlap(a about, rank int) {
+	d.ackEnds(a.monitor, a.alert, a.incident, rank)
 	for _, t := range d.threadsOf(a.alert) {
 		if d.knows(a, t.Receiver) {
 			d.queue(a, t.Receiver, FlappingLevels, rank)

@@ -10,8 +10,8 @@ import (
 // Mute is what keeps an alert from being told.
 type Mute struct {
 	Kind MuteKind `json:"kind"`
-	// By is the silence's id, the mute time's name, or the key of the alert
-	// that inhibits.
+	// By is the silence's id, the mute time's name, the key of the alert that
+	// inhibits, or the author of the ack.
 	By string `json:"by"`
 }
 
@@ -23,6 +23,7 @@ const (
 	BySilence    MuteKind = "silenced"
 	ByMuteTime   MuteKind = "muted"
 	ByInhibition MuteKind = "inhibited"
+	ByAck        MuteKind = "acknowledged" // of repeats and escalation only
 )
 
 // Reason returns the reason for the history.
@@ -132,10 +133,13 @@ func (d *draft) muteTime(monitor string) string {
 	return ""
 }
 
-// ranOut says whether a mute that is over ended by its time. One that was
-// ended by hand, and inhibition, make nobody hear again of what was told.
-func (d *draft) ranOut(m *Mute) bool {
+// ranOut says whether a mute of an incident that is over ended by its time.
+// One that was ended by hand or by a rise, and inhibition, make nobody hear
+// again of what was told.
+func (d *draft) ranOut(m *Mute, incident string) bool {
 	switch m.Kind {
+	case ByAck:
+		return d.ack(incident).ranOut(d.now)
 	case ByMuteTime:
 		return true
 	case BySilence:

@@ -1,6 +1,9 @@
 package notify
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // head returns the row of a chain that is next, after it merged what can be
 // told in one. It returns nil if a row of the chain is being sent, or if
@@ -98,7 +101,7 @@ func netKind(rows []*Row, told bool, rank int) RowKind {
 	last := rows[len(rows)-1]
 	switch {
 	case last.Ends(), last.Kind == Flapping, last.Kind == FlappingLevels, last.Kind == Missing,
-		last.Kind == Stable && !hasKind(rows, Flapping):
+		last.Kind == Stable && !hasKind(rows, Flapping), last.Kind == Acked && told && last.Rank == rank:
 		return last.Kind
 	case !told:
 		return Firing
@@ -121,6 +124,7 @@ func (d *draft) merge(into *Row, rows []*Row) {
 		into.Attempts += r.Attempts
 		into.Breaches += r.Breaches
 		into.Escalated = into.Escalated || r.Escalated
+		into.AckEnded, into.AckOver = cmp.Or(into.AckEnded, r.AckEnded), cmp.Or(into.AckOver, r.AckOver)
 		into.tries(r)
 		if since := r.waitsSince(); since.Before(into.waitsSince()) {
 			into.Queued, into.FirstAt = since, r.beganAt()
@@ -192,7 +196,7 @@ func (d *draft) beforeWait(first, last *Row) bool {
 func onlyLevels(rows []*Row) bool {
 	for _, r := range rows {
 		switch {
-		case r.Escalated:
+		case r.Escalated, r.AckOver != "":
 			return false
 		case r.Kind == Rise, r.Kind == Fall, r.Kind == FlappingLevels:
 		case r.Kind == Flapping, r.Kind == Stable && hasKind(rows, Flapping):

@@ -13,6 +13,7 @@ type Plan struct {
 	Threads []*Thread
 	Clocks  []*Clock
 	Groups  []*GroupState
+	Acks    []*Ack
 	// Sent are ids that from now on count as sent.
 	Sent    []string
 	History []Entry
@@ -22,7 +23,7 @@ type Plan struct {
 
 // Empty says whether there is nothing to write.
 func (p *Plan) Empty() bool {
-	return len(p.Rows)+len(p.Threads)+len(p.Clocks)+len(p.Groups)+len(p.Sent)+len(p.History) == 0
+	return len(p.Rows)+len(p.Threads)+len(p.Clocks)+len(p.Groups)+len(p.Acks)+len(p.Sent)+len(p.History) == 0
 }
 
 // Add puts another plan behind p, for one commit. The two must not be about
@@ -33,6 +34,7 @@ func (p *Plan) Add(o Plan) {
 	p.Threads = append(p.Threads, o.Threads...)
 	p.Clocks = append(p.Clocks, o.Clocks...)
 	p.Groups = append(p.Groups, o.Groups...)
+	p.Acks = append(p.Acks, o.Acks...)
 	p.Sent = append(p.Sent, o.Sent...)
 	p.History = append(p.History, o.History...)
 	if p.Next.IsZero() || !o.Next.IsZero() && o.Next.Before(p.Next) {
@@ -85,4 +87,5 @@ const (
 	WhatDead     = "failed for good"
 	WhatTakeover = "taken over"
 	WhatAcked    = "acknowledged"
+	WhatAckOver  = "acknowledgement over"
 )

@@ -20,11 +20,15 @@ func (d *draft) repeats() {
 		if !d.v.Outranked {
 			d.newcomers(a)
 		}
+		d.ackEnds(a.Monitor, key, a.Incident, a.Rank)
 		quiet := d.quiet(a)
 		for _, t := range d.x.threads[key] {
 			known := d.v.Config.Receivers[t.Receiver] != nil
 			if known && t.Incident == a.Incident && !t.Over && !d.outstanding(a, t.Receiver, routing) {
-				d.repeat(a, routing, t, quiet)
+				if routing.RunEvery == 0 {
+					d.tellAcked(a, t)
+				}
+				d.repeat(a, routing, d.thread(t.Alert, t.Receiver), quiet)
 			}
 		}
 		d.escalate(a, routing, quiet)
@@ -41,9 +45,10 @@ func (d *draft) quiet(a *Alert) quiet {
 	if mute := d.muteOf(a.Key, a.Monitor, &a.Snapshot); mute != nil {
 		return quiet{mute.Reason(), mute}
 	}
-	if ack := d.v.Acks[a.Incident]; ack.Holds(d.now) {
+	if ack := d.ack(a.Incident); ack.Holds(d.now) {
 		d.wake(ack.Until)
-		return quiet{reason: "acknowledged by " + ack.Author}
+		mute := &Mute{ByAck, ack.Author}
+		return quiet{mute.Reason(), mute}
 	}
 	return quiet{}
 }
@@ -72,8 +77,15 @@ func (d *draft) repeat(a *Alert, routing *Routing, t *Thread, q quiet) {
 			return
 		}
 	}
-	at := t.TriedAt
-	if t.Muted == nil || !d.ranOut(t.Muted) {
+	at, over := t.TriedAt, ""
+	switch {
+	case t.Muted == nil || !d.ranOut(t.Muted, a.Incident):
+	case t.Muted.Kind != ByAck:
+		over = string(t.Muted.Kind)
+	case d.subscribed(a, t.Receiver, a.Rank) || a.levelless():
+		over = t.Muted.By
+	}
+	if over == "" {
 		every := repeatEvery(a, routing, rank)
 		if every == 0 {
 			d.unmute(t)
@@ -92,7 +104,13 @@ func (d *draft) repeat(a *Alert, routing *Routing, t *Thread, q quiet) {
 	if !t.Told && (routing.RunEvery == 0 || t.ToldAt.IsZero()) {
 		kind = Firing
 	}
-	d.standsAbove(a, d.queue(a.about(), t.Receiver, kind, rank))
+	muted := t.Muted
+	r := d.queue(a.about(), t.Receiver, kind, rank)
+	if over != "" && muted.Kind == ByAck {
+		r.AckOver = over
+		d.editThread(a.Key, t.Receiver).AckedBy = ""
+	}
+	d.standsAbove(a, r)
 }
 
 // standsAbove says on a row about a level that another one stands which is

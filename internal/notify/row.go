@@ -46,6 +46,12 @@ type Row struct {
 	Told bool `json:"told,omitempty"`
 	// Escalated says that nobody acknowledged in time.
 	Escalated bool `json:"escalated,omitempty"`
+	// AckEnded is whose ack a rise ended that the row tells of, AckOver whose
+	// ack ran out, of which the row reminds. Ack is the one that an [Acked] row
+	// is about.
+	AckEnded string `json:"ack_ended,omitempty"`
+	AckOver  string `json:"ack_over,omitempty"`
+	Ack      *Ack   `json:"ack,omitempty"`
 	// Also are the ids of rows that were merged into this one.
 	Also []string `json:"also,omitempty"`
 	// Undelivered is what a message to a fallback is about.
@@ -148,7 +154,7 @@ func (r *Row) Opens() bool { return r.Kind.opens() }
 func (r *Row) News() bool {
 	switch r.Kind {
 	case Repeat, Fall:
-		return r.Escalated
+		return r.Escalated || r.AckOver != ""
 	}
 	return r.Opens() || r.Both
 }
@@ -181,6 +187,7 @@ const (
 	Blind       RowKind = "blind"       // a replica evaluates its own counts only
 	BlindOver   RowKind = "blind-over"
 	Overflowing RowKind = "overflow" // a monitor has more groups than it keeps
+	Acked       RowKind = "acknowledged"
 	// FlappingLevels is that there were too many changes between
 	// [Snapshot.PreviousLevel] and the level that stands for now.
 	FlappingLevels RowKind = "flapping-levels"

@@ -64,6 +64,9 @@ func (d *draft) hears(a *Alert, t *Thread) int {
 // who was told nothing of it.
 func (d *draft) unwanted(r *Row) string {
 	a := d.openAlert(r)
+	if r.Kind == Acked && !d.ack(r.Incident).Holds(d.now) {
+		return "the acknowledgement is over"
+	}
 	if a == nil || r.Ends() || r.Kind == Overflowing || d.runEvery(r.Monitor) > 0 {
 		return ""
 	}

@@ -66,6 +66,15 @@ type Config struct {
 	Retry     Retry
 }
 
+// LevelName is the name of a level of a monitor, "" if there is none.
+func (c *Config) LevelName(monitor string, rank int) string {
+	routing := c.Monitors[monitor]
+	if routing == nil || rank < 1 || rank > len(routing.Levels) {
+		return ""
+	}
+	return routing.Levels[rank-1].Name
+}
+
 // Receiver is somebody to tell.
 type Receiver struct {
 	Name string
@@ -206,6 +215,8 @@ type Thread struct {
 	// Instead are those for whom it stands in: it is, or was, told what they
 	// couldn't be.
 	Instead []string `json:"instead,omitempty"`
+	// AckedBy is whose ack it was told of.
+	AckedBy string `json:"acked_by,omitempty"`
 	// Muted is what keeps it from hearing more, Held the reason for that.
 	Muted *Mute  `json:"muted,omitempty"`
 	Held  string `json:"held,omitempty"`
@@ -227,20 +238,3 @@ type GroupState struct {
 
 // Key returns what the state is found by.
 func (g *GroupState) Key() GroupKey { return GroupKey{g.Receiver, g.Values} }
-
-// Ack says that somebody looks after an incident. Until it expires, repeats
-// and escalation stop.
-type Ack struct {
-	V        int       `json:"v"`
-	Incident string    `json:"incident"`
-	Author   string    `json:"author"`
-	Comment  string    `json:"comment,omitempty"`
-	At       time.Time `json:"at"`
-	// Until is when it expires; zero is never.
-	Until time.Time `json:"until,omitzero"`
-}
-
-// Holds says whether the ack is in force.
-func (a *Ack) Holds(now time.Time) bool {
-	return a != nil && !now.Before(a.At) && (a.Until.IsZero() || now.Before(a.Until))
-}

@@ -169,6 +169,9 @@ func (w *world) apply(p Plan) {
 	for _, g := range p.Groups {
 		w.groups[g.Key()] = roundTrip(w.t, g)
 	}
+	for _, a := range p.Acks {
+		w.acks[a.Incident] = roundTrip(w.t, a)
+	}
 	for _, id := range p.Sent {
 		w.sent[id] = true
 	}

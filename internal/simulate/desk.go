@@ -98,6 +98,9 @@ func (d *desk) apply(p *notify.Plan) {
 	for _, g := range p.Groups {
 		d.groups[g.Key()] = g
 	}
+	for _, a := range p.Acks {
+		d.acks[a.Incident] = a
+	}
 	for _, id := range p.Sent {
 		d.sent[id] = true
 	}

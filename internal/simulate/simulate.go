@@ -302,14 +302,18 @@ func (s *Simulation) Silence(silence notify.Silence, now time.Time) error {
 	return nil
 }
 
-// Ack says that somebody looks after what an alert tells of now. It returns
-// false if the alert doesn't fire.
-func (s *Simulation) Ack(alertKey, author string, now, until time.Time) bool {
+// Ack says that somebody looks after what an alert tells of now, sticky also
+// if it rises. It returns false if the alert doesn't fire.
+func (s *Simulation) Ack(alertKey, author string, now, until time.Time, sticky bool) bool {
 	a := s.desk.alerts[alertKey]
-	if a == nil || !a.Phase.Told() {
+	if a == nil || !a.Open() {
 		return false
 	}
-	s.desk.acks[a.Incident] = &notify.Ack{V: notify.RecordVersion, Incident: a.Incident, Author: author, At: now, Until: until}
+	rank := notify.AckRank(s.desk.view(), a)
+	s.desk.acks[a.Incident] = &notify.Ack{
+		V: notify.RecordVersion, Incident: a.Incident, Author: author, At: now, Until: until, Sticky: sticky,
+		Rank: rank, Level: s.desk.config.LevelName(a.Monitor, rank),
+	}
 	s.desk.touch(now)
 	return true
 }

@@ -122,13 +122,13 @@ func TestSilenceAndAck(t *testing.T) {
 	r.count(0, 30)
 	r.count(40, 60) // fires while silenced
 	r.want(t, "1m0s team: firing critical")
-	if !r.Ack("errors", "ann", r.Now(), r.Now().Add(time.Hour)) {
+	if !r.Ack("errors", "ann", r.Now(), r.Now().Add(time.Hour), false) {
 		t.Error("Ack = false, want true for an alert that fires")
 	}
 	r.count(40, 300)
 	r.count(0, 100)
-	r.want(t, "1m0s team: firing critical", "6m33s team: fall warning", "7m33s team: resolved warning")
-	if r.Ack("errors", "ann", r.Now(), time.Time{}) {
+	r.want(t, "1m0s team: firing critical", "2m0s team: acknowledged critical", "6m33s team: fall warning", "7m33s team: resolved warning")
+	if r.Ack("errors", "ann", r.Now(), time.Time{}, false) {
 		t.Error("Ack = true, want false for an alert that is over")
 	}
 	if err := r.Silence(notify.Silence{}, r.Now()); err == nil {

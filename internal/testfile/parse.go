@@ -213,6 +213,7 @@ func readAck(n monitor.Node) Ack {
 		monitor.Key{Name: "for", Read: monitor.Duration(&a.For, time.Millisecond)},
 		monitor.Key{Name: "monitor", Read: monitor.Text(&a.Monitor)},
 		monitor.Key{Name: "tags", Read: monitor.Pairs(&a.Tags)},
+		monitor.Key{Name: "sticky", Read: monitor.Boolean(&a.Sticky)},
 	)
 	if n.IsMapping() && n.Lacks("monitor") {
 		n.Fail("an ack needs the monitor that is acknowledged", "")

@@ -231,7 +231,7 @@ func (r *run) plan() {
 				until = at.Add(a.For)
 			}
 			for _, found := range r.sim.Alerts() {
-				if isAlert(found, a.Monitor, a.Tags) && r.sim.Ack(found.Key, "test", at, until) {
+				if isAlert(found, a.Monitor, a.Tags) && r.sim.Ack(found.Key, "test", at, until, a.Sticky) {
 					return
 				}
 			}

@@ -95,7 +95,9 @@ type Ack struct {
 	At, For time.Duration // For 0: until the end
 	Monitor string
 	Tags    map[string]string
-	Line    int
+	// Sticky says that it is for any level.
+	Sticky bool
+	Line   int
 }
 
 // Outage is a time in which a receiver takes nothing.
@@ -169,7 +171,7 @@ type Set = monitor.Set
 // kinds are the kinds of messages that a file may expect.
 var kinds = []notify.RowKind{
 	notify.Firing, notify.Rise, notify.Fall, notify.Repeat, notify.Missing, notify.Resolved,
-	notify.Flapping, notify.Stable, notify.FlappingLevels, notify.Undelivers, notify.Overflowing,
+	notify.Flapping, notify.Stable, notify.FlappingLevels, notify.Acked, notify.Undelivers, notify.Overflowing,
 }
 
 // states are the states of an alert that a file may expect.
