@@ -45,7 +45,7 @@ func TestFleetSharesSilencesAndAcks(t *testing.T) {
 					t.Fatal(err)
 				}
 				keepFiring(by.Hawkeye, 20*time.Minute)
-				want(t, "while somebody looks after it", f.box.lines())
+				want(t, "while somebody looks after it", f.box.lines(), "team@example.com: [acknowledged] errors in shop (test)")
 			})
 		})
 	}
