@@ -46,6 +46,9 @@ func WithRules(r Rules) Option {
 			c.addMuteTime(name, r.MuteTimes[name])
 		}
 		c.code.Generation = max(c.code.Generation, r.Generation)
+		if r.Location != nil {
+			c.code.Location = r.Location
+		}
 	})
 }
 

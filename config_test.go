@@ -9,6 +9,7 @@ import (
 
 // everything is a file that uses every key, but for variables.
 const everything = `version: 2
+location: Europe/Vienna
 generation: 7
 receivers:
   team:
@@ -70,6 +71,10 @@ func inCode(t *testing.T) []Option {
 	if err != nil {
 		t.Fatal(err)
 	}
+	vienna, err := time.LoadLocation("Europe/Vienna")
+	if err != nil {
+		t.Fatal(err)
+	}
 	clear := 0.4
 	return []Option{
 		WithReceiver("team", Receiver{
@@ -95,7 +100,7 @@ func inCode(t *testing.T) []Option {
 			Runbook: "https://example.com/r", Dashboard: "https://example.com/d", Unit: "percent",
 		}, Monitor{Name: "load", Metric: "load", Type: "gauge", Fleet: "max", Notify: []string{"team"}, Triggers: []Trigger{{Threshold: 4}}}),
 		WithRules(Rules{
-			Generation: 7,
+			Generation: 7, Location: vienna,
 			SLOs: []SLO{
 				{
 					Name: "checkout", Description: "d", Objective: 0.999, Period: 7 * 24 * time.Hour, Bad: "errors", Total: "requests",

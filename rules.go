@@ -140,6 +140,10 @@ type Rules struct {
 	// a new version is rolled out: the higher one decides. 0 leaves it to the
 	// files, and else to which one the fleet has seen for the shorter time.
 	Generation int64
+	// Location is where clocks hang that name no place of their own: those of
+	// mute times and schedules, and the times in messages. That of a file
+	// wins; default UTC.
+	Location *time.Location
 }
 
 // SLO is an objective: the share of good events over a period. It fires as a

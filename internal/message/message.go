@@ -28,12 +28,19 @@ type Text struct {
 // Renderer renders for one configuration. It is safe for concurrent use.
 type Renderer struct {
 	service, environment string
+	location             *time.Location // of the times that people read
 	monitors             map[string]*monitor.Monitor
 }
 
 // New returns a renderer.
 func New(set *monitor.Set, service, environment string) *Renderer {
-	r := &Renderer{service: service, environment: environment, monitors: make(map[string]*monitor.Monitor, len(set.Monitors))}
+	r := &Renderer{
+		service: service, environment: environment, location: set.Location,
+		monitors: make(map[string]*monitor.Monitor, len(set.Monitors)),
+	}
+	if r.location == nil {
+		r.location = time.UTC
+	}
 	for _, m := range set.Alerting() {
 		r.monitors[m.Key()] = m
 	}
@@ -42,6 +49,7 @@ func New(set *monitor.Set, service, environment string) *Renderer {
 
 // Render returns the text of m as it stands at now.
 func (r *Renderer) Render(m *notify.Message, now time.Time) Text {
+	now = now.In(r.location)
 	t := Text{MessageID: r.id(m.ID), Thread: r.id("thread " + m.Rows[0].Incident + " " + m.Receiver)}
 	common := commonFields(m, now)
 	parts := make([]part, len(m.Rows))

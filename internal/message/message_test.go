@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	_ "time/tzdata"
 
 	"github.com/go-batteries/hawkeye/internal/monitor"
 	"github.com/go-batteries/hawkeye/internal/notify"
@@ -32,7 +33,13 @@ func row() *notify.Row {
 
 func renderer(t *testing.T, subject, text string) *Renderer {
 	t.Helper()
+	return rendererIn(t, nil, subject, text)
+}
+
+func rendererIn(t *testing.T, loc *time.Location, subject, text string) *Renderer {
+	t.Helper()
 	set, err := monitor.Options{
+		Location:  loc,
 		Receivers: []monitor.Receiver{{Name: "team", Kind: monitor.KindEmail, Email: monitor.Email{To: []string{"team@example.com"}}}},
 		Monitors: []monitor.Monitor{{Name: "errors", Metric: "http.errors", Notify: []string{"team"}, Triggers: []monitor.Trigger{
 			{Level: "warning", Threshold: 0.1}, {Level: "critical", Threshold: 0.2, Subject: subject, Text: text},
@@ -58,6 +65,19 @@ func TestFieldsAreThere(t *testing.T) {
 		if !strings.Contains(got.Body, "\n"+want+"\n") {
 			t.Errorf("%s in the body is %q, want %q", field, got.Body, want)
 		}
+	}
+}
+
+func TestTimesAreThoseOfTheLocation(t *testing.T) {
+	t.Parallel()
+	tokyo, err := time.LoadLocation("Asia/Tokyo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := rendererIn(t, tokyo, "", `{{ .started }}, {{ date "15:04" .now }}, {{ date "15:04" .started "UTC" }}, {{ since .started }}`)
+	got := r.Render(&notify.Message{Receiver: "team", Rows: []*notify.Row{row()}}, at)
+	if want := "2026-03-01 20:59:00 JST, 21:00, 11:59, 1m"; !strings.Contains(got.Body, want) {
+		t.Errorf("the body in Tokyo is %q, want %q in it", got.Body, want)
 	}
 }
 

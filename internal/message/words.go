@@ -90,10 +90,10 @@ func alertFields(row *notify.Row, now time.Time) map[string]any {
 	}
 	if !s.Since.IsZero() {
 		end := now
-		data["started"] = s.Since
+		data["started"] = s.Since.In(now.Location())
 		if row.Ends() {
 			end = s.At
-			data["ended"] = s.At
+			data["ended"] = s.At.In(now.Location())
 		}
 		data["duration"] = max(end.Sub(s.Since), 0)
 	}

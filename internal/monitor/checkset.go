@@ -47,6 +47,9 @@ func (b *builder) fromCode() {
 		b.mutes = append(b.mutes, at)
 	}
 	b.set.Generation = max(b.set.Generation, b.options.Generation)
+	if b.set.Location == nil {
+		b.set.Location = b.options.Location
+	}
 }
 
 // inCode is the place of what came from code.
@@ -57,8 +60,27 @@ func inCode(pos Position, otherwise string) place {
 	return place{nil, otherwise}
 }
 
+// hang gives clocks that name no place the one of the Set.
+func (b *builder) hang() {
+	for i := range b.set.Heartbeats {
+		if h := &b.set.Heartbeats[i]; h.Schedule != "" && h.Location == nil {
+			h.Location = b.set.Location
+		}
+	}
+	for i := range b.set.MuteTimes {
+		m := &b.set.MuteTimes[i]
+		m.Periods = slices.Clone(m.Periods) // which may be the caller's
+		for j := range m.Periods {
+			if m.Periods[j].Location == nil {
+				m.Periods[j].Location = b.set.Location
+			}
+		}
+	}
+}
+
 // check fills in defaults and checks the Set.
 func (b *builder) check() {
+	b.hang()
 	for i := range b.set.Monitors {
 		if m := &b.set.Monitors[i]; !m.Legacy {
 			checkMonitor(b.sink, m, b.monitors[i])

@@ -25,6 +25,9 @@ func (s *Set) hash() string {
 			h.Write([]byte{0})
 		}
 	}
+	if s.Location != nil {
+		h.Write([]byte("location " + s.Location.String()))
+	}
 	for i := range s.Heartbeats {
 		if loc := s.Heartbeats[i].Location; loc != nil {
 			h.Write([]byte(s.Heartbeats[i].Name + "\x00" + loc.String()))

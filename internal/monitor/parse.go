@@ -9,6 +9,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"time"
 
 	"gopkg.in/yaml.v3"
 )
@@ -29,6 +30,8 @@ type Options struct {
 	MuteTimes  []MuteTime
 	// Generation is that of the code; the highest one counts.
 	Generation int64
+	// Location is that of the code; one in a file wins.
+	Location *time.Location
 }
 
 // Source is one file.
@@ -299,7 +302,7 @@ func (b *builder) version(v value) int {
 }
 
 func (b *builder) guessVersion(v value, has map[string]*yaml.Node) int {
-	for _, key := range []string{"receivers", "defaults", "slos", "heartbeats", "inhibit", "mute_times", "generation"} {
+	for _, key := range []string{"receivers", "defaults", "slos", "heartbeats", "inhibit", "mute_times", "generation", "location"} {
 		if has[key] != nil {
 			v.fail("the version is missing; "+key+": is a key of version 2", "version: 2")
 			return 0
@@ -329,6 +332,22 @@ func (b *builder) global(name string, dst *string) field {
 		b.globals[name] = here
 		*dst = s
 	}}
+}
+
+// location reads the time zone of the whole Set; files may repeat it but not
+// differ.
+func (b *builder) location(v value) {
+	var loc *time.Location
+	location(&loc)(v)
+	if loc == nil {
+		return
+	}
+	if old, ok := b.globals["location"]; ok && b.set.Location.String() != loc.String() {
+		v.fail("location is something else at "+old.String(), "")
+		return
+	}
+	b.globals["location"] = Position{v.r.file.name, v.n.Line, v.n.Column}
+	b.set.Location = loc
 }
 
 // nothing reads a key that is read elsewhere.

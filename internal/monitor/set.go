@@ -24,6 +24,9 @@ type Set struct {
 	// Service, Environment and From are the files' own, empty if they say
 	// nothing.
 	Service, Environment, From string
+	// Location is where clocks hang that name no place of their own, and
+	// whose times messages tell; nil is UTC.
+	Location *time.Location `json:"-"`
 
 	Receivers  []Receiver
 	Monitors   []Monitor

@@ -13,6 +13,7 @@ func (b *builder) version2(v value) {
 	monitors := value{}
 	fields := append(b.globalFields(),
 		field{"version", nothing},
+		field{"location", b.location},
 		field{"generation", unit(&b.set.Generation, "a whole number", func(s string) (int64, error) {
 			n, err := strconv.ParseInt(s, 10, 64)
 			if err != nil || n < 0 {

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 	"text/template/parse"
+	"time"
 
 	"github.com/go-batteries/hawkeye/internal/nearest"
 )
@@ -17,6 +18,8 @@ type checker struct {
 	text string
 	root *Type
 	errs Errors
+	// zones are those that are written in the template.
+	zones map[string]*time.Location
 }
 
 func (c *checker) fail(at int, message, suggestion string) {
@@ -118,7 +121,12 @@ func (c *checker) command(cmd *parse.CommandNode, piped, dot *Type, depth int) *
 		args = append(args, piped)
 		at = append(at, int(id.Pos))
 	}
-	return c.call(id, f, args, at)
+	before := len(c.errs)
+	t := c.call(id, f, args, at)
+	if id.Ident == "date" && len(c.errs) == before {
+		c.date(id, args, at, cmd.Args[1:])
+	}
+	return t
 }
 
 func (c *checker) unknownFunction(id *parse.IdentifierNode) {

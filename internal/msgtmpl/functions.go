@@ -28,7 +28,7 @@ var functions = map[string]function{
 	"humanizePercentage": onNumber("a fraction", FormatPercent),
 	"duration":           {"a duration, or a number of seconds", 1, 1, []kind{kindNumber | kindDuration}, gives(text), callDuration},
 	"since":              {"a time", 1, 1, []kind{kindTime}, gives(duration), callSince},
-	"date":               {"a layout such as \"15:04\", and a time", 2, 2, []kind{kindText, kindTime}, gives(text), callDate},
+	"date":               {dateUsage, 2, 3, []kind{kindText, kindText | kindTime}, gives(text), callDate},
 	"round":              {"a number of decimals, and a number", 2, 2, []kind{kindNumber}, gives(number), callRound},
 	"upper":              onText(strings.ToUpper),
 	"lower":              onText(strings.ToLower),
@@ -135,14 +135,6 @@ func callSince(r *renderer, args []any) (any, error) {
 		now = time.Now()
 	}
 	return now.Sub(t), nil
-}
-
-func callDate(_ *renderer, args []any) (any, error) {
-	t, ok := args[1].(time.Time)
-	if !ok || t.IsZero() {
-		return nil, nil
-	}
-	return t.Format(Format(args[0])), nil
 }
 
 func callRound(_ *renderer, args []any) (any, error) {

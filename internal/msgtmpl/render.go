@@ -28,7 +28,7 @@ func (t *Template) Render(data map[string]any) (string, error) {
 	if t == nil || t.root == nil {
 		return "", nil
 	}
-	r := renderer{root: data}
+	r := renderer{root: data, zones: t.zones}
 	if err := r.list(t.root, data); err != nil {
 		return "", err
 	}
@@ -38,6 +38,7 @@ func (t *Template) Render(data map[string]any) (string, error) {
 // renderer is one run of a template.
 type renderer struct {
 	root  map[string]any
+	zones map[string]*time.Location
 	out   strings.Builder
 	steps int
 }

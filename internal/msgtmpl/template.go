@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"text/template/parse"
+	"time"
 	"unicode/utf8"
 )
 
@@ -33,8 +34,9 @@ const (
 // Template is a checked template. It is immutable and safe for concurrent
 // use.
 type Template struct {
-	text string
-	root *parse.ListNode
+	text  string
+	root  *parse.ListNode
+	zones map[string]*time.Location
 }
 
 // Error is one mistake in a template.
@@ -91,7 +93,7 @@ func Parse(text string, data *Type) (*Template, error) {
 	if len(c.errs) > 0 {
 		return nil, c.errs
 	}
-	return &Template{text, tree.Root}, nil
+	return &Template{text, tree.Root, c.zones}, nil
 }
 
 // definitionAt is where a define or block stands.
