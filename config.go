@@ -95,14 +95,15 @@ func (p *MutePeriod) internal() (out monitor.Period, err error) {
 	case p.From == "" && p.To == "":
 	case p.From == "" || p.To == "":
 		return out, errors.New("want From and To together, or neither for the whole day")
-	case p.From == p.To:
-		return out, errors.New("want From and To to differ; leave both out for the whole day")
 	default:
 		if out.From, err = monitor.ParseClock(p.From); err != nil {
 			return out, fmt.Errorf("read From: %w", err)
 		}
 		if out.To, err = monitor.ParseClock(p.To); err != nil {
 			return out, fmt.Errorf("read To: %w", err)
+		}
+		if out.From == out.To {
+			return out, errors.New(monitor.SameTime(out.From, len(p.Weekdays)+len(p.DaysOfMonth)+len(p.Months) > 0))
 		}
 	}
 	for _, text := range p.DaysOfMonth {

@@ -25,7 +25,7 @@ const corpus = "../../internal/monitor/testdata/"
 // by the reason.
 var beyond = map[string][]string{
 	"what the text itself looks like, before it is data": {
-		"v1_explicit_tag", "v1_own_tag", "v2_tag", "v2_secret_shown", "v1_hex", "v1_second_document", "v1_huge_number",
+		"v1_explicit_tag", "v1_own_tag", "v2_tag", "v2_secret_shown", "v1_hex", "v2_thousands_underscore", "v1_second_document", "v1_huge_number",
 	},
 	"what a template says": {
 		"v1_subject_template", "v1_template_*", "v1_unknown_field", "v2_template_*", "v2_variable_then_template",

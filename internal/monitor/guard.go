@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"regexp"
 	"strings"
 	"unicode/utf8"
 )
@@ -15,6 +16,9 @@ type outline struct {
 	openFlow   *mark  // a [ or { that is never closed
 	misaligned []mark // lines indented like none above
 	tabs       []mark // tabs in the indentation
+	hidden     *mark  // a comment that hides the end of a [ or {
+	unquoted   *mark  // a value that must be in quotes
+	because    string // what is wrong with it
 }
 
 // look reads the outline of a file. It follows YAML's tokens closely enough
@@ -43,7 +47,9 @@ type outliner struct {
 	flow    []mark
 	quote   byte // the quote that is open, or 0
 	quoteAt mark
-	block   int // a block scalar whose lines are indented by more, or -1
+	block   int  // a block scalar whose lines are indented by more, or -1
+	ended   bool // a quoted text or a flow collection ended before this
+	endedAt mark // where it began
 }
 
 func (s *outliner) line(n int, line string) {
@@ -106,7 +112,8 @@ func (s *outliner) depth(at mark) {
 
 // tokens reads the rest of a line. start says that a token may begin at pos.
 func (s *outliner) tokens(n int, line string, pos, indent int) {
-	start := true
+	start, colons := true, 0
+	s.ended = false
 	counted, col := 0, 0
 	here := func() mark {
 		col += utf8.RuneCountInString(line[counted:pos])
@@ -118,13 +125,27 @@ func (s *outliner) tokens(n int, line string, pos, indent int) {
 		if s.quote != 0 {
 			pos = s.quoted(line, pos)
 			start = false
+			if s.quote == 0 {
+				s.ended, s.endedAt = true, s.quoteAt
+			}
 			continue
 		}
 		switch {
 		case c == '#' && (pos == 0 || line[pos-1] == ' ' || line[pos-1] == '\t'):
+			s.comment(line[pos:], here)
 			return
-		case c == ' ' || c == '\t':
+		case c == ' ' || c == '\t' || c == '\r':
 			continue
+		case s.ended && !s.goesOn(line[pos:]):
+			s.refuse(s.endedAt, "the text goes on behind this; put all of it in quotes")
+		}
+		s.ended = false
+		if start && (len(s.flow) > 0 || colons <= 1) { // else the second colon is the mistake
+			if begin := s.badStart(line[pos:]); begin != "" {
+				s.refuse(here(), "a value can't begin with "+begin+"; put it in quotes")
+			}
+		}
+		switch {
 		case start && (c == '"' || c == '\''):
 			s.quote, s.quoteAt = c, here()
 			start = false
@@ -133,12 +154,14 @@ func (s *outliner) tokens(n int, line string, pos, indent int) {
 			s.flow = append(s.flow, at)
 			s.depth(at)
 		case len(s.flow) > 0 && (c == ']' || c == '}'):
+			s.ended, s.endedAt = true, s.flow[len(s.flow)-1]
 			s.flow = s.flow[:len(s.flow)-1]
 			start = false
 		case len(s.flow) > 0 && c == ',':
 			start = true
 		case c == ':' && (pos+1 == len(line) || line[pos+1] == ' ' || len(s.flow) > 0 && strings.IndexByte("[{\"'", line[pos+1]) >= 0):
 			start = true
+			colons++
 		case start && len(s.flow) == 0 && (c == '|' || c == '>') && blockHeader(line[pos+1:]):
 			s.block = s.parent(indent)
 			return
@@ -152,6 +175,63 @@ func (s *outliner) tokens(n int, line string, pos, indent int) {
 		}
 	}
 }
+
+// refuse notes the first value that must be in quotes.
+func (s *outliner) refuse(at mark, because string) {
+	if s.out.unquoted == nil {
+		s.out.unquoted, s.out.because = &at, because
+	}
+}
+
+// goesOn says whether what follows a quoted text or a flow collection may.
+func (s *outliner) goesOn(rest string) bool {
+	if rest[0] == ':' {
+		return true
+	}
+	return len(s.flow) > 0 && strings.IndexByte(",]}", rest[0]) >= 0
+}
+
+// comment notes a comment that seems to hide the end of a flow collection.
+func (s *outliner) comment(rest string, here func() mark) {
+	if len(s.flow) > 0 && s.out.hidden == nil && strings.ContainsAny(rest, "]}") && looksLikeText.MatchString(rest) {
+		at := here()
+		s.out.hidden = &at
+	}
+}
+
+// badStart returns what a value begins with that none can, unless it is in
+// quotes; empty if it may.
+func (s *outliner) badStart(rest string) string {
+	inFlow := len(s.flow) > 0
+	switch rest[0] {
+	case '@', '%', '`':
+		return rest[:1]
+	case '>', '|':
+		if inFlow || !blockHeader(rest[1:]) {
+			return strings.TrimRight(rest[:min(2, len(rest))], " 0123456789\r")
+		}
+	case '!':
+		if strings.HasPrefix(rest, "!=") {
+			return "!="
+		}
+	case '{':
+		if strings.HasPrefix(rest, "{{") {
+			return "{{"
+		}
+	case '*', '&':
+		if !anchorName.MatchString(rest[1:]) {
+			return rest[:1]
+		}
+	case '-', '?':
+		if len(rest) > 1 && rest[1] == ' ' {
+			return rest[:1]
+		}
+	}
+	return ""
+}
+
+// anchorName matches the name of an anchor or an alias, and what may follow.
+var anchorName = regexp.MustCompile(`^[0-9A-Za-z_-]+(?:[\s,\]}:]|$)`)
 
 // parent is the indentation that the lines of a block scalar exceed.
 func (s *outliner) parent(indent int) int {

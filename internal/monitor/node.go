@@ -81,7 +81,7 @@ func (v value) failWithin(offset int, message, suggestion string) {
 
 // expected reports that the value is something else.
 func (v value) expected(what string) {
-	if v.r.broken[v.path] = true; v.r.sink.full() {
+	if v.r.broken[v.path] = true; v.r.sink.full() || isTemplate(v.n) { // which inspect has told
 		return
 	}
 	found := describe(v.n)
@@ -220,15 +220,27 @@ func (v value) entry(e entry, what string, fields []field) {
 			return
 		}
 		if c.n.Kind == yaml.ScalarNode && c.n.Tag == "!!null" {
-			if v.r.version >= 2 {
-				v.r.problem(e.key, path, "the key has no value; give it one or remove it", "")
-			}
+			v.absent(e.key, path)
 			return
 		}
 		f.read(c)
 		return
 	}
 	v.unknown(e, path, what, fields)
+}
+
+// absent reports a key without a value, which version 1 takes for one that
+// isn't there.
+func (v value) absent(key *yaml.Node, path string) {
+	cut := looksLikeText.MatchString(key.LineComment)
+	switch {
+	case v.r.version >= 2 && cut:
+		v.r.problem(key, path, `the key has no value: " #" begins a comment; `+quoteHash, "")
+	case v.r.version >= 2:
+		v.r.problem(key, path, "the key has no value; give it one or remove it", "")
+	case cut && len(v.r.sink.lints) <= maxProblems:
+		v.r.sink.lint(*v.r.file.at(v.r.file.comment(key), path, `the key has no value: " #" begins a comment; `+quoteHash, ""))
+	}
 }
 
 func child(path, key string) string {
@@ -266,5 +278,28 @@ func (v value) unknown(e entry, path, what string, fields []field) {
 	}
 	sort.Strings(names)
 	v.r.broken[child(v.path, suggestion)] = true
+	if whole, cut := v.cutByComma(e); cut {
+		v.r.problem(e.key, path, "a comma ends a value within { }; "+whole, "")
+		return
+	}
 	v.r.problem(e.key, path, "unknown key "+quote(e.key.Value)+" in "+what+"; its keys are "+strings.Join(names, ", "), suggestion)
+}
+
+// cutByComma says whether a key is what follows the comma in a value, as in
+// {threshold: 1,000}, and what to do about it.
+func (v value) cutByComma(e entry) (advice string, cut bool) {
+	if v.n.Style&yaml.FlowStyle == 0 || e.value.Tag != "!!null" || e.value.Value != "" || e.value.Line != e.key.Line {
+		return "", false
+	}
+	for i := 2; i+1 < len(v.n.Content); i += 2 {
+		before := v.n.Content[i-1]
+		if v.n.Content[i] != e.key || before.Kind != yaml.ScalarNode || before.Style != 0 {
+			continue
+		}
+		if whole := ungrouped(before.Value + "," + e.key.Value); whole != "" {
+			return "write the number as " + whole, true
+		}
+		return "put a text that has one in quotes", true
+	}
+	return "", false
 }

@@ -234,7 +234,11 @@ func (c *crumb) String() string {
 func (r *reader) inspect(n *yaml.Node, at *crumb) {
 	r.nodesIn++
 	if n.Style&yaml.TaggedStyle != 0 && !r.sink.full() {
-		r.problem(n, at.String(), "explicit tags such as "+quoteless(n.Tag)+" aren't allowed; remove it", "")
+		r.explicitTag(n, at)
+	}
+	if isTemplate(n) {
+		r.problem(n, at.String(), "a value can't begin with {{; put it in quotes", "")
+		return
 	}
 	if n.Kind != yaml.MappingNode {
 		for i, c := range n.Content {
@@ -256,6 +260,26 @@ func (r *reader) inspect(n *yaml.Node, at *crumb) {
 		first[k.Value] = k
 		r.inspect(c, here)
 	}
+}
+
+// explicitTag reports a tag. What begins with != is the comparison.
+func (r *reader) explicitTag(n *yaml.Node, at *crumb) {
+	message := "explicit tags such as " + quoteless(n.Tag) + " aren't allowed; remove it"
+	if isComparison(n) {
+		message = "a value can't begin with !=; put it in quotes"
+	}
+	r.problem(n, at.String(), message, "")
+}
+
+// isComparison says whether a tag was meant to be the text !=.
+func isComparison(n *yaml.Node) bool {
+	return n.Style&yaml.TaggedStyle != 0 && strings.HasPrefix(n.Tag, "!=")
+}
+
+// isTemplate says whether a mapping was meant to be the text {{ ... }}.
+func isTemplate(n *yaml.Node) bool {
+	return n.Kind == yaml.MappingNode && n.Style&yaml.FlowStyle != 0 && len(n.Content) == 2 &&
+		n.Content[0].Kind == yaml.MappingNode && n.Content[0].Style&yaml.FlowStyle != 0
 }
 
 // hideSecrets keeps the values of secret keys out of every snippet.

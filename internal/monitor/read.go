@@ -43,6 +43,14 @@ func (v value) items(read func(value)) {
 
 // scalar returns the value's text, variables filled in.
 func (v value) scalar(what string) (string, bool) {
+	if isComparison(v.n) {
+		return "", false // which inspect has told
+	}
+	if block := v.n.Style & (yaml.FoldedStyle | yaml.LiteralStyle); block != 0 && v.n.Value == "" {
+		begin := map[bool]string{true: ">", false: "|"}[block&yaml.FoldedStyle != 0]
+		v.fail("a value can't begin with "+begin+" unless a text follows on the lines below; put it in quotes", "")
+		return "", false
+	}
 	if v.n.Kind != yaml.ScalarNode || v.n.Tag == "!!null" {
 		v.expected(what)
 		return "", false
@@ -60,6 +68,7 @@ func (v value) scalar(what string) (string, bool) {
 // text reads a text into dst.
 func text(dst *string) func(value) {
 	return func(v value) {
+		v.lintCut()
 		if s, ok := v.scalar("a text"); ok {
 			*dst = s
 		}
@@ -71,6 +80,7 @@ func texts(dst *[]string) func(value) {
 	return func(v value) {
 		*dst = []string{}
 		v.list("texts", func(item value) {
+			item.lintCut()
 			if s, ok := item.scalar("a text"); ok {
 				*dst = append(*dst, s)
 			}
@@ -88,6 +98,7 @@ func pairs(dst *map[string]string) func(value) {
 		*dst = map[string]string{}
 		for _, e := range v.entries(0) {
 			if c, ok := v.r.visit(e.value, child(v.path, e.key.Value)); ok {
+				c.lintCut()
 				if s, ok := c.scalar("a text"); ok {
 					(*dst)[e.key.Value] = s
 				}
@@ -160,7 +171,7 @@ func unit[T any](dst *T, what string, parse func(string) (T, error)) func(value)
 			*dst = got
 			return
 		}
-		v.unitError(err)
+		v.unitError(respell(s, err, parse))
 	}
 }
 

@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -69,12 +70,23 @@ func (p *Period) setTimes(v value, from, to int) {
 		v.r.sink.add(at.problem("", "from and to go together; without both it is the whole day", ""))
 	case from < 0 || to < 0:
 	case from == to:
-		v.r.sink.add(at.problem("to", "from and to are the same time; leave both out for the whole day", ""))
+		v.r.sink.add(at.problem("to", sameTime(from, len(p.Weekdays)+len(p.DaysOfMonth)+len(p.Months) > 0), ""))
 	case from == 24*60:
 		v.r.sink.add(at.problem("from", "a day begins at 00:00", ""))
 	default:
 		p.From, p.To = from, to
 	}
+}
+
+// sameTime says what to write instead of a period that ends at the time at
+// which it begins. On some days 24 hours from noon on are no whole day.
+func sameTime(minute int, someDays bool) string {
+	if minute%(24*60) == 0 || !someDays {
+		return "from and to are the same time; leave both out for the whole day"
+	}
+	clock := fmt.Sprintf("%02d:%02d", minute/60, minute%60)
+	return "from and to are the same time; for 24 hours write two periods: " +
+		`from: "` + clock + `", to: "24:00" on these days, and from: "00:00", to: "` + clock + `" on the days after them`
 }
 
 // parseClock reads HH:MM up to 24:00 as minutes.

@@ -86,6 +86,10 @@ func (f *file) syntaxError(err error, shape outline) *Problem {
 	switch {
 	case len(shape.tabs) > 0 && (has("cannot start any token") || has("tab character") || has("expected")):
 		return f.at(shape.tabs[0], "", "a tab in the indentation; YAML wants spaces", "")
+	case shape.openFlow != nil && shape.hidden != nil:
+		return f.at(*shape.hidden, "", `" #" begins a comment, which hides the rest of the line; put the text in quotes`, "")
+	case shape.unquoted != nil:
+		return f.at(*shape.unquoted, "", shape.because, "")
 	case has("cannot start any token"):
 		if m, c := f.find(from, errReserved, 1); m != nil {
 			return f.at(*m, "", "a value can't begin with "+c+"; put it in quotes", "")

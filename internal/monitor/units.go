@@ -171,10 +171,67 @@ func likelyQuantity(s string) string {
 			return compact
 		}
 	}
-	if comma := strings.Replace(s, ",", ".", 1); comma != s {
-		if _, err := parseQuantity(comma); err == nil {
-			return comma
-		}
+	number := respelled(s, func(text string) bool {
+		_, err := parseQuantity(text)
+		return err == nil
+	})
+	if number != "" {
+		return number
 	}
 	return likelyDuration(s)
+}
+
+var (
+	grouped     = regexp.MustCompile(`^\s*(-?\d{1,3}(?:[,_' ]\d{3})+(?:\.\d+)?)(\D.*)?$`)
+	groupedDots = regexp.MustCompile(`^\s*(-?\d{1,3}(?:\.\d{3}){2,})(,\d+)?(\D.*)?$`)
+	underscores = regexp.MustCompile(`^\s*-?\d[\d_]*(?:\.\d+)?\D*$`)
+	comparison  = regexp.MustCompile(`^\s*(?:>=|<=|==|!=|>|<|=)\s*(\S.*)$`)
+)
+
+// ungrouped returns a number without what separates its thousands, empty if
+// nothing does.
+func ungrouped(s string) string {
+	separators := strings.NewReplacer(",", "", "_", "", "'", "", " ", "")
+	if m := grouped.FindStringSubmatch(s); m != nil {
+		return separators.Replace(m[1]) + strings.TrimSpace(m[2])
+	}
+	if m := groupedDots.FindStringSubmatch(s); m != nil {
+		return strings.ReplaceAll(m[1], ".", "") + strings.Replace(m[2], ",", ".", 1) + strings.TrimSpace(m[3])
+	}
+	if strings.Contains(s, "_") && underscores.MatchString(s) {
+		return strings.ReplaceAll(strings.TrimSpace(s), "_", "")
+	}
+	return ""
+}
+
+// respell looks for what a text that isn't understood was meant to be, if the
+// error doesn't say.
+func respell[T any](s string, err error, parse func(string) (T, error)) error {
+	e, ok := err.(*unitError)
+	if !ok || e.suggestion != "" {
+		return err
+	}
+	return &unitError{e.message, respelled(s, func(text string) bool {
+		_, err := parse(text)
+		return err == nil
+	})}
+}
+
+// respelled returns a number without what separates its thousands, with a
+// decimal point for a comma, or without the comparison before it, whichever
+// is understood.
+func respelled(s string, understood func(string) bool) string {
+	if len(s) > 100 {
+		return ""
+	}
+	likely := []string{ungrouped(s), strings.Replace(s, ",", ".", 1)}
+	if m := comparison.FindStringSubmatch(s); m != nil {
+		likely = append(likely, m[1])
+	}
+	for _, text := range likely {
+		if text != "" && text != s && understood(text) {
+			return text
+		}
+	}
+	return ""
 }
