@@ -27,6 +27,7 @@ const (
 	DefaultMaxLine       = statsd.DefaultMaxLine
 	DefaultMaxFrame      = jsonrpc.DefaultMaxDocument
 	DefaultMaxConns      = 1024
+	DefaultMaxHeld       = 64 << 20
 	DefaultFinishTimeout = 5 * time.Second
 	DefaultWriteTimeout  = 5 * time.Second
 	DefaultDrainTimeout  = time.Second
@@ -69,6 +70,7 @@ type Limits struct {
 	MaxLine       int           // bytes of a line
 	MaxFrame      int           // bytes of a frame's payload and of a JSON document
 	MaxConns      int           // connections at a time
+	MaxHeld       int           // bytes of unfinished frames and documents of all connections, beyond 64 KiB each
 	FinishTimeout time.Duration // to finish a line, frame or document that was begun
 	WriteTimeout  time.Duration // for a client to take its replies
 	DrainTimeout  time.Duration // for what has been sent already when Run ends
@@ -94,7 +96,7 @@ func (c *Config) validate() error {
 		wrong("Mode %v is more than permissions", c.Mode)
 	}
 	l := &c.Limits
-	if l.MaxLine < 0 || l.MaxFrame < 0 || l.MaxConns < 0 {
+	if l.MaxLine < 0 || l.MaxFrame < 0 || l.MaxConns < 0 || l.MaxHeld < 0 {
 		wrong("a limit is negative: %+v", *l)
 	}
 	if min(l.FinishTimeout, l.WriteTimeout, l.DrainTimeout, l.WatchInterval) < 0 {
@@ -103,6 +105,7 @@ func (c *Config) validate() error {
 	l.MaxLine = orDefault(l.MaxLine, DefaultMaxLine)
 	l.MaxFrame = orDefault(l.MaxFrame, DefaultMaxFrame)
 	l.MaxConns = orDefault(l.MaxConns, DefaultMaxConns)
+	l.MaxHeld = orDefault(l.MaxHeld, DefaultMaxHeld)
 	l.FinishTimeout = orDefault(l.FinishTimeout, DefaultFinishTimeout)
 	l.WriteTimeout = orDefault(l.WriteTimeout, DefaultWriteTimeout)
 	l.DrainTimeout = orDefault(l.DrainTimeout, DefaultDrainTimeout)

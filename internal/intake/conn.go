@@ -39,20 +39,39 @@ func (s *Server) newWork() *work {
 	}
 }
 
-// space returns where to read to, at least half a readSize.
-func (w *work) space() []byte {
+// space returns where to read to, at least half a readSize. It is an error,
+// errCrowded, if all connections together would hold too much.
+func (c *conn) space() ([]byte, error) {
+	w := c.work
 	if w.start == w.end {
 		w.start, w.end = 0, 0
 	}
 	if len(w.in)-w.end >= readSize/2 {
-		return w.in[w.end:]
+		return w.in[w.end:], nil
 	}
 	held := w.in[w.start:w.end]
 	if len(held) > len(w.in)/2 {
+		if !c.server.reserve(len(w.in)) {
+			return nil, errCrowded
+		}
 		w.in = make([]byte, 2*len(w.in))
 	}
 	w.start, w.end = 0, copy(w.in, held)
-	return w.in[w.end:]
+	return w.in[w.end:], nil
+}
+
+// errCrowded says that the unfinished frames and documents of all connections
+// together are too large.
+var errCrowded = errors.New("too much is unfinished")
+
+// reserve takes n bytes of what all connections together may hold beyond
+// their first buffers.
+func (s *Server) reserve(n int) bool {
+	if s.held.Add(int64(n)) <= int64(s.config.Limits.MaxHeld) {
+		return true
+	}
+	s.held.Add(int64(-n))
+	return false
 }
 
 // conn is one connection. Its goroutine owns it, but for what mu guards.
@@ -206,6 +225,11 @@ func (c *conn) finish(err error) {
 	if timeout && c.work.end > c.work.start {
 		c.server.counts.timeouts.Add(1)
 	}
+	if errors.Is(err, errCrowded) {
+		c.server.counts.timeouts.Add(1)
+		c.server.limited.warn("crowded", "clients have begun too many large frames or documents; closed one",
+			slog.Int("limit", c.server.config.Limits.MaxHeld))
+	}
 	c.takeLast(c.work.in[c.work.start:c.work.end], err == io.EOF)
 	c.count()
 	_ = c.flush()
@@ -247,6 +271,7 @@ func (c *conn) release() {
 		c.session.Forget()
 	}
 	w.start, w.end = 0, 0
+	c.server.held.Add(int64(readSize - len(w.in)))
 	if len(w.in) == readSize && cap(w.out) <= 2*flushSize {
 		c.server.works.Put(w)
 	}

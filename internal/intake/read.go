@@ -10,7 +10,11 @@ const firstRead = 256
 func (p *portableReader) read(c *conn) (int, error) {
 	c.idle()
 	if c.work != nil {
-		n, err := c.nc.Read(c.work.space())
+		space, err := c.space()
+		if err != nil {
+			return 0, err
+		}
+		n, err := c.nc.Read(space)
 		c.work.end += n
 		return n, err
 	}
@@ -20,7 +24,7 @@ func (p *portableReader) read(c *conn) (int, error) {
 	n, err := c.nc.Read(p.first)
 	if n > 0 {
 		w := c.borrow()
-		w.end = copy(w.space(), p.first[:n])
+		w.end = copy(w.in, p.first[:n]) // it is empty, and has room
 	}
 	return n, err
 }

@@ -46,8 +46,13 @@ func (r *reader) read() (int, error) {
 // tryRead reads what there is; false makes the caller wait.
 func (r *reader) tryRead(fd uintptr) bool {
 	w := r.c.borrow()
+	space, err := r.c.space()
+	if err != nil {
+		r.n, r.err = 0, err
+		return true
+	}
 	for {
-		r.n, r.err = syscall.Read(int(fd), w.space())
+		r.n, r.err = syscall.Read(int(fd), space)
 		if r.err != syscall.EINTR {
 			break
 		}

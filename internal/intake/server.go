@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"runtime/pprof"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-batteries/hawkeye/internal/sockfile"
@@ -19,7 +20,8 @@ type Server struct {
 	log     *slog.Logger
 	counts  counters
 	limited limitedLog
-	works   sync.Pool // of *work
+	works   sync.Pool    // of *work
+	held    atomic.Int64 // bytes of buffers that have grown
 
 	endpoints []*endpoint
 	serving   sync.WaitGroup // accept loops, datagram loops, connections

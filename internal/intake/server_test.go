@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/go-batteries/hawkeye/internal/series"
 	"github.com/go-batteries/hawkeye/internal/sockfile"
@@ -193,6 +194,51 @@ func TestVeryLongLineIsDroppedUpToTheNext(t *testing.T) {
 	}
 	if got := f.Stats().Refused["too_long"]; got != 1 {
 		t.Errorf("Refused[too_long] = %d, want 1", got)
+	}
+}
+
+// TestUnfinishedFramesShareABound: each may be large, all together may not.
+func TestUnfinishedFramesShareABound(t *testing.T) {
+	t.Parallel()
+	const limit = 4 << 20
+	f := newFixture(t, func(c *Config) { c.Limits.MaxHeld = limit })
+	f.run(t)
+	half := append([]byte(frame("a:1|c")), 0, 0, 16, 0) // a frame, and one of 1 MiB that is begun
+	half = append(half, make([]byte, 600<<10)...)
+	var all []net.Conn
+	for range 50 {
+		c := f.dial(t)
+		_ = c.SetWriteDeadline(time.Now().Add(5 * time.Second))
+		_, _ = c.Write(half) // fails where the server has closed
+		all = append(all, c)
+	}
+	await := func(what string, met func() bool) {
+		t.Helper()
+		for deadline := time.Now().Add(20 * time.Second); !met(); time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("still not: %s", what)
+			}
+		}
+	}
+	await("connections are closed for it", func() bool { return f.Stats().Timeouts > 0 })
+	if held := f.held.Load(); held > limit {
+		t.Errorf("%d bytes are held, want at most %d", held, limit)
+	}
+	if got := f.say(t, `{"method":"Metric.Ping","id":1}`); !strings.Contains(got, "pong") {
+		t.Errorf("a small call is answered %q meanwhile, want pong", got)
+	}
+	for _, c := range all {
+		c.Close()
+	}
+	await("nothing is held any more", func() bool { return f.held.Load() == 0 })
+	big := frame(strings.Repeat("a:1|c\n", 100_000))
+	f.total()
+	f.say(t, big)
+	if got := f.total(); got != 100_000 {
+		t.Errorf("a large frame after that counts %v, want 100000", got)
+	}
+	if !strings.Contains(f.logs.String(), "too many large frames") {
+		t.Errorf("logs = %s, want a word about it", f.logs)
 	}
 }
 

@@ -35,12 +35,22 @@ func acquire(path string) (*lockFile, error) {
 	return nil, fmt.Errorf("%w: %q keeps changing", ErrInUse, path)
 }
 
+// foreignLock says what is wrong with a lock file of another user, who may have
+// made it first in a directory that all share, and what to do.
+const foreignLock = "belongs to another user: have it removed, or choose a path in a directory of your own"
+
 // tryAcquire returns nil and no error if the file vanished in between.
 func tryAcquire(path string) (_ *lockFile, err error) {
 	const flags = os.O_RDWR | os.O_CREATE | syscall.O_NOFOLLOW | syscall.O_NONBLOCK
 	f, err := os.OpenFile(path, flags, 0o600)
 	if errors.Is(err, syscall.ELOOP) {
 		return nil, fmt.Errorf("%w: the lock file %q is a symbolic link", ErrUnsafe, path)
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		// Also fs.protected_regular of Linux, in a sticky directory.
+		if info, serr := os.Lstat(path); serr == nil && !ownedByUs(info) {
+			return nil, fmt.Errorf("%w: the lock file %q %s", ErrUnsafe, path, foreignLock)
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -54,8 +64,11 @@ func tryAcquire(path string) (_ *lockFile, err error) {
 	if l.info, err = f.Stat(); err != nil {
 		return nil, err
 	}
-	if !l.info.Mode().IsRegular() || !ownedByUs(l.info) {
-		return nil, fmt.Errorf("%w: the lock file %q is no regular file of ours", ErrUnsafe, path)
+	if !l.info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%w: the lock file %q is no regular file", ErrUnsafe, path)
+	}
+	if !ownedByUs(l.info) {
+		return nil, fmt.Errorf("%w: the lock file %q %s", ErrUnsafe, path, foreignLock)
 	}
 	if err = flock(f); errors.Is(err, syscall.EWOULDBLOCK) {
 		return nil, inUse(path, f)

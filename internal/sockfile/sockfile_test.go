@@ -86,6 +86,12 @@ func TestListenRefuses(t *testing.T) {
 		{"lock file is a symbolic link", func(p string) error { return os.Symlink("/nowhere", p+".lock") }, ErrUnsafe, "symbolic link"},
 		{"lock file is a directory", func(p string) error { return os.Mkdir(p+".lock", 0o700) }, nil, "directory"},
 		{"lock file is a FIFO", func(p string) error { return syscall.Mkfifo(p+".lock", 0o600) }, ErrUnsafe, "no regular file"},
+		{"lock file of another user", func(p string) error {
+			if os.Geteuid() != 0 {
+				return os.Symlink("/nowhere", p+".lock") // only root can give a file away
+			}
+			return errors.Join(os.WriteFile(p+".lock", nil, 0o600), os.Chown(p+".lock", 12345, 12345))
+		}, ErrUnsafe, "lock file"},
 		{"directory open to all", func(p string) error { return os.Chmod(filepath.Dir(p), 0o777) }, ErrUnsafe, "everybody"},
 	}
 	for _, tt := range tests {
@@ -105,6 +111,31 @@ func TestListenRefuses(t *testing.T) {
 		}
 		if after, _ := os.Lstat(path); (before == nil) != (after == nil) || before != nil && !os.SameFile(before, after) {
 			t.Errorf("%s: what was at the path has changed", tt.name)
+		}
+	}
+}
+
+// TestDirectoryAboveOpenToAll: who can rename our directory can put another one
+// in its place.
+func TestDirectoryAboveOpenToAll(t *testing.T) {
+	t.Parallel()
+	above := t.TempDir()
+	path := filepath.Join(above, "ours", "deeper", "s")
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for mode, refused := range map[fs.FileMode]bool{0o777: true, 0o777 | fs.ModeSticky: false, 0o775: false} {
+		if err := os.Chmod(above, mode); err != nil {
+			t.Fatal(err)
+		}
+		for _, private := range []bool{false, true} {
+			s, err := Listen(path, Options{PrivateDir: private})
+			if err == nil {
+				s.Close()
+			}
+			if errors.Is(err, ErrUnsafe) != refused || refused && !strings.Contains(err.Error(), above) {
+				t.Errorf("below a directory with mode %v, private %v: Listen = %v, refused should be %v", mode, private, err, refused)
+			}
 		}
 	}
 }

@@ -96,5 +96,32 @@ func checkDir(path string, private bool) error {
 	if !info.IsDir() {
 		return fmt.Errorf("%w: %q is a %s, not a directory", ErrUnsafe, dir, kindOf(info.Mode()))
 	}
-	return checkDirRights(dir, info, private)
+	if err := checkDirRights(dir, info, private); err != nil {
+		return err
+	}
+	return checkAncestors(dir)
+}
+
+// checkAncestors refuses a directory that everybody can put another one in the
+// place of, because one above it lets everybody rename what is in it.
+func checkAncestors(dir string) error {
+	real, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return err
+	}
+	if real, err = filepath.Abs(real); err != nil {
+		return err
+	}
+	for above := filepath.Dir(real); ; above = filepath.Dir(above) {
+		info, err := os.Stat(above)
+		if err != nil {
+			return nil // not ours to look at, then nor ours to judge
+		}
+		if everybodyReplaces(info) {
+			return fmt.Errorf("%w: everybody can replace the directory %q, because %q is writable by all without the sticky bit (chmod +t or o-w it)", ErrUnsafe, dir, above)
+		}
+		if above == filepath.Dir(above) {
+			return nil
+		}
+	}
 }
