@@ -2,8 +2,53 @@ package monitor
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
+
+// variableValue is a variable that was filled in. Its value may be a secret.
+type variableValue struct{ name, value string }
+
+// shownPrefix is how much of a long value is looked for: messages cut texts.
+const shownPrefix = 16
+
+// filling returns lookup, noting what it finds.
+func (s *sink) filling(lookup func(string) (string, bool)) func(string) (string, bool) {
+	return func(name string) (string, bool) {
+		value, ok := lookup(name)
+		if ok && value != "" && !slices.Contains(s.variables, variableValue{name, value}) {
+			s.variables = append(s.variables, variableValue{name, value})
+		}
+		return value, ok
+	}
+}
+
+// withoutValues puts the names of variables in the place of their values in a
+// message. Short values, a number say, are only looked for where they are all
+// that is quoted.
+func (s *sink) withoutValues(message string) string {
+	for _, v := range s.variables {
+		shown := "${" + v.name + "}"
+		message = strings.ReplaceAll(message, quote(v.value), quote(shown))
+		if len(v.value) < 6 {
+			continue
+		}
+		for _, value := range []string{v.value, quoteless(v.value)} {
+			head := value[:min(len(value), shownPrefix)]
+			for at := strings.Index(message, head); at >= 0; at = strings.Index(message, head) {
+				end := at + len(head)
+				for n := len(head); n < len(value) && end < len(message) && message[end] == value[n]; n++ {
+					end++
+				}
+				message = message[:at] + shown + message[end:]
+				if strings.Contains(shown, head) {
+					break
+				}
+			}
+		}
+	}
+	return message
+}
 
 // substitution is a text with its variables filled in, and where its parts
 // come from.

@@ -102,6 +102,7 @@ func padding(line string, n int) string {
 type sink struct {
 	problems, lints []Problem
 	seen            map[string]bool
+	variables       []variableValue
 }
 
 // full says that further problems are not worth building.
@@ -113,6 +114,7 @@ func (s *sink) lint(p Problem) { s.keep(&s.lints, "L", p) }
 // keep drops what was told before: a mistake in the defaults is found again in
 // each monitor that takes them.
 func (s *sink) keep(list *[]Problem, class string, p Problem) {
+	p.Message, p.Suggestion = s.withoutValues(p.Message), s.withoutValues(p.Suggestion)
 	id := class + p.File + "\x00" + strconv.Itoa(p.Line) + ":" + strconv.Itoa(p.Col) + "\x00" + p.Message
 	if p.Line == 0 {
 		id += "\x00" + p.Key

@@ -58,7 +58,7 @@ func (v value) scalar(what string) (string, bool) {
 	if v.r.version < 2 {
 		return v.n.Value, true
 	}
-	s, errs := substitute(v.n.Value, v.r.lookup)
+	s, errs := substitute(v.n.Value, v.r.sink.filling(v.r.lookup))
 	for _, e := range errs {
 		v.failWithin(e.offset, e.message, "")
 	}

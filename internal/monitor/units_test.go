@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -177,5 +178,34 @@ func TestBurnWindows(t *testing.T) {
 	s.Period = 7 * 24 * time.Hour
 	if got := s.BurnWindows()[1]; got.Long != 84*time.Minute || got.Short != 7*time.Minute {
 		t.Errorf("for a week the second pair is %+v", got)
+	}
+}
+
+// TestValuesOfVariablesAreNotShown: a variable is where secrets are put, also
+// when it is the wrong one or ends up in the wrong place.
+func TestValuesOfVariablesAreNotShown(t *testing.T) {
+	t.Parallel()
+	const head = "version: 2\nreceivers: {t: {email: {to: [t@example.com]}}}\n"
+	for name, tt := range map[string]struct{ text, value string }{
+		"recipient":        {"version: 2\nreceivers: {t: {email: {to: [\"${V}\"]}}}\nmonitors: [{metric: a, notify: [t], triggers: [{threshold: 1}]}]\n", "hunter2hunter2"},
+		"part of one":      {"version: 2\nreceivers: {t: {email: {cc: [\"a b${V}\"]}}}\nmonitors: [{metric: a, notify: [t], triggers: [{threshold: 1}]}]\n", "hunter2hunter2"},
+		"long":             {"version: 2\nreceivers: {t: {email: {to: [\"${V}\"]}}}\nmonitors: [{metric: a, notify: [t], triggers: [{threshold: 1}]}]\n", strings.Repeat("hunter2 ", 20)},
+		"short":            {"version: 2\nreceivers: {t: {email: {to: [\"${V}\"]}}}\nmonitors: [{metric: a, notify: [t], triggers: [{threshold: 1}]}]\n", "hunt"},
+		"quotes":           {"version: 2\nreceivers: {t: {email: {to: [\"${V}\"]}}}\nmonitors: [{metric: a, notify: [t], triggers: [{threshold: 1}]}]\n", `hunter2"hunter2`},
+		"unknown receiver": {head + "monitors: [{metric: a, notify: [\"${V}\"], triggers: [{threshold: 1}]}]\n", "hunter2hunter2"},
+		"threshold":        {head + "monitors: [{metric: a, notify: [t], triggers: [{threshold: \"${V}\"}]}]\n", "hunter2hunter2"},
+		"matcher":          {head + "monitors: [{metric: a, where: [\"${V}\"], notify: [t], triggers: [{threshold: 1}]}]\n", "hunter2hunter2"},
+		"level":            {head + "monitors: [{metric: a, notify: [t], triggers: [{level: \"${V}\", threshold: 1}, {level: \"${V}\", threshold: 2}]}]\n", "hunter2hunter2"},
+		"template":         {head + "monitors: [{metric: a, notify: [t], triggers: [{threshold: 1, text: \"{{ .x${V} }}\"}]}]\n", "hunter2hunter2"},
+	} {
+		options := Options{LookupEnv: func(string) (string, bool) { return tt.value, true }}
+		_, err := options.Parse(Source{"m.yaml", []byte(tt.text)})
+		if err == nil {
+			t.Errorf("%s: Parse = nil, want an error", name)
+			continue
+		}
+		if strings.Contains(err.Error(), "hunt") {
+			t.Errorf("%s: the error shows the value:\n%v", name, err)
+		}
 	}
 }
