@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 
@@ -45,7 +46,7 @@ func (f *configFlags) parse(c *console, files []string) (*monitor.Set, error) {
 			sources = append(sources, monitor.Source{Name: stdinShown, Data: data})
 			continue
 		}
-		read, err := monitor.Read(name)
+		read, err := readNamed(name)
 		if err != nil {
 			failed = append(failed, err)
 		}
@@ -59,6 +60,25 @@ func (f *configFlags) parse(c *console, files []string) (*monitor.Set, error) {
 		return nil, err
 	}
 	return f.options(c).Parse(sources...)
+}
+
+// readNamed reads the files of a name, and a pipe such as a shell's <(command):
+// somebody waits for the command, so it may wait for the pipe.
+func readNamed(name string) ([]monitor.Source, error) {
+	info, err := os.Stat(name)
+	if err != nil || info.Mode()&os.ModeNamedPipe == 0 {
+		return monitor.Read(name)
+	}
+	pipe, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	defer pipe.Close()
+	data, err := io.ReadAll(io.LimitReader(pipe, monitor.MaxFileBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	return []monitor.Source{{Name: name, Data: data}}, nil
 }
 
 // load reads a configuration; its mistakes, and none of its doubts, are told.

@@ -132,20 +132,27 @@ func folder(name string) ([]string, error) {
 	return names, nil
 }
 
-// readFile reads a file, one byte more than is allowed at most.
+// readFile reads a regular file, one byte more than is allowed at most. It is
+// looked at before it is opened: to open a named pipe waits for its writer.
 func readFile(name string) ([]byte, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	refuse := func(why string) ([]byte, error) {
+		return nil, &os.PathError{Op: "read", Path: name, Err: errors.New(why)}
+	}
+	switch {
+	case info.IsDir():
+		return refuse("is a directory; name its files, as in " + filepath.Join(name, "*.yaml"))
+	case !info.Mode().IsRegular():
+		return refuse("is not a regular file")
+	}
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if info.IsDir() {
-		return nil, &os.PathError{Op: "read", Path: name, Err: errors.New("is a directory; name its files, as in " + filepath.Join(name, "*.yaml"))}
-	}
 	return io.ReadAll(io.LimitReader(f, MaxFileBytes+1))
 }
 
