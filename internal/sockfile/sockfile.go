@@ -15,6 +15,8 @@ import (
 	"io/fs"
 	"net"
 	"os"
+
+	"github.com/go-batteries/hawkeye/internal/lockfile"
 )
 
 // DefaultMode is the mode of the socket file unless Options names another.
@@ -52,7 +54,7 @@ type Options struct {
 type Socket struct {
 	path     string
 	options  Options
-	lock     *lockFile
+	lock     *lockfile.File
 	file     fs.FileInfo // of the socket file that we bound
 	stream   *net.UnixListener
 	datagram *net.UnixConn
@@ -93,7 +95,7 @@ func (s *Socket) Present() bool {
 // returns the errors of [Listen] and the old socket stays as it is.
 func (s *Socket) Rebind() error {
 	next := &Socket{path: s.path, options: s.options}
-	if s.lock.present() {
+	if s.lock.Present() {
 		next.lock = s.lock
 	}
 	if err := next.open(); err != nil {
@@ -102,7 +104,7 @@ func (s *Socket) Rebind() error {
 	old := *s
 	*s = *next
 	if old.lock != s.lock {
-		old.lock.release()
+		old.lock.Release()
 	}
 	return old.closeSocket()
 }
@@ -114,7 +116,7 @@ func (s *Socket) Close() error {
 	if s.Present() {
 		err = errors.Join(err, os.Remove(s.path))
 	}
-	s.lock.release()
+	s.lock.Release()
 	return err
 }
 
@@ -128,12 +130,12 @@ func (s *Socket) open() (err error) {
 		return err
 	}
 	if s.lock == nil {
-		if s.lock, err = acquire(s.path + ".lock"); err != nil {
+		if s.lock, err = acquire(s.path); err != nil {
 			return err
 		}
 		defer func() {
 			if err != nil {
-				s.lock.release()
+				s.lock.Release()
 			}
 		}()
 	}
