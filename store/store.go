@@ -281,11 +281,46 @@ type Maintainer interface {
 	Maintain(ctx context.Context) error
 }
 
-// Syncer is an optional capability: to write down what is in memory. hawkeye
-// calls Sync as the last thing of a Shutdown, after the final commit, and, if
-// the Store is not shared, soon after each commit that decides something.
+// Syncer is an optional capability: to make last what was committed. Commit
+// itself needn't wait for a disk: what is committed is there for all who use
+// the Store, and outlives this process if it can.
+//
+// hawkeye calls Sync, if the Store is not shared, before anybody hears of what
+// was committed: before a message is sent and before a silence or an ack is
+// answered. It waits for 2 s at most; then, or after an error, it goes on
+// without, counts that, and says so in its Health. It doesn't call Sync for
+// commits that decide nothing, which is most of them. It is also the last thing
+// of a Shutdown, after the final commit, but for Close.
+//
+// All commits that were answered before the call are on the disk when Sync
+// returns nil. It is called by many at a time, who should cost the disk no more
+// than one. After an error the next call tries again; it mustn't rely on what
+// it couldn't write, since a system may forget that after it has told once.
 type Syncer interface {
 	Sync(ctx context.Context) error
+}
+
+// Opener is an optional capability: a Store that has something to itself while
+// it is in use, a file say.
+//
+// hawkeye calls Open first of all in Start, with a ctx that ends when the start
+// timeout does. Open waits for a process that is just ending, and finds out
+// whether the Store can be used; its error is that of Start. Close, the last
+// call of a Shutdown or of a Start that fails, lets the next process have it.
+// A Store that several use is opened and closed by each of them; one that was
+// never opened may be closed.
+type Opener interface {
+	Open(ctx context.Context) error
+	Close() error
+}
+
+// Reporter is an optional capability: to say what is wrong with a Store that
+// goes on working, such as a state file that can't be written. hawkeye shows
+// it in its Health.
+type Reporter interface {
+	// Problem returns what is wrong at present, nil if nothing is. It does no
+	// I/O and doesn't wait.
+	Problem() error
 }
 
 // Errors of the ledger. Any other error of a Store means that the outcome is

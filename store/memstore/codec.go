@@ -91,9 +91,7 @@ func appendLedger(out []byte, l *ledgerState) []byte {
 	}
 	out = append(out, offered)
 	out = appendMark(out, l.head)
-	out = appendList(out, l.records, func(out []byte, r *keyed) []byte {
-		return appendText(appendMark(appendText(out, r.key), r.mark), r.value)
-	})
+	out = appendList(out, l.records, appendRecord)
 	out = appendList(out, l.deleted, func(out []byte, r *keyed) []byte {
 		return appendMark(appendText(out, r.key), r.mark)
 	})
@@ -215,6 +213,7 @@ func (r *reader) bytes() []byte { return bytes.Clone(r.take(r.uvarint())) }
 
 func (r *reader) text() string { return string(r.take(r.uvarint())) }
 func (r *reader) mark() mark   { return mark{r.uvarint(), r.id()} }
+func (r *reader) keyed() keyed { return keyed{r.text(), record{r.mark(), r.bytes()}} }
 
 // readList reads a list whose elements have at least minBytes bytes each, so
 // that a wrong length can't make it allocate more than data could hold.
@@ -255,9 +254,7 @@ func (r *reader) ledger() ledgerState {
 		epoch:   r.id(),
 		offered: r.byte() != 0,
 		head:    r.mark(),
-		records: readList(r, 19, func(r *reader) keyed {
-			return keyed{r.text(), record{r.mark(), r.bytes()}}
-		}),
+		records: readList(r, 19, (*reader).keyed),
 		deleted: readList(r, 18, func(r *reader) keyed {
 			return keyed{r.text(), record{mark: r.mark()}}
 		}),

@@ -40,6 +40,8 @@ func (j *journal) logger() *slog.Logger { return slog.New(slog.NewTextHandler(j,
 
 func statePath(t testing.TB) string { return filepath.Join(t.TempDir(), "hawkeye.state") }
 
+// files lists a directory, without the lock and the journals that belong to a
+// state file in it.
 func files(t testing.TB, dir string) []string {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -48,6 +50,9 @@ func files(t testing.TB, dir string) []string {
 	}
 	var names []string
 	for _, e := range entries {
+		if _, n, ok := strings.Cut(e.Name(), journalMark); ok && !strings.Contains(n, ".") || strings.HasSuffix(e.Name(), lockMark) {
+			continue
+		}
 		names = append(names, e.Name())
 	}
 	return names
@@ -96,18 +101,32 @@ func TestStateFileIsPrivateAndAlone(t *testing.T) {
 	t.Parallel()
 	path := statePath(t)
 	s := mustNew(t, WithStateFile(path))
+	epoch := open(t, s).Epoch
 	for range 3 {
+		put(t, s, epoch, "key")
+		publish(t, s, 0, store.Bucket{Tick: openTick(s)})
 		mustSync(t, s)
 	}
-	info, err := os.Stat(path)
+	if got := files(t, filepath.Dir(path)); len(got) != 1 {
+		t.Errorf("the directory holds %q beside lock and journals, want the state file alone", got)
+	}
+	entries, err := os.ReadDir(filepath.Dir(path))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if runtime.GOOS != "windows" && info.Mode() != 0o600 {
-		t.Errorf("the state file has mode %v, want 0600", info.Mode())
+	if len(entries) > 5 {
+		t.Errorf("the directory holds %v, want three journals at most", entries)
 	}
-	if got := files(t, filepath.Dir(path)); len(got) != 1 {
-		t.Errorf("the directory holds %q, want the state file alone", got)
+	for _, e := range entries {
+		if info, err := e.Info(); err != nil || runtime.GOOS != "windows" && info.Mode() != 0o600 {
+			t.Errorf("%s has mode %v, %v, want 0600", e.Name(), info.Mode(), err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Errorf("Close() = %v", err)
+	}
+	if _, err := os.Lstat(path + lockMark); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("after Close() the lock file is there: %v", err)
 	}
 }
 
@@ -205,7 +224,7 @@ func TestAFailedWriteLeavesTheOldFile(t *testing.T) {
 	mustSync(t, s)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	put(t, s, at.Epoch, "later")
+	publish(t, s, 0, store.Bucket{Tick: openTick(s)})
 	if err := s.Sync(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("Sync() with a cancelled ctx = %v", err)
 	}
@@ -214,14 +233,15 @@ func TestAFailedWriteLeavesTheOldFile(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(blocked, "full"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := writeFile(blocked, []byte("data")); err == nil {
-		t.Error("writeFile() over a directory = nil, want an error")
+	if err := replaceFile(osDisk{}, blocked, []byte("data")); err == nil {
+		t.Error("replaceFile() over a directory = nil, want an error")
 	}
 	if got := files(t, filepath.Dir(blocked)); len(got) != 1 {
 		t.Errorf("after a failed write there are %q, want no temporary file", got)
 	}
-	if c := changes(t, mustNew(t, WithStateFile(path)), store.Cursor{}); c.Cursor != at {
-		t.Errorf("the old file holds %+v, want %+v", c.Cursor, at)
+	old := mustNew(t, WithStateFile(path))
+	if c := changes(t, old, store.Cursor{}); c.Cursor != at || len(old.samples.ticks) > 0 {
+		t.Errorf("the old file holds %+v and %d ticks, want %+v and none", c.Cursor, len(old.samples.ticks), at)
 	}
 }
 
@@ -236,6 +256,7 @@ func TestSyncWaitsForAWriterNoLongerThanItsCtx(t *testing.T) {
 	}
 }
 
+// Samples are written in the rhythm of Maintain, what was committed at once.
 func TestMaintainWritesAndEndsWithAWrite(t *testing.T) {
 	t.Parallel()
 	path := statePath(t)
@@ -245,29 +266,42 @@ func TestMaintainWritesAndEndsWithAWrite(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- s.Maintain(ctx) }()
-		saved := func() store.Cursor { return changes(t, mustNew(t, WithStateFile(path)), store.Cursor{}).Cursor }
-
-		time.Sleep(DefaultStateInterval - time.Millisecond)
-		synctest.Wait()
-		if got := saved(); got != (store.Cursor{}) {
-			t.Errorf("before the interval %+v is saved", got)
-		}
-		for range 3 {
+		tick := openTick(s)
+		var counted int64
+		count := func() {
+			counted++
+			publish(t, s, 0, store.Bucket{Tick: tick + counted})
 			at = put(t, s, at.Epoch, "key")
-			time.Sleep(DefaultStateInterval)
-			synctest.Wait()
-			if got := saved(); got != at {
-				t.Errorf("after an interval %+v is saved, want %+v", got, at)
+		}
+		want := func(when string, samples int64) {
+			t.Helper()
+			next := mustNew(t, WithStateFile(path))
+			if got := changes(t, next, store.Cursor{}).Cursor; got != at || len(next.samples.ticks) != int(samples) {
+				t.Errorf("%s %+v and %d ticks are saved, want %+v and %d", when, got, len(next.samples.ticks), at, samples)
 			}
 		}
-		at = put(t, s, at.Epoch, "last")
+		count()
+		time.Sleep(DefaultStateInterval - time.Millisecond)
+		synctest.Wait()
+		want("before the interval", 0)
+		time.Sleep(time.Millisecond)
+		synctest.Wait()
+		for range 3 {
+			count()
+			if err := s.Sync(t.Context()); err != nil {
+				t.Errorf("Sync() = %v", err)
+			}
+			want("before the next interval", counted-1)
+			time.Sleep(DefaultStateInterval)
+			synctest.Wait()
+			want("after an interval", counted)
+		}
+		count()
 		cancel()
 		if err := <-done; err != nil {
 			t.Errorf("Maintain() = %v", err)
 		}
-		if got := saved(); got != at {
-			t.Errorf("at the end %+v is saved, want %+v", got, at)
-		}
+		want("at the end", counted)
 	})
 }
 

@@ -72,7 +72,9 @@ func (s *Store) Changes(ctx context.Context, after store.Cursor) (store.Changes,
 }
 
 // Commit implements [store.Ledger]. A key that c both puts and deletes is
-// deleted.
+// deleted. With a state file the commit is handed to the system before it is
+// answered, if that takes no longer than a moment, so that it outlives this
+// process; only [Store.Sync] makes it outlive the machine.
 func (s *Store) Commit(ctx context.Context, c store.Commit) (store.Cursor, error) {
 	if err := ctx.Err(); err != nil {
 		return store.Cursor{}, err
@@ -81,8 +83,17 @@ func (s *Store) Commit(ctx context.Context, c store.Commit) (store.Cursor, error
 		return store.Cursor{}, errors.New("memstore: commit without an id")
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.ledger.commit(&c)
+	before := s.ledger.head
+	at, fresh, err := s.ledger.commit(&c)
+	var written uint64
+	if fresh && s.file != nil {
+		written = s.file.journal.add(s.ledger.committed(&c, before))
+	}
+	s.mu.Unlock()
+	if written > 0 {
+		s.file.journal.awaitWrite(ctx, written)
+	}
+	return at, err
 }
 
 // Restore implements [store.Ledger].
@@ -91,12 +102,21 @@ func (s *Store) Restore(ctx context.Context, o store.Offer) error {
 		return err
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if !s.ledger.epoch.IsZero() {
+		s.mu.Unlock()
 		return store.ErrOpen
 	}
 	s.ledger.offer(&o)
 	s.ledger.epoch = o.Open
+	s.unsaved++
+	var written uint64
+	if !o.Open.IsZero() && s.file != nil {
+		written = s.file.journal.add(s.ledger.opening())
+	}
+	s.mu.Unlock()
+	if written > 0 {
+		s.file.journal.awaitWrite(ctx, written)
+	}
 	return nil
 }
 
@@ -141,16 +161,17 @@ func (l *ledger) snapshot() []store.Record {
 	return all
 }
 
-func (l *ledger) commit(c *store.Commit) (store.Cursor, error) {
+// commit applies c. It isn't fresh if that was done before.
+func (l *ledger) commit(c *store.Commit) (at store.Cursor, fresh bool, err error) {
 	if l.epoch.IsZero() || c.Epoch != l.epoch {
-		return store.Cursor{}, store.ErrEpoch
+		return store.Cursor{}, false, store.ErrEpoch
 	}
 	if rev, ok := l.history.find(c.ID); ok {
-		return store.Cursor{Epoch: l.epoch, Rev: rev, Commit: c.ID}, nil
+		return store.Cursor{Epoch: l.epoch, Rev: rev, Commit: c.ID}, false, nil
 	}
 	for _, want := range c.Require {
 		if l.records[want.Key].commit != want.Commit {
-			return store.Cursor{}, store.ErrConflict
+			return store.Cursor{}, false, store.ErrConflict
 		}
 	}
 	l.head = mark{l.head.rev + 1, c.ID}
@@ -159,7 +180,7 @@ func (l *ledger) commit(c *store.Commit) (store.Cursor, error) {
 			delete(l.deleted, key)
 		}
 	}
-	return l.cursor(), nil
+	return l.cursor(), true, nil
 }
 
 // apply returns the keys that c changed, each once, in order.

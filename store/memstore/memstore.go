@@ -39,12 +39,15 @@ type Store struct {
 	mu      sync.Mutex
 	samples samples
 	ledger  ledger
+	unsaved uint64 // how often something changed that no journal holds
 }
 
 var (
 	_ store.Store      = (*Store)(nil)
 	_ store.Maintainer = (*Store)(nil)
 	_ store.Syncer     = (*Store)(nil)
+	_ store.Opener     = (*Store)(nil)
+	_ store.Reporter   = (*Store)(nil)
 )
 
 // New returns a Store. With [WithStateFile] it reads the file, which blocks
@@ -67,12 +70,8 @@ func New(opts ...Option) (*Store, error) {
 		return s, nil
 	}
 	s.file = newStateFile(cfg.stateFile, cfg.logger)
-	saved, err := s.file.read(time.Now())
-	if err != nil {
+	if err := s.begin(); err != nil {
 		return nil, err
-	}
-	if saved != nil {
-		s.adopt(saved, time.Now())
 	}
 	return s, nil
 }

@@ -108,9 +108,11 @@ func (c *config) validate() error {
 		bad("WithStateInterval(%v): the least is %v", c.stateInterval, minStateInterval)
 	}
 	if c.hasStateFile {
-		if err := checkStatePath(c.stateFile); err != nil {
+		path, err := resolve(c.stateFile)
+		if err != nil {
 			bad("WithStateFile(%q): %w", c.stateFile, err)
 		}
+		c.stateFile = path
 	}
 	if c.logger == nil {
 		bad("WithLogger(nil)")

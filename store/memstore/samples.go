@@ -69,6 +69,9 @@ func (s *Store) Publish(ctx context.Context, p store.Publication) (store.Publish
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.samples.expire(now)
+	if len(p.Buckets)+len(p.Names) > 0 {
+		s.unsaved++
+	}
 	var refused []int
 	for i := range p.Buckets {
 		if !s.samples.publish(&p.Buckets[i], p.Keep, now) {

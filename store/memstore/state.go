@@ -20,6 +20,10 @@ type state struct {
 	ticks   []tickState
 	names   []nameState
 	ledger  ledgerState
+
+	// What it holds, of the process that wrote it. This isn't in the file.
+	entries uint64 // of the journal
+	unsaved uint64 // as in Store
 }
 
 type tickState struct {
@@ -50,14 +54,17 @@ type keyed struct {
 	record
 }
 
-// snapshot collects the state. Only the references are copied under the
-// lock.
+// snapshot collects the state. Only the references are copied under the lock.
 func (s *Store) snapshot(now time.Time) *state {
 	st := &state{written: now, tick: s.cfg.tick}
 	s.mu.Lock()
 	s.samples.expire(now)
 	st.ticks, st.names = s.samples.snapshot(now)
 	st.ledger = s.ledger.save()
+	st.unsaved = s.unsaved
+	if s.file != nil {
+		st.entries = s.file.journal.mark()
+	}
 	s.mu.Unlock()
 
 	slices.SortFunc(st.ticks, func(a, b tickState) int {
