@@ -16,11 +16,12 @@ import (
 
 // sending is a Send under way.
 type sending struct {
-	message  notify.Message
-	deadline time.Time
-	cancel   context.CancelFunc
+	message notify.Message
+	cancel  context.CancelFunc
 
-	ended, abandoned bool // guarded by notifier.mu
+	// Guarded by notifier.mu.
+	deadline         time.Time // zero while its claim is being written down
+	ended, abandoned bool
 }
 
 // sendResult is how one ended. err may be nil.
@@ -44,16 +45,26 @@ func (n *notifier) capacity(receiver string) int {
 	return max(free, 0)
 }
 
-// send hands a message to its receiver. The goroutine may outlive its
-// deadline, if the receiver ignores it, and then even the notifier.
+// send hands a message to its receiver, once its claim is written down. The
+// goroutine may outlive its deadline, if the receiver ignores it, and then even
+// the notifier.
 func (n *notifier) send(m notify.Message) {
-	ctx, cancel := context.WithTimeout(context.Background(), n.h.cfg.sendTimeout) // ended by giveUp, or with the notifier
-	s := &sending{message: m, deadline: time.Now().Add(n.h.cfg.sendTimeout + lateGrace), cancel: cancel}
+	ctx, cancel := context.WithCancel(context.Background()) // ended by giveUp, or with the notifier
+	s := &sending{message: m, cancel: cancel}
 	n.busy[m.ID] = s
 	set := n.h.setup()
+	if n.h.keeper == nil {
+		n.begin(s)
+	}
 	go func() {
 		defer cancel()
-		err := n.guardedSend(ctx, set, &m)
+		err := n.h.keeper.keep(ctx)
+		if err == nil {
+			n.begin(s)
+			attempt, cancel := context.WithTimeout(ctx, n.h.cfg.sendTimeout)
+			err = n.guardedSend(attempt, set, &m)
+			cancel()
+		}
 		if err == nil {
 			failpoint.At("accepted")
 		}
@@ -65,6 +76,24 @@ func (n *notifier) send(m notify.Message) {
 		case <-n.gone:
 		}
 	}()
+}
+
+// begin sets the deadline of a Send.
+func (n *notifier) begin(s *sending) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	s.deadline = time.Now().Add(n.h.cfg.sendTimeout + lateGrace)
+}
+
+// left is how long it is until the deadline of a Send; for one that hasn't
+// begun, until it is to be looked at again.
+func (n *notifier) left(s *sending) time.Duration {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if s.deadline.IsZero() {
+		return lateGrace
+	}
+	return time.Until(s.deadline)
 }
 
 // returned takes note that a Send ended, and says whether it was abandoned.
@@ -129,7 +158,7 @@ func (n *notifier) ended(r sendResult) {
 // giveUp abandons the Sends that ignore their deadline.
 func (n *notifier) giveUp(ctx context.Context) {
 	for _, s := range n.busy {
-		if time.Now().Before(s.deadline) || !n.abandon(s) {
+		if n.left(s) > 0 || !n.abandon(s) {
 			continue
 		}
 		s.cancel()

@@ -45,7 +45,7 @@ type Hawkeye struct {
 	notifier  *notifier
 	blind     *blind
 	reloader  *reloader
-	keeper    *keeper // nil if the store keeps by itself
+	keeper    *keeper // nil if the Store is shared, or needs none
 
 	saturated atomic.Uint64 // sums that Query had to cut
 
@@ -195,8 +195,11 @@ func (h *Hawkeye) enter(from, to state) error {
 }
 
 func (h *Hawkeye) start(ctx context.Context) (err error) {
-	if err := h.server.listen(); err != nil {
+	if err := h.openStore(ctx); err != nil {
 		return err
+	}
+	if err := h.server.listen(); err != nil {
+		return errors.Join(err, h.closeStore())
 	}
 	if m, ok := h.store.(store.Maintainer); ok {
 		h.parts.maintain = h.sup.start("store", m.Maintain)
@@ -224,6 +227,30 @@ func (h *Hawkeye) start(ctx context.Context) (err error) {
 	h.parts.server = h.sup.start("server", h.server.run)
 	h.announce(ctx)
 	return nil
+}
+
+// openStore has the Store make sure that it can be used, which comes first: a
+// predecessor that is just ending may have the socket as well.
+func (h *Hawkeye) openStore(ctx context.Context) (err error) {
+	s, ok := h.store.(store.Opener)
+	if !ok {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, h.cfg.startTimeout)
+	defer cancel()
+	if err := guardedStep(func() error { return s.Open(ctx) }); err != nil {
+		return fmt.Errorf("%w: %w", ErrStoreUnavailable, err)
+	}
+	return nil
+}
+
+// closeStore lets the next process have what the Store has to itself.
+func (h *Hawkeye) closeStore() error {
+	s, ok := h.store.(store.Opener)
+	if !ok {
+		return nil
+	}
+	return guardedStep(s.Close)
 }
 
 // awaitStore waits for the first flush, which also measures the clock.
@@ -281,7 +308,7 @@ func (h *Hawkeye) reach(ctx context.Context) error {
 func (h *Hawkeye) unwind() error {
 	ctx, cancel := context.WithTimeout(context.Background(), h.cfg.shutdownTimeout) // the start's ctx may be over
 	defer cancel()
-	err := errors.Join(h.parts.publish.stop(ctx), h.server.close(), h.parts.keep.stop(ctx), h.parts.maintain.stop(ctx))
+	err := errors.Join(h.parts.publish.stop(ctx), h.server.close(), h.parts.keep.stop(ctx), h.parts.maintain.stop(ctx), h.closeStore())
 	h.parts = parts{}
 	return err
 }

@@ -238,7 +238,7 @@ func (n *notifier) until(next, now time.Time) time.Duration {
 		wait = min(wait, next.Sub(now))
 	}
 	for _, s := range n.busy {
-		wait = min(wait, time.Until(s.deadline))
+		wait = min(wait, n.left(s))
 	}
 	if len(n.claims) > 0 {
 		wait = min(wait, time.Second)

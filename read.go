@@ -142,6 +142,8 @@ type Stats struct {
 	LateBuckets   int64     // that came after their tick was evaluated
 	BadBuckets    int64     // that this process can't read: damaged, or of a newer version
 
+	Unsaved uint64 // messages sent, and silences and acks answered, before the state file had what they are about
+
 	Outbox      int // messages on their way
 	DeadLetters int // messages that failed for good in the last week, 1,000 at most
 
@@ -166,6 +168,7 @@ func (h *Hawkeye) Stats() Stats {
 		Outbox: len(h.book.Rows()), DeadLetters: len(h.book.Dead()),
 		Restarts: make(map[string]int),
 	}
+	s.Unsaved, _, _ = h.keeper.stats()
 	for name, r := range h.sup.restarted() {
 		s.Restarts[name] = r.n
 	}
@@ -199,7 +202,8 @@ const (
 )
 
 // Health looks for what is wrong: not running, no socket, a store that is away,
-// a ledger of another service or with another tick, a fleet in which nobody
+// a state file that can't be written, or what went out before it was, in the
+// last ten minutes, a ledger of another service or with another tick, a fleet in which nobody
 // evaluates or sends, another configuration that has been in force for more
 // than ten minutes, an evaluation that lags, a receiver that hangs, messages
 // that failed for good in the last hour and to whose receiver none was
@@ -224,6 +228,7 @@ func (h *Hawkeye) Health(context.Context) Health {
 	if pub.DroppedTicks > 0 && time.Since(pub.LastDrop) < healthMemory {
 		bad("ticks were dropped while the store was away, %d so far", pub.DroppedTicks)
 	}
+	h.keepProblems(bad)
 	h.follower.head.problems(h, bad)
 	if n := h.book.CountKept(); n > 0 {
 		bad("%d alerts are kept by a newer version of hawkeye, and not judged by this one", n)

@@ -151,6 +151,7 @@ func (h *Hawkeye) stop(ctx context.Context) error {
 		func() error { return h.parts.keep.stop(last) },
 		func() error { return h.parts.maintain.stop(last) },
 		func() error { return h.sync(last) },
+		h.closeStore,
 	} {
 		errs = append(errs, guardedStep(step))
 	}

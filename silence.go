@@ -163,6 +163,11 @@ func (h *Hawkeye) amend(ctx context.Context, what string, change func(tx *ledger
 			return fmt.Errorf("%s: %w", what, err)
 		}
 		err := h.mirror.Commit(ctx, tx)
+		if err == nil {
+			if err = h.keeper.keep(ctx); err != nil {
+				err = fmt.Errorf("it is decided, and not yet written down: %w", err)
+			}
+		}
 		if err == nil || !errors.Is(err, store.ErrConflict) || ctx.Err() != nil {
 			if err != nil {
 				return fmt.Errorf("%s: %w", what, err)
