@@ -16,7 +16,7 @@ import (
 // await returns when it is this process's turn: nobody else's head is fresh,
 // or it is that of an older configuration.
 func (a *agent) await(ctx context.Context) error {
-	var seen store.ID
+	var seen, left store.ID
 	since := time.Now()
 	finishing, ending := a.finishing, false
 	for {
@@ -34,8 +34,13 @@ func (a *agent) await(ctx context.Context) error {
 				if !seen.IsZero() { // somebody else goes on
 					a.works(ctx)
 					a.feed.Leave(ctx)
+				} else if err == nil && a.vanished(ctx, head.Writer) {
+					left = commit
 				}
 				seen, since = commit, time.Now()
+			}
+			if commit == left {
+				head.Writer = store.ID{}
 			}
 			switch {
 			case err == nil:
@@ -127,6 +132,32 @@ func (a *agent) patience(ctx context.Context, head ledger.Head, ok bool) time.Du
 	default:
 		return a.lease
 	}
+}
+
+// vanished says that a writer has no bucket in the last ten ticks, by the
+// Store's clock: nobody need wait for a lease of it. That is asked when a head
+// is found, not of each that follows: where processes live more briefly than a
+// lease lasts, none would ever evaluate.
+func (a *agent) vanished(ctx context.Context, writer store.ID) (gone bool) {
+	clock := a.h.clock()
+	if !a.h.store.Traits().Shared || writer.IsZero() || writer == a.h.publisher.Writer() || !clock.Measured() {
+		return false
+	}
+	ask := store.Publication{Writer: writer}
+	for now, n := clock.NowTick(), int64(0); n <= liveTicks; n++ {
+		ask.Check = append(ask.Check, now-n)
+	}
+	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
+	defer cancel()
+	err := guardedStep(func() error {
+		reply, err := a.h.store.Publish(ctx, ask)
+		gone = err == nil && len(reply.Missing) == len(ask.Check)
+		return err
+	})
+	if err != nil {
+		a.logger.LogAttrs(ctx, slog.LevelDebug, "look for the evaluator", slog.Any("error", err))
+	}
+	return gone
 }
 
 // register makes our configuration known, unless somebody else writes at the

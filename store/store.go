@@ -125,7 +125,8 @@ type Name struct {
 
 // Publication is what [Samples.Publish] stores.
 type Publication struct {
-	// Writer is who asks; Check is about its buckets.
+	// Writer is whose buckets Check is about: who publishes, or, where there
+	// is nothing to publish, anybody.
 	Writer ID
 	// Buckets are closed ticks. Usually one, more after an outage.
 	Buckets []Bucket

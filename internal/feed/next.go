@@ -140,6 +140,22 @@ func (f *Feed) wait() time.Duration {
 	return f.cfg.Wait
 }
 
+// final is the newest tick to which nothing more will come, for sure: in a Store
+// of this process alone that is the newest that it has published. It began
+// after those before its first, and other writers that are still live were
+// processes before it.
+func (f *Feed) final() int64 {
+	if f.traits.Shared {
+		return -none
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.wake == 0 {
+		return -none
+	}
+	return f.wake
+}
+
 // round reads the next tick, those behind it if they have ended, and again
 // the last ones, in which something may be late.
 func (f *Feed) round(ctx context.Context) error {
@@ -153,6 +169,7 @@ func (f *Feed) round(ctx context.Context) error {
 	for n := f.next; n <= last; n++ {
 		q = append(q, f.question(n))
 	}
+	final := f.final() // before it is read
 	answers, err := f.read(ctx, q)
 	if err != nil {
 		return fmt.Errorf("read %d ticks: %w", len(q), err)
@@ -169,7 +186,7 @@ func (f *Feed) round(ctx context.Context) error {
 		n := answers[i].Tick
 		t := f.tick(n)
 		fresh := f.add(t, &answers[i]) + f.recall(n, t)
-		t.settled = t.settled || !now.Before(clock.End(n).Add(f.wait()))
+		t.settled = t.settled || n <= final || !now.Before(clock.End(n).Add(f.wait()))
 		if n < f.next && (fresh > 0 || len(t.pending) > 0) {
 			if err := f.takeLate(ctx, n, t, fresh); err != nil {
 				return err
@@ -266,7 +283,7 @@ func (f *Feed) decide(ctx context.Context) (Tick, bool, error) {
 		return Tick{}, false, nil
 	}
 	now, end := f.cfg.Clock.Now(), f.cfg.Clock.End(n)
-	over := t.settled && !now.Before(end.Add(f.wait()))
+	over := t.settled && (n <= f.final() || !now.Before(end.Add(f.wait())))
 	live, missing := f.missing(n, t)
 	present := len(missing) == 0 && len(t.has) > 0
 	// A tick that hasn't ended can be complete only as the last one of the
