@@ -157,18 +157,19 @@ func (r *recorder) Skipf(string, ...any) {
 // faulty is a sound Store to which everything can happen that a Fixture has
 // a hook for: a memory store that can be exchanged.
 type faulty struct {
-	t    testing.TB
-	path string
+	t   testing.TB
+	dir string
 
-	mu  sync.Mutex
-	now *memstore.Store
-	cut bool
+	mu    sync.Mutex
+	now   *memstore.Store
+	lives int // how many there were
+	cut   bool
 }
 
 var errCut = errors.New("the store can't be reached")
 
 func newFaulty(t testing.TB) *faulty {
-	f := &faulty{t: t, path: filepath.Join(t.TempDir(), "state")}
+	f := &faulty{t: t, dir: t.TempDir()}
 	f.exchange(nil)
 	return f
 }
@@ -206,26 +207,30 @@ func (f *faulty) save() []byte {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	saved, err := os.ReadFile(f.path)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	saved, err := os.ReadFile(f.path())
 	if err != nil {
 		f.t.Fatal(err)
 	}
 	return saved
 }
 
+// path is the state file of the Store of now. Each has its own, because what
+// is beside it leads on from an old state to the newest one.
+func (f *faulty) path() string { return filepath.Join(f.dir, fmt.Sprint("state", f.lives)) }
+
 // exchange goes on with what save returned, or with nothing.
 func (f *faulty) exchange(saved []byte) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	err := os.Remove(f.path)
-	if err == nil || errors.Is(err, os.ErrNotExist) {
-		err = nil
-		if saved != nil {
-			err = os.WriteFile(f.path, saved, 0o600)
-		}
+	var err error
+	f.lives++
+	if saved != nil {
+		err = os.WriteFile(f.path(), saved, 0o600)
 	}
 	if err == nil {
-		f.now, err = memstore.New(memstore.WithStateFile(f.path))
+		f.now, err = memstore.New(memstore.WithStateFile(f.path()))
 	}
 	if err != nil {
 		f.t.Fatal(err)
