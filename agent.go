@@ -247,6 +247,13 @@ func (a *agent) afterOutage(ctx context.Context, tick feed.Tick) bool {
 		tick.N <= a.outage {
 		return false
 	}
+	// Who looked at its own counts because nothing was evaluated must see that
+	// this is over before it can hand in anything.
+	if head, _, ok, err := a.mirror.Head(); ok && err == nil {
+		if err := a.stamp(ctx, head); err != nil {
+			a.logger.LogAttrs(ctx, slog.LevelDebug, "announce that evaluation goes on", slog.Any("error", err))
+		}
+	}
 	pause(ctx, handInTicks*a.h.store.Traits().Tick)
 	a.outage = a.h.clock().NowTick() // when the wait is over: it may be longer than after
 	return true

@@ -33,7 +33,8 @@ const (
 	blindTries = 10 * time.Minute
 )
 
-// WithBlindAfter sets how long a shared Store may be away before this process
+// WithBlindAfter sets how long a shared Store may be away, or nothing may be
+// evaluated in the whole fleet for another reason, before this process
 // evaluates what it counts itself, and tells of it if it is among the first
 // three of the replicas it last knew. Only growing counters are looked at:
 // what one replica counts is in breach for the whole fleet, too. Default
@@ -47,6 +48,9 @@ type blind struct {
 	h       *Hawkeye
 	logger  *slog.Logger
 	results chan sendResult
+
+	published standstill[time.Time] // for run alone
+	evaluated standstill[sign]      // for run alone
 }
 
 func newBlind(h *Hawkeye) *blind {
@@ -55,7 +59,8 @@ func newBlind(h *Hawkeye) *blind {
 
 // run looks once a tick whether the Store is away.
 func (b *blind) run(ctx context.Context) error {
-	ticker := time.NewTicker(max(b.h.store.Traits().Tick, 100*time.Millisecond))
+	step := max(b.h.store.Traits().Tick, 100*time.Millisecond)
+	ticker := time.NewTicker(step)
 	defer ticker.Stop()
 	began := time.Now()
 	var out *outage
@@ -70,15 +75,11 @@ func (b *blind) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		}
-		stats := b.h.publisher.Stats()
-		since := stats.LastSuccess
-		if since.IsZero() {
-			since = began
-		}
-		switch away := stats.LastError != nil; {
-		case away && out == nil && b.h.refused() == nil && time.Since(since) >= b.h.cfg.blindAfter:
-			out = b.begin(ctx)
-		case !away && out != nil:
+		away, why := b.away(began, step)
+		switch {
+		case away >= b.h.cfg.blindAfter && out == nil && b.h.refused() == nil:
+			out = b.begin(ctx, why)
+		case away == 0 && out != nil:
 			out.end(ctx)
 			out = nil
 			continue
@@ -87,6 +88,49 @@ func (b *blind) run(ctx context.Context) error {
 			out.step(ctx)
 		}
 	}
+}
+
+// standstill measures for how long there was no sign of life of something: in
+// time that this process was awake, for when it wakes it has not looked yet.
+type standstill[T comparable] struct {
+	last   T
+	looked time.Time
+	quiet  time.Duration
+}
+
+// look takes the latest sign of life; step is how often it is called.
+func (s *standstill[T]) look(now T, step time.Duration) {
+	if now != s.last {
+		s.quiet = 0
+	} else if !s.looked.IsZero() {
+		s.quiet += min(time.Since(s.looked), 2*step)
+	}
+	s.last, s.looked = now, time.Now()
+}
+
+// away returns for how long the fleet has been of no use, and why: the Store
+// takes nothing from this process, or nothing is evaluated although it does,
+// whatever the reason is (a right that is missing, commits that fail). It is 0
+// when neither is so.
+func (b *blind) away(began time.Time, step time.Duration) (time.Duration, string) {
+	stats := b.h.publisher.Stats()
+	b.published.look(stats.LastSuccess, step)
+	b.evaluated.look(b.h.follower.head.sign(), step)
+	if stats.LastError != nil {
+		since := stats.LastSuccess
+		if since.IsZero() {
+			since = began
+		}
+		return time.Since(since), "the store is away"
+	}
+	if quiet := b.published.quiet; quiet > b.h.cfg.blindAfter { // a call that ignores its deadline
+		return quiet, "the store doesn't answer"
+	}
+	// A head is replaced in each tick, and by somebody else after a lease.
+	if quiet := b.evaluated.quiet; quiet > max(b.h.cfg.blindAfter, 3*b.h.agent.lease) {
+		return quiet, "nothing is evaluated in the fleet"
+	}
+	return 0, ""
 }
 
 // outage is a time without the Store: what this process measures by itself,
@@ -121,7 +165,7 @@ type blindAlert struct {
 }
 
 // begin starts to look at our own counts, those of the last minutes included.
-func (b *blind) begin(ctx context.Context) *outage {
+func (b *blind) begin(ctx context.Context, why string) *outage {
 	traits := b.h.store.Traits()
 	o := &outage{
 		blind: b, setup: b.h.setup(), began: time.Now(), rank: b.rank(), incident: b.id(""),
@@ -144,7 +188,7 @@ func (b *blind) begin(ctx context.Context) *outage {
 		Plan: o.setup.plan, Handles: o.handles, States: states,
 		NewID: func() string { return store.NewID().String() }, // replaced by one that all replicas know
 	})
-	b.logger.LogAttrs(ctx, slog.LevelError, "the store is away: only what this process counts is looked at",
+	b.logger.LogAttrs(ctx, slog.LevelError, "only what this process counts is looked at", slog.String("reason", why),
 		slog.Duration("after", b.h.cfg.blindAfter), slog.Int("rank", o.rank))
 	return o
 }

@@ -53,6 +53,7 @@ func (f *follower) flushed(fl publish.Flushed) {
 	}
 	f.at = fl.Reply.Ledger
 	f.mu.Unlock()
+	f.head.flushed(fl.Reply.Ledger)
 	f.wake()
 }
 
@@ -115,6 +116,8 @@ func (f *follower) round(ctx context.Context) error {
 	f.runs.follow(f.h)
 	if err == nil {
 		f.head.look(ctx, f.h)
+	} else {
+		f.head.unread(err)
 	}
 	if head, _, ok, herr := f.mirror.Head(); herr == nil && ok {
 		f.h.clock().Told(head.Tick)

@@ -114,7 +114,11 @@ type standing struct {
 	began   time.Time  // when the ledger began to be followed
 	commit  store.ID   // the head, since when it stands
 	since   time.Time
-	config  string // what decides in place of our configuration, since when; empty if ours does
+	read    time.Time // when the ledger was read last
+	why     error     // why it couldn't be read since
+	at      store.Cursor
+	moved   time.Time // when the ledger was seen to move last, be it read or not
+	config  string    // what decides in place of our configuration, since when; empty if ours does
 	lost    time.Time
 	refused bool // as it was logged
 }
@@ -125,6 +129,39 @@ func (s *standing) begin() {
 	s.began, s.since = time.Now(), time.Now()
 }
 
+// flushed takes where the ledger stands by word of the Store.
+func (s *standing) flushed(at store.Cursor) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if at != s.at {
+		s.at, s.moved = at, time.Now()
+	}
+}
+
+// unread takes note that the ledger couldn't be read.
+func (s *standing) unread(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.why = err
+}
+
+// sign is what changes as long as something is evaluated in the fleet.
+type sign struct {
+	commit store.ID  // the head, which each evaluation replaces
+	moved  time.Time // zero if the ledger can be read
+}
+
+// sign returns the sign of life that the fleet gave last. Where the ledger
+// can't be read, that it moves says that others work with it.
+func (s *standing) sign() sign {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.read.IsZero() || s.why != nil {
+		return sign{s.commit, s.moved}
+	}
+	return sign{commit: s.commit}
+}
+
 // look takes the head as it is now. It says once that the ledger is not ours,
 // and once that it is again.
 func (s *standing) look(ctx context.Context, h *Hawkeye) {
@@ -132,6 +169,7 @@ func (s *standing) look(ctx context.Context, h *Hawkeye) {
 	refused, own := errors.As(err, new(*refusal)), h.setup().set.Hash
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.read, s.why = time.Now(), nil
 	if commit != s.commit {
 		s.commit, s.since = commit, time.Now()
 	}
@@ -170,6 +208,8 @@ func (s *standing) problems(h *Hawkeye, bad func(format string, args ...any)) {
 	lag := h.agent.lag()
 	switch {
 	case err != nil || still <= limit && lag <= limit:
+	case shared && !h.mirror.Open() && still > limit && h.publisher.Stats().LastError == nil:
+		bad("the ledger couldn't be opened for %v, so nothing is evaluated: %v", still.Round(time.Second), firstOf(s.why, error(ledger.ErrNotOpen)))
 	case shared && !ok && h.mirror.Open():
 		bad("nobody evaluates, nor has since this process began %v ago", still.Round(time.Second))
 	case shared && ok && still > limit && !h.agent.evaluates() && h.publisher.Stats().LastError == nil:

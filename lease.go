@@ -185,7 +185,17 @@ func (a *agent) acquire(ctx context.Context, head ledger.Head) error {
 	if !a.h.store.Traits().Shared || head.Writer == self && head.Config == hash || failpoint.On("split") {
 		return nil
 	}
-	head.Writer, head.Config = self, hash
+	if err := a.stamp(ctx, head); err != nil {
+		return err
+	}
+	failpoint.At("acquire")
+	return nil
+}
+
+// stamp replaces the head by itself, under our name: the tick that it is of
+// stays, and all see that somebody is about to evaluate.
+func (a *agent) stamp(ctx context.Context, head ledger.Head) error {
+	head.Writer, head.Config = a.h.publisher.Writer(), a.setup.set.Hash
 	head.Width, head.Service = a.h.store.Traits().Tick, a.h.cfg.identity()
 	tx := a.mirror.Begin()
 	tx.RequireAt(ledger.HeadKey, a.head)
@@ -202,7 +212,6 @@ func (a *agent) acquire(ctx context.Context, head ledger.Head) error {
 		return fmt.Errorf("take over the evaluation: %w", err)
 	}
 	a.head = tx.ID()
-	failpoint.At("acquire")
 	return nil
 }
 

@@ -44,11 +44,53 @@ type component struct {
 func (s *supervisor) start(name string, run func(ctx context.Context) error) *component {
 	ctx, cancel := context.WithCancel(context.Background()) // ends in stop: it must outlive the ctx of Start
 	c := &component{name: name, cancel: cancel, done: make(chan struct{})}
-	go func() {
-		defer close(c.done)
-		pprof.Do(ctx, pprof.Labels("hawkeye", name), func(ctx context.Context) { s.supervise(ctx, name, run) })
-	}()
+	go s.live(ctx, c, run)
 	return c
+}
+
+// errExited says that code of others ended a component's goroutine, as
+// runtime.Goexit does (t.FailNow of package testing, say).
+var errExited = errors.New("its goroutine was ended")
+
+// live is a component's goroutine. If that is ended by what it calls another
+// one takes its place.
+func (s *supervisor) live(ctx context.Context, c *component, run func(ctx context.Context) error) {
+	ended := false
+	defer func() {
+		if ended || ctx.Err() != nil {
+			close(c.done)
+			return
+		}
+		delay := s.backoff(c.name)
+		s.failed(ctx, c.name, errExited, delay)
+		go func() {
+			pause(ctx, delay)
+			s.live(ctx, c, run)
+		}()
+	}()
+	pprof.Do(ctx, pprof.Labels("hawkeye", c.name), func(ctx context.Context) { s.supervise(ctx, c.name, run) })
+	ended = true
+}
+
+// backoff returns how long to wait before a component is started again that
+// was so a moment ago.
+func (s *supervisor) backoff(name string) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.restarts[name]
+	if time.Since(r.last) > time.Minute {
+		return minRestartDelay
+	}
+	return min(minRestartDelay<<min(r.n, 10), maxRestartDelay)
+}
+
+// failed takes note of a failure and says so.
+func (s *supervisor) failed(ctx context.Context, name string, err error, delay time.Duration) {
+	s.mu.Lock()
+	s.restarts[name] = restarts{s.restarts[name].n + 1, time.Now()}
+	s.mu.Unlock()
+	s.logger.LogAttrs(ctx, slog.LevelError, "component failed, starting it again",
+		slog.String("component", name), slog.Any("error", err), slog.Duration("in", delay))
 }
 
 func (s *supervisor) supervise(ctx context.Context, name string, run func(ctx context.Context) error) {
@@ -62,11 +104,7 @@ func (s *supervisor) supervise(ctx context.Context, name string, run func(ctx co
 		if time.Since(began) > time.Minute {
 			delay = minRestartDelay
 		}
-		s.mu.Lock()
-		s.restarts[name] = restarts{s.restarts[name].n + 1, time.Now()}
-		s.mu.Unlock()
-		s.logger.LogAttrs(ctx, slog.LevelError, "component failed, starting it again",
-			slog.String("component", name), slog.Any("error", err), slog.Duration("in", delay))
+		s.failed(ctx, name, err, delay)
 		select {
 		case <-time.After(delay):
 		case <-ctx.Done():

@@ -28,6 +28,7 @@ import (
 type moody struct {
 	store.Store
 	hangs, panics atomic.Bool
+	exits, stuck  atomic.Bool // ends the goroutine; hangs for 20 s whatever ctx says
 	commits       atomic.Bool // only Commit
 	panicked      atomic.Int64
 }
@@ -35,6 +36,10 @@ type moody struct {
 func (m *moody) mood(ctx context.Context, commit bool) error {
 	switch {
 	case m.commits.Load() && !commit:
+	case m.exits.Load():
+		runtime.Goexit()
+	case m.stuck.Load():
+		time.Sleep(20 * time.Second)
 	case m.panics.Load():
 		m.panicked.Add(1)
 		panic("the driver has a mistake")
@@ -619,6 +624,42 @@ func panickingStore(t *testing.T, onlyCommits bool) {
 		t.Errorf("Shutdown() = %v, want nil", err)
 	}
 	want(t, "by the Shutdown", box.lines(), secondDegree, firstDegree)
+}
+
+// TestStoreThatEndsGoroutines calls runtime.Goexit, as t.FailNow does, or
+// ignores its ctx: hawkeye says so, and tells what waited late rather than
+// never.
+func TestStoreThatEndsGoroutines(t *testing.T) {
+	t.Parallel()
+	for name, mood := range map[string]func(s *moody) *atomic.Bool{
+		"ends them": func(s *moody) *atomic.Bool { return &s.exits },
+		"is stuck":  func(s *moody) *atomic.Bool { return &s.stuck },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				box := &mailbox{}
+				s := &moody{Store: newMemory(t)}
+				h := start(t, twoSLAs, box, hawkeye.WithStore(s))
+				after(time.Second)
+				mood(s).Store(true)
+				count(h, "http.response.400", 4)
+				after(18 * time.Second)
+				want(t, "meanwhile", box.lines())
+				if hh := h.Health(t.Context()); hh.OK {
+					t.Error("Health() = OK meanwhile")
+				}
+				mood(s).Store(false)
+				after(30 * time.Second)
+				want(t, "when it no longer does", box.lines(), firstDegree)
+				ctx, cancel := inTime(10 * time.Second)
+				defer cancel()
+				if err := h.Shutdown(ctx); err != nil {
+					t.Errorf("Shutdown() = %v, want nil", err)
+				}
+			})
+		})
+	}
 }
 
 // hawkeyeForgets is more than how long Health speaks of what is over.

@@ -16,7 +16,14 @@ import (
 // refusing is a way to the Store on which some calls fail.
 type refusing struct {
 	*link
-	publish, read, changes, commit atomic.Bool
+	publish, read, changes, commit, restore atomic.Bool
+}
+
+func (r *refusing) Restore(ctx context.Context, o store.Offer) error {
+	if r.restore.Load() {
+		return errCut
+	}
+	return r.link.Restore(ctx, o)
 }
 
 func (r *refusing) Publish(ctx context.Context, p store.Publication) (store.PublishReply, error) {
@@ -179,4 +186,79 @@ func TestShutdownDuringAnOutage(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestNothingIsEvaluated: the Store takes samples, and for some reason nothing
+// can be decided. That is as bad as a Store that is away, so each replica looks
+// at what it counts itself, and Health says why.
+func TestNothingIsEvaluated(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		refuse func(r *refusing)
+		at     time.Duration // when it begins
+		health string
+	}{
+		{"the ledger can't be opened", func(r *refusing) { r.restore.Store(true) }, 0, "the ledger couldn't be opened"},
+		{"commits are refused", func(r *refusing) { r.commit.Store(true) }, 0, ""},
+		{"commits are refused, later", func(r *refusing) { r.commit.Store(true) }, time.Minute, ""},
+		{"samples can't be read", func(r *refusing) { r.read.Store(true) }, time.Minute, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				f := newFleet(t)
+				var all []*refusing
+				for range 2 {
+					way := &refusing{link: &link{fleet: f}}
+					if tt.at == 0 {
+						tt.refuse(way)
+					}
+					f.start(errorsFile, hawkeye.WithStore(way))
+					all = append(all, way)
+				}
+				after(tt.at)
+				for _, way := range all {
+					tt.refuse(way)
+				}
+				after(25 * tick)
+				if got := f.all[0].Health(t.Context()); got.OK || tt.health != "" && !strings.Contains(strings.Join(got.Problems, "\n"), tt.health) {
+					t.Errorf("after 25 s Health() = %+v, want a problem %q", got, tt.health)
+				}
+				for range 4 {
+					count(f.all[0].Hawkeye, "errors", 12)
+					count(f.all[1].Hawkeye, "errors", 12)
+					after(5 * tick)
+				}
+				told := []string{fired}
+				if tt.at == 0 { // nobody knows of the other, so both tell, under one Message-ID
+					told = append(told, fired)
+				}
+				want(t, "a breach while nothing is evaluated", f.box.lines(), told...)
+				for _, way := range all {
+					way.commit.Store(false)
+					way.read.Store(false)
+					way.restore.Store(false)
+				}
+				after(2 * time.Minute)
+				want(t, "evaluation goes on, and the errors are over", f.box.lines(), ended, storeBack)
+			})
+		})
+	}
+}
+
+// TestPausedProcessSeesNoStandstill: what happened while it was suspended it
+// hasn't looked at yet.
+func TestPausedProcessSeesNoStandstill(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t)
+		f.startN(2, errorsFile)
+		after(time.Minute)
+		f.all[0].link.cut.Store(true)
+		after(25 * tick) // away, but not for long enough
+		f.all[0].link.cut.Store(false)
+		after(time.Minute)
+		want(t, "nothing happened", f.box.lines())
+	})
 }

@@ -201,9 +201,10 @@ const (
 	deadMemory = time.Hour
 )
 
-// Health looks for what is wrong: not running, no socket, a store that is away,
-// a state file that can't be written, or what went out before it was, in the
-// last ten minutes, a ledger of another service or with another tick, a fleet in which nobody
+// Health looks for what is wrong: not running, no socket, a store that is away
+// or doesn't answer, a state file that can't be written, or what went out
+// before it was, in the last ten minutes, a ledger that can't be opened, one of
+// another service or with another tick, a fleet in which nobody
 // evaluates or sends, another configuration that has been in force for more
 // than ten minutes, an evaluation that lags, a receiver that hangs, messages
 // that failed for good in the last hour and to whose receiver none was
@@ -224,6 +225,10 @@ func (h *Hawkeye) Health(context.Context) Health {
 	pub := h.publisher.Stats()
 	if pub.LastError != nil {
 		bad("the store is away: %v", pub.LastError)
+	}
+	// A flush ends within the time that it is given, unless the Store ignores that.
+	if limit := 10*h.store.Traits().Tick + 10*time.Second; pub.LastError == nil && h.running() && !pub.LastSuccess.IsZero() && time.Since(pub.LastSuccess) > limit {
+		bad("the store hasn't answered for %v: what is counted waits", time.Since(pub.LastSuccess).Round(time.Second))
 	}
 	if pub.DroppedTicks > 0 && time.Since(pub.LastDrop) < healthMemory {
 		bad("ticks were dropped while the store was away, %d so far", pub.DroppedTicks)

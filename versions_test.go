@@ -187,7 +187,7 @@ func TestNewerRecordsInAFleet(t *testing.T) {
 				if n := f.changes().Cursor.Rev - rev; n > 60+20 {
 					t.Errorf("%d commits in a minute, want about one a second", n)
 				}
-				if n := f.logs.count("") - lines; n > 2*len(replicas)+1 {
+				if n := f.logs.count("") - lines; n > 3*len(replicas)+1 {
 					t.Errorf("%d lines in the log:\n%s", n, strings.Join(f.logs.lines, "\n"))
 				}
 				f.put(back)

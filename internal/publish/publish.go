@@ -209,7 +209,9 @@ func (p *Publisher) Run(ctx context.Context) (err error) {
 	sent := make(chan error, 1)
 	go func() {
 		defer cancel()
-		sent <- p.guardedSend(ctx)
+		failed := errExited
+		defer func() { sent <- failed }()
+		failed = p.guardedSend(ctx)
 	}()
 	defer func() {
 		cancel()
@@ -220,6 +222,10 @@ func (p *Publisher) Run(ctx context.Context) (err error) {
 	p.closeTicks(ctx)
 	return nil
 }
+
+// errExited says that the Store, or a hook, has ended the goroutine that it was
+// called on, as runtime.Goexit does.
+var errExited = errors.New("publish: its goroutine was ended")
 
 // guardedSend turns a panic of send into an error: it has a goroutine of its
 // own, in which a panic would end the host.
