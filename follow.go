@@ -27,6 +27,7 @@ type follower struct {
 
 	head standing
 	runs runMemory
+	back handedBack
 
 	fails *trouble.Log
 }
@@ -86,6 +87,7 @@ func (f *follower) run(ctx context.Context) error {
 	for {
 		select {
 		case <-f.poke:
+		case <-f.due():
 		case <-ctx.Done():
 			return nil
 		}
@@ -95,6 +97,16 @@ func (f *follower) run(ctx context.Context) error {
 		}
 		f.fails.Note(ctx, err)
 	}
+}
+
+// due returns a channel that tells when a ledger that isn't open is to be
+// opened, nil if it is open.
+func (f *follower) due() <-chan time.Time {
+	at := f.mirror.Due()
+	if at.IsZero() {
+		return nil
+	}
+	return time.After(max(time.Until(at), f.h.store.Traits().Tick/4)) // failed Syncs are tried again
 }
 
 func (f *follower) round(ctx context.Context) error {
@@ -114,6 +126,9 @@ func (f *follower) round(ctx context.Context) error {
 		f.mu.Unlock()
 	}
 	f.runs.follow(f.h)
+	if err == nil {
+		err = f.handBack(ctx)
+	}
 	if err == nil {
 		f.head.look(ctx, f.h)
 	} else {

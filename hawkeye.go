@@ -130,7 +130,7 @@ const idleAfter = time.Hour
 // assemble makes the components. Data goes from the first to the last.
 func (h *Hawkeye) assemble() {
 	clock := publish.NewClock(h.store.Traits().Tick)
-	h.mirror = ledger.New(ledger.Config{Store: h.store, Logger: h.logger, Examine: h.examine})
+	h.mirror = ledger.New(ledger.Config{Store: h.store, Logger: h.logger, Examine: h.examine, Elder: h.elder})
 	h.book = ledger.NewBook(h.mirror, h.logger)
 	h.sent, h.roster = newSentLog(), newRoster(h)
 	h.follower = newFollower(h)

@@ -235,6 +235,7 @@ func (h *Hawkeye) Health(context.Context) Health {
 	}
 	h.keepProblems(bad)
 	h.follower.head.problems(h, bad)
+	h.follower.lowerProblem(bad)
 	if n := h.book.CountKept(); n > 0 {
 		bad("%d alerts are kept by a newer version of hawkeye, and not judged by this one", n)
 	}

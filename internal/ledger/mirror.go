@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/go-batteries/hawkeye/store"
 )
@@ -32,6 +31,10 @@ type Config struct {
 	// Examine, if not nil, looks whether a head is one to go on from, and
 	// returns an error if it isn't. It may fill in what the head lacks.
 	Examine func(*Head) error
+	// Elder, if not nil, says whether a process that began before this one has
+	// published a short time ago. Its copy of the ledger may be of more worth
+	// than none.
+	Elder func(context.Context) (bool, error)
 }
 
 // Mirror is this process's copy of the ledger. It is safe for concurrent use;
@@ -41,6 +44,7 @@ type Mirror struct {
 	traits  store.Traits
 	logger  *slog.Logger
 	examine func(*Head) error
+	elder   func(context.Context) (bool, error)
 
 	io chan struct{} // one token: who holds it talks to the Store
 
@@ -55,8 +59,9 @@ type Mirror struct {
 	deleted   map[string]uint64
 	forgotten uint64
 
-	lostAt time.Time // when the Store was first seen without an epoch
-	turned int       // how often the ledger was not the one it was
+	loss   loss
+	turned int // how often the ledger was not the one it was
+	lower  Lower
 	watch  []watcher
 }
 
@@ -73,6 +78,7 @@ func New(cfg Config) *Mirror {
 		traits:  cfg.Store.Traits(),
 		logger:  cfg.Logger,
 		examine: cfg.Examine,
+		elder:   cfg.Elder,
 		io:      make(chan struct{}, 1),
 		classes: make(map[string]map[string]store.Record),
 		changed: make(map[string]uint64),
@@ -170,7 +176,7 @@ func (m *Mirror) Watch(classes ...string) <-chan struct{} {
 }
 
 // Sync brings the copy up to date. A ledger without an epoch is offered the
-// copy, and after two ticks it is opened, by whoever is first.
+// copy, and opened after a while, by whoever is first; see [Mirror.Due].
 func (m *Mirror) Sync(ctx context.Context) error {
 	if err := m.acquire(ctx); err != nil {
 		return err
@@ -194,7 +200,7 @@ func (m *Mirror) Look(ctx context.Context) error {
 		m.open = false
 		m.mu.Unlock()
 	default:
-		m.apply(ch)
+		m.follow(ctx, ch)
 	}
 	return nil
 }
@@ -213,7 +219,7 @@ func (m *Mirror) sync(ctx context.Context) error {
 		return err
 	}
 	if ch.Cursor.Epoch.IsZero() {
-		if opened, err := m.reseed(ctx); err != nil || !opened {
+		if opened, err := m.reseed(ctx, ch.Cursor); err != nil || !opened {
 			return err
 		}
 		if ch, err = m.store.Changes(ctx, store.Cursor{}); err != nil {
@@ -223,64 +229,22 @@ func (m *Mirror) sync(ctx context.Context) error {
 			return nil // lost again in between; the next Sync goes on
 		}
 	}
-	m.apply(ch)
+	m.follow(ctx, ch)
 	return nil
-}
-
-// reseed offers this copy to a Store that has no ledger, and opens it once
-// every agent had two ticks to offer its own. In a Store that nobody else
-// uses there is nobody to wait for.
-func (m *Mirror) reseed(ctx context.Context) (opened bool, err error) {
-	m.mu.Lock()
-	first := m.lostAt.IsZero()
-	if first {
-		m.lostAt = time.Now()
-	}
-	wait := 2*m.traits.Tick + m.traits.Tick/2 - time.Since(m.lostAt)
-	offer := store.Offer{Cursor: m.cursor}
-	for _, records := range m.classes {
-		for _, r := range records {
-			offer.Records = append(offer.Records, r)
-		}
-	}
-	m.open = false
-	m.mu.Unlock()
-
-	if first && len(offer.Records) > 0 {
-		m.logger.LogAttrs(ctx, slog.LevelWarn, "the store has lost the ledger, offering this copy",
-			slog.Uint64("revision", offer.Cursor.Rev), slog.Int("records", len(offer.Records)))
-	}
-	if m.traits.Shared && wait > 0 {
-		if first {
-			err = m.store.Restore(ctx, offer)
-		}
-	} else {
-		offer.Open = store.NewID()
-		err = m.store.Restore(ctx, offer)
-		opened = err == nil
-	}
-	if errors.Is(err, store.ErrOpen) {
-		return true, nil
-	}
-	if err != nil && first {
-		m.mu.Lock()
-		m.lostAt = time.Time{} // not offered: the next Sync begins anew
-		m.mu.Unlock()
-	}
-	return opened, err
 }
 
 func (m *Mirror) apply(ch store.Changes) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	opened := !m.open
-	m.lostAt, m.open = time.Time{}, true
+	m.loss, m.open = loss{}, true
 	if ch.Cursor == m.cursor && !ch.Reset && !opened {
 		return
 	}
 	touched := make(map[string]bool)
 	if ch.Reset && m.cursor != (store.Cursor{}) {
 		m.turned++
+		m.compare(ch.Cursor)
 	}
 	if ch.Reset {
 		for class := range m.classes {

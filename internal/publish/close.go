@@ -65,6 +65,7 @@ func (p *Publisher) closeDue() (open int64) {
 	if first {
 		// The hello: from the next tick on, everybody waits for us.
 		p.fill(now-1, now)
+		p.began = now - 1
 	}
 	if due {
 		c.open = now

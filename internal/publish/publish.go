@@ -143,6 +143,7 @@ type Publisher struct {
 	ready      chan struct{} // closed after the first flush that succeeded
 	ended      bool          // nothing will be published any more
 	final      int64         // the tick of the last bucket; 0 while there are more to come
+	began      int64         // the tick of the first one; 0 before it
 }
 
 // New returns a Publisher. Nothing happens before [Publisher.Run].
@@ -295,6 +296,13 @@ func (p *Publisher) Final(ctx context.Context) error {
 	p.wake()
 	p.mu.Unlock()
 	return err
+}
+
+// Began returns the tick of this process' first bucket, 0 before there is one.
+func (p *Publisher) Began() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.began
 }
 
 // FinalTick returns the tick of this writer's last bucket, and false while

@@ -178,6 +178,9 @@ func (p *Publisher) measure(ctx context.Context) error {
 	shift := p.clock.NowTick() - before
 	p.ring.renumber(shift)
 	p.closer.open += shift
+	if p.began != 0 {
+		p.began += shift
+	}
 	if p.final != 0 {
 		p.final += shift
 	}
