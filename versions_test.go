@@ -168,7 +168,11 @@ func TestNewerRecordsInAFleet(t *testing.T) {
 				if !c.after {
 					breach()
 				}
-				after(50 * tick)
+				length := 50 * tick
+				if records["head"] != "" { // it stands still: for longer than that replicas would look at their own counts
+					length = 20 * tick
+				}
+				after(length)
 				began := time.Now()
 				f.stop(replicas[1])
 				if took := time.Since(began); took > 5*time.Second {
@@ -187,7 +191,7 @@ func TestNewerRecordsInAFleet(t *testing.T) {
 				if n := f.changes().Cursor.Rev - rev; n > 60+20 {
 					t.Errorf("%d commits in a minute, want about one a second", n)
 				}
-				if n := f.logs.count("") - lines; n > 3*len(replicas)+1 {
+				if n := f.logs.count("") - lines; n > 2*len(replicas)+1 {
 					t.Errorf("%d lines in the log:\n%s", n, strings.Join(f.logs.lines, "\n"))
 				}
 				f.put(back)
