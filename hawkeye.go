@@ -142,7 +142,7 @@ func (h *Hawkeye) assemble() {
 		Registry: h.reg,
 		Clock:    clock,
 		Logger:   h.logger,
-		Notes:    h.notifier.notes,
+		Notes:    h.notes,
 		OnFlush:  h.follower.flushed,
 		OnLate:   h.follower.wroteLate,
 		// What was lost is published again with names, so a series stays for
@@ -151,6 +151,13 @@ func (h *Hawkeye) assemble() {
 	})
 	h.server = newServer(h)
 	h.keeper = newKeeper(h)
+}
+
+// notes is called at the end of each tick, before what was counted in it is
+// collected.
+func (h *Hawkeye) notes() [][]byte {
+	h.meter.Settle()
+	return h.notifier.notes()
 }
 
 // Start binds the socket and starts the loops. ctx bounds the start only. It

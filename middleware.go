@@ -23,27 +23,30 @@ import (
 // [Hawkeye.Route], or name the route by [WithRoute].
 //
 // A method that no RFC lists is OTHER. A panic is a 500 with the tag
-// panic=true and goes on up; one with [http.ErrAbortHandler] is
-// http.response.aborted. So is a request whose client hung up before there was
-// a status, whatever status the handler, a reverse proxy say, wrote after
-// that: it is no success and no failure of the service. A hijacked connection
-// is a 101. Neither it nor an event stream (text/event-stream, flushed) has a
-// duration, for it ends when both sides like.
+// panic=true and goes on up, whatever was written before; so is one that a
+// handler within next catches after the first byte, and answers with a status
+// that comes too late. A request that nobody waits for any more is
+// http.response.aborted, no success and no failure: its context was cancelled
+// before a status was written, or the handler panicked with
+// [http.ErrAbortHandler]. A hijacked connection is a 101. That and a stream of
+// server-sent events have no duration, for they end when both sides like.
 //
-// An exchange is counted when next returns. If next has written nothing by
-// then, and the ResponseWriter is not the server's own, a framework may still
-// answer for it, as echo does for a handler that returns an error: then it is
-// counted by that answer, or when the request is over.
+// An exchange is counted when next returns. If that wrote nothing, a framework
+// may still answer through the ResponseWriter that it was given, as echo does
+// with errors: then the exchange is counted when that happens or, as the 200
+// that net/http answers by itself, when the request is over. What a handler
+// outside writes past that ResponseWriter isn't seen.
 //
 // What the ResponseWriter can do beyond the interface, the one that next gets
 // can do too, by type assertion and by [http.ResponseController]: Flusher and
 // Hijacker if they are there, ReaderFrom, deadlines and the rest always. It
-// belongs to its request for good: what is written through it late, if the
-// server lets it, goes to the client of that request and to no other.
+// belongs to its request for good; what is written after next has returned
+// goes to the ResponseWriter below.
 //
 // Put it outermost, and once; who counts http.response.* by hand would count
-// twice. A request costs one small allocation, and two more if there is a
-// Route. A nil next is [http.DefaultServeMux]; a nil *Hawkeye returns next.
+// twice. docs/http.md says how with each framework. A request costs one small
+// allocation, and three if there is a Route. A nil next is
+// [http.DefaultServeMux]; a nil *Hawkeye returns next.
 func (h *Hawkeye) Middleware(next http.Handler) http.Handler {
 	if h == nil {
 		return (*httpcount.Meter)(nil).Middleware(next, nil)
@@ -56,13 +59,14 @@ func (h *Hawkeye) Middleware(next http.Handler) http.Handler {
 //
 //	h.Middleware(http.TimeoutHandler(h.Route(mux), time.Second, "too slow"))
 //
-// next is a mux, or a handler within one. A nil next is
-// [http.DefaultServeMux]; a nil *Hawkeye returns next.
+// next is a mux, or a handler within one. [WithRoute] is asked with the
+// request that next got, too. A nil next is [http.DefaultServeMux]; a nil
+// *Hawkeye returns next.
 func (h *Hawkeye) Route(next http.Handler) http.Handler {
 	if h == nil {
-		return (*httpcount.Meter)(nil).Track(next)
+		return (*httpcount.Meter)(nil).Track(next, nil)
 	}
-	return h.meter.Track(next)
+	return h.meter.Track(next, h.cfg.route)
 }
 
 // HTTPExchange is what an adapter for a web framework tells
@@ -70,7 +74,7 @@ func (h *Hawkeye) Route(next http.Handler) http.Handler {
 type HTTPExchange struct {
 	Method string // as in the request
 	Route  string // the pattern that matched, without method and host; "" is "unmatched"
-	Status int    // the final status code; what is not in 100..999 counts as 200
+	Status int    // the final status code; what is none, 1xx but 101 among it, counts as 200
 
 	Duration time.Duration
 	Hijacked bool // counts as 101 and has no duration

@@ -101,7 +101,7 @@ func TestAnswersAfterTheHandler(t *testing.T) {
 	totals := map[string]int{}
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		// What nobody answered is counted when its request is over.
-		for _, line := range recorded(h.reg) {
+		for _, line := range recorded(h) {
 			at := strings.LastIndexByte(line, ' ')
 			n, _ := strconv.Atoi(line[at+1:])
 			totals[line[:at]] += n
@@ -183,7 +183,7 @@ func TestClientGone(t *testing.T) {
 		}
 		<-served
 		srv.Close()
-		if diff := cmp.Diff(tt.want, recorded(h.reg)); diff != "" {
+		if diff := cmp.Diff(tt.want, recorded(h)); diff != "" {
 			t.Errorf("%s: recorded (-want +got)\n%s", name, diff)
 		}
 	}
@@ -198,11 +198,13 @@ func TestEventStreams(t *testing.T) {
 		flush   func(http.ResponseWriter)
 		latency bool
 	}{
-		"Flusher":      {"text/event-stream", func(w http.ResponseWriter) { w.(http.Flusher).Flush() }, false},
-		"controller":   {"text/event-stream; charset=utf-8", func(w http.ResponseWriter) { _ = http.NewResponseController(w).Flush() }, false},
-		"not flushed":  {"text/event-stream", func(http.ResponseWriter) {}, true},
-		"no event":     {"text/html", func(w http.ResponseWriter) { w.(http.Flusher).Flush() }, true},
-		"without type": {"", func(w http.ResponseWriter) { w.(http.Flusher).Flush() }, true},
+		"Flusher":          {"text/event-stream", func(w http.ResponseWriter) { w.(http.Flusher).Flush() }, false},
+		"controller":       {"text/event-stream; charset=utf-8", func(w http.ResponseWriter) { _ = http.NewResponseController(w).Flush() }, false},
+		"not flushed":      {"text/event-stream", func(http.ResponseWriter) {}, false},
+		"in capitals":      {"Text/Event-Stream", func(http.ResponseWriter) {}, false},
+		"of a longer name": {"text/event-streams", func(w http.ResponseWriter) { w.(http.Flusher).Flush() }, true},
+		"no event":         {"text/html", func(w http.ResponseWriter) { w.(http.Flusher).Flush() }, true},
+		"without type":     {"", func(w http.ResponseWriter) { w.(http.Flusher).Flush() }, true},
 	} {
 		h := newRecorder()
 		exchange(t, h.Middleware(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -216,7 +218,7 @@ func TestEventStreams(t *testing.T) {
 		if !tt.latency {
 			want = want[1:]
 		}
-		if diff := cmp.Diff(want, recorded(h.reg)); diff != "" {
+		if diff := cmp.Diff(want, recorded(h)); diff != "" {
 			t.Errorf("%s: recorded (-want +got)\n%s", name, diff)
 		}
 	}

@@ -29,7 +29,8 @@ func newRecorder() *Hawkeye {
 
 // recorded collects once and returns what it held as lines: "name tags count",
 // for a histogram the number of observations.
-func recorded(reg *series.Registry) []string {
+func recorded(h *Hawkeye) []string {
+	h.meter.Settle()
 	var lines []string
 	line := func(canonical string, n any) {
 		_, name, tags, _ := series.ParseCanonical(canonical)
@@ -38,7 +39,7 @@ func recorded(reg *series.Registry) []string {
 		}
 		lines = append(lines, fmt.Sprint(name, " ", n))
 	}
-	counters, _, _, buckets := contents(reg)
+	counters, _, _, buckets := contents(h.reg)
 	for name, n := range counters {
 		line(name, n/1e6)
 	}
@@ -78,7 +79,10 @@ func panicked(method, route string) []string {
 	}
 }
 
-func hijacked(method, route string) []string { return counts(method, route, "101")[1:] }
+func hijacked(method, route string) []string { return untimed(method, route, "101") }
+
+// untimed are the counts of an exchange that has no duration.
+func untimed(method, route, code string) []string { return counts(method, route, code)[1:] }
 
 // status answers with a code.
 func status(code int) http.HandlerFunc {
@@ -104,28 +108,66 @@ func withContext(next http.Handler) http.Handler {
 // TimeoutHandler around it as soon as it is reached.
 func gaveUp(of func(slow http.Handler) http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx := expiring{r.Context(), make(chan struct{})}
+		ctx, giveUp := context.WithCancel(r.Context())
 		release := make(chan struct{})
 		defer close(release)
-		slow := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { close(ctx.over); <-release })
-		of(slow).ServeHTTP(w, r.WithContext(ctx))
+		slow := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { giveUp(); <-release })
+		of(slow).ServeHTTP(w, r.WithContext(outOfTime{ctx}))
 	})
 }
 
-// expiring is a context whose deadline comes when over is closed.
-type expiring struct {
-	context.Context
-	over chan struct{}
+// outOfTime is a context whose end, whenever it comes, is its deadline.
+type outOfTime struct{ context.Context }
+
+func (c outOfTime) Err() error {
+	if c.Context.Err() == nil {
+		return nil
+	}
+	return context.DeadlineExceeded
 }
 
-func (c expiring) Done() <-chan struct{} { return c.over }
+// left serves with a request whose client hangs up when the handler says so.
+func left(h *Hawkeye, handler func(w http.ResponseWriter, hangUp func())) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		inner := muxOf("/", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { handler(w, cancel) }))
+		h.Middleware(inner).ServeHTTP(w, r.WithContext(ctx))
+	})
+}
 
-func (c expiring) Err() error {
-	select {
-	case <-c.over:
-		return context.DeadlineExceeded
-	default:
-		return nil
+// late does what is asked for with the writer that a handler got, after that
+// handler and the middleware around it have returned.
+func late(h *Hawkeye, do http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var kept http.ResponseWriter
+		keep := func(w http.ResponseWriter, _ *http.Request) { kept = w }
+		h.Middleware(muxOf("/", http.HandlerFunc(keep))).ServeHTTP(w, r)
+		do(kept, r)
+	})
+}
+
+// recovering catches panics, as the middlewares of many routers do.
+func recovering(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if recover() != nil {
+				w.WriteHeader(500)
+			}
+		}()
+		next(w, r)
+	}
+}
+
+// events answers with a type and a body that is sent before the handler ends.
+func events(code int, contentType string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", contentType)
+		if code != 200 {
+			w.WriteHeader(code)
+		}
+		io.WriteString(w, "data: 1\n\n")
+		w.(http.Flusher).Flush()
 	}
 }
 
@@ -203,6 +245,102 @@ func TestMiddleware(t *testing.T) {
 		{
 			name: "hijacked by controller", pattern: "/", want: hijacked("GET", "/"),
 			handler: func(w http.ResponseWriter, _ *http.Request) { hangUpOn(http.NewResponseController(w).Hijack()) },
+		},
+
+		{
+			name: "panic after 200, caught within", pattern: "/", want: panicked("GET", "/"),
+			handler: recovering(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hi"); panic("oh") }),
+		},
+		{
+			name: "panic before a status, caught within", pattern: "/", want: counts("GET", "/", "500"),
+			handler: recovering(func(http.ResponseWriter, *http.Request) { panic("oh") }),
+		},
+		{
+			name: "deferred status after 200", pattern: "/", want: counts("GET", "/", "200"),
+			handler: func(w http.ResponseWriter, _ *http.Request) { defer w.WriteHeader(500); w.WriteHeader(200) },
+		},
+
+		{name: "events", pattern: "/", handler: events(200, "text/event-stream"), want: untimed("GET", "/", "200")},
+		{name: "events in UTF-8", pattern: "/", handler: events(200, "Text/Event-Stream; charset=utf-8"), want: untimed("GET", "/", "200")},
+		{name: "failed events", pattern: "/", handler: events(503, "text/event-stream"), want: counts("GET", "/", "503")},
+		{name: "no events", pattern: "/", handler: events(200, "text/plain"), want: counts("GET", "/", "200")},
+
+		{
+			name: "client left, nothing written", want: counts("GET", "/", "aborted"),
+			stack: func(h *Hawkeye) http.Handler {
+				return left(h, func(_ http.ResponseWriter, hangUp func()) { hangUp() })
+			},
+		},
+		{
+			name: "client left before 502", want: counts("GET", "/", "aborted"),
+			stack: func(h *Hawkeye) http.Handler {
+				return left(h, func(w http.ResponseWriter, hangUp func()) { hangUp(); w.WriteHeader(502) })
+			},
+		},
+		{
+			name: "client left before the body", want: counts("GET", "/", "aborted"),
+			stack: func(h *Hawkeye) http.Handler {
+				return left(h, func(w http.ResponseWriter, hangUp func()) { hangUp(); io.WriteString(w, "hi") })
+			},
+		},
+		{
+			name: "client left after 103", want: counts("GET", "/", "aborted"),
+			stack: func(h *Hawkeye) http.Handler {
+				return left(h, func(w http.ResponseWriter, hangUp func()) { w.WriteHeader(103); hangUp(); w.WriteHeader(200) })
+			},
+		},
+		{
+			name: "client left after 503", want: counts("GET", "/", "503"),
+			stack: func(h *Hawkeye) http.Handler {
+				return left(h, func(w http.ResponseWriter, hangUp func()) { w.WriteHeader(503); hangUp(); w.WriteHeader(200) })
+			},
+		},
+		{
+			name: "client left, panic", want: panicked("GET", "/"),
+			stack: func(h *Hawkeye) http.Handler {
+				return left(h, func(_ http.ResponseWriter, hangUp func()) { hangUp(); panic("oh") })
+			},
+		},
+		{
+			name: "client left, hijacked", want: hijacked("GET", "/"),
+			stack: func(h *Hawkeye) http.Handler {
+				return left(h, func(w http.ResponseWriter, hangUp func()) { hangUp(); hangUpOn(w.(http.Hijacker).Hijack()) })
+			},
+		},
+
+		{
+			name: "late status", want: counts("GET", "/", "418"),
+			stack: func(h *Hawkeye) http.Handler { return late(h, status(418)) },
+		},
+		{
+			name: "late body", want: counts("GET", "/", "200"),
+			stack: func(h *Hawkeye) http.Handler {
+				return late(h, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hi") })
+			},
+		},
+		{
+			name: "late events", want: untimed("GET", "/", "200"),
+			stack: func(h *Hawkeye) http.Handler { return late(h, events(200, "text/event-stream")) },
+		},
+		{
+			name: "two late statuses", want: counts("GET", "/", "404"),
+			stack: func(h *Hawkeye) http.Handler {
+				return late(h, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404); w.WriteHeader(500) })
+			},
+		},
+		{
+			name: "late 103", want: counts("GET", "/", "200"),
+			stack: func(h *Hawkeye) http.Handler { return late(h, status(103)) },
+		},
+		{
+			name: "late hijack", want: hijacked("GET", "/"),
+			stack: func(h *Hawkeye) http.Handler {
+				return late(h, func(w http.ResponseWriter, _ *http.Request) { hangUpOn(w.(http.Hijacker).Hijack()) })
+			},
+		},
+		{
+			name: "nothing late either", want: counts("GET", "/", "200"),
+			stack: func(h *Hawkeye) http.Handler { return late(h, func(http.ResponseWriter, *http.Request) {}) },
 		},
 
 		{
@@ -327,6 +465,19 @@ func TestMiddleware(t *testing.T) {
 			want:  counts("GET", "/users/{id}", "200"),
 		},
 		{
+			name: "WithRoute that knows the request within",
+			stack: func(h *Hawkeye) http.Handler {
+				return h.Middleware(withContext(h.Route(muxOf("/users/{id}", ok))))
+			},
+			route: func(r *http.Request) string {
+				if r.Pattern == "" {
+					return ""
+				}
+				return "of " + r.Pattern
+			},
+			want: counts("GET", "of /users/{id}", "200"),
+		},
+		{
 			name:  "no handler",
 			stack: func(h *Hawkeye) http.Handler { return h.Middleware(nil) },
 			want:  counts("GET", "unmatched", "404"),
@@ -345,7 +496,7 @@ func TestMiddleware(t *testing.T) {
 				request = "GET /users/7"
 			}
 			exchange(t, stack(h), request)
-			if diff := cmp.Diff(tt.want, recorded(h.reg)); diff != "" {
+			if diff := cmp.Diff(tt.want, recorded(h)); diff != "" {
 				t.Errorf("recorded (-want +got)\n%s", diff)
 			}
 		})
@@ -427,6 +578,9 @@ func TestRecordHTTP(t *testing.T) {
 		{"negative status", HTTPExchange{Route: "/x", Status: -1}, counts("GET", "/x", "200")},
 		{"panicked", HTTPExchange{Route: "/x", Status: 200, Panicked: true}, panicked("GET", "/x")},
 		{"aborted", HTTPExchange{Route: "/x", Status: 200, Aborted: true}, counts("GET", "/x", "aborted")},
+		{"informational status", HTTPExchange{Route: "/x", Status: 103}, counts("GET", "/x", "200")},
+		{"switching protocols", HTTPExchange{Route: "/x", Status: 101}, counts("GET", "/x", "101")},
+		{"streamed", HTTPExchange{Route: "/x", Status: 200, Streamed: true}, untimed("GET", "/x", "200")},
 		{"hijacked", HTTPExchange{Route: "/x", Status: 200, Hijacked: true}, hijacked("GET", "/x")},
 		{"no duration", HTTPExchange{Route: "/x", Duration: -time.Second}, counts("GET", "/x", "200")},
 	} {
@@ -434,7 +588,7 @@ func TestRecordHTTP(t *testing.T) {
 			t.Parallel()
 			h := newRecorder()
 			h.RecordHTTP(tt.give)
-			if diff := cmp.Diff(tt.want, recorded(h.reg)); diff != "" {
+			if diff := cmp.Diff(tt.want, recorded(h)); diff != "" {
 				t.Errorf("recorded (-want +got)\n%s", diff)
 			}
 		})

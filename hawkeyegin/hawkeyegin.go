@@ -7,13 +7,9 @@
 package hawkeyegin
 
 import (
-	"bufio"
-	"context"
-	"net"
+	"errors"
 	"net/http"
-	"runtime"
-	"strings"
-	"sync/atomic"
+	"reflect"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -26,15 +22,18 @@ import (
 // handlers after it have returned. The route is [gin.Context.FullPath], or
 // "unmatched".
 //
-// Put it first. A panic that reaches it is a 500 with panic=true and goes on
-// up, and so is one that a gin.Recovery after it has caught when a part of the
-// answer was out already. One that it caught before is the plain 500 that it
-// answers with. (It also catches http.ErrAbortHandler, and leaves the status
-// as it was.) A request that is routed anew by HandleContext counts once, under
-// its last route. The redirects to a path with or without a slash gin answers
-// before any middleware: they don't count.
+// Put it first: what a handler before it answers isn't counted. A panic that
+// reaches it is a 500 with panic=true and goes on up. So is one that a
+// gin.Recovery after it has caught when something had been written; else that
+// is the plain 500 that Recovery answers with. An [http.ErrAbortHandler] that
+// Recovery has caught is http.response.aborted, and so is a request whose
+// client hung up before there was a status. A request that is routed anew by
+// HandleContext counts once, under its last route. The redirects to a path
+// with or without a slash gin answers before any middleware: they don't count.
 //
-// A request costs one small allocation. A nil *hawkeye.Hawkeye counts nothing.
+// A request costs one small allocation: its Writer, which handlers may keep. A
+// middleware after this one may leave a Writer of its own in the context; it
+// stays there. A nil *hawkeye.Hawkeye counts nothing.
 func Middleware(h *hawkeye.Hawkeye) gin.HandlerFunc {
 	if h == nil {
 		return func(c *gin.Context) { c.Next() }
@@ -49,10 +48,13 @@ type recorder interface {
 
 func count(h recorder) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		w := &writer{ResponseWriter: c.Writer, request: c.Request.Context()}
-		// Now: there are handlers that write another method into the request.
-		x := exchange{recorder: h, context: c, writer: w, method: c.Request.Method, route: c.FullPath()}
-		c.Writer = w
+		x := exchange{
+			recorder: h,
+			context:  c,
+			writer:   &writer{ResponseWriter: c.Writer, ctx: c.Request.Context()},
+			method:   c.Request.Method, // now: there are handlers that write another one into the request
+		}
+		c.Writer = x.writer
 		x.start = time.Since(start)
 		defer x.end()
 		c.Next()
@@ -64,163 +66,69 @@ func count(h recorder) gin.HandlerFunc {
 // needs the monotonic clock alone, half the price of time.Now.
 var start = time.Now()
 
-// exchange is one request on its way through. Nobody else sees it.
+// exchange is one request on its way through, on the stack.
 type exchange struct {
 	recorder recorder
 	context  *gin.Context
 	writer   *writer
 	method   string
-	route    string
 	start    time.Duration
 	returned bool
 }
 
 // end counts the exchange. It is deferred, and sends a panic on its way.
 func (x *exchange) end() {
-	e := hawkeye.HTTPExchange{
-		Method:   x.method,
-		Route:    x.context.FullPath(),
-		Duration: time.Since(start) - x.start,
-	}
-	x.writer.fill(&e)
+	e := x.writer.exchange()
+	e.Method, e.Route = x.method, x.context.FullPath()
+	e.Duration = time.Since(start) - x.start
 	var panicked any
 	if !x.returned {
 		panicked = recover() // nil if it is runtime.Goexit
 		e.Aborted = panicked == nil || panicked == http.ErrAbortHandler
 		e.Panicked = !e.Aborted
+	} else if x.abortCaught() {
+		e.Aborted = true
 	}
-	if !x.rerouted() {
+	if !x.leave() {
 		x.recorder.RecordHTTP(e)
-	}
-	// Only what is ours is put back. Where a middleware below has left a writer
-	// of its own, one that compresses say, gin's answers to what it can't route
-	// must still go through that.
-	if x.context.Writer == gin.ResponseWriter(x.writer) {
-		x.context.Writer = x.writer.ResponseWriter
 	}
 	if panicked != nil {
 		panic(panicked)
 	}
 }
 
-// rerouted says whether HandleContext has had the request served and counted
-// anew: it takes all writers away, and leaves gin's own or what the second run
-// has put before it.
-func (x *exchange) rerouted() bool {
-	switch x.context.Writer {
-	case gin.ResponseWriter(x.writer):
+// abortCaught says whether a Recovery has caught an [http.ErrAbortHandler]: it
+// leaves that among the context's errors.
+func (x *exchange) abortCaught() bool {
+	last := x.context.Errors.Last()
+	return last != nil && x.context.IsAborted() && errors.Is(last.Err, http.ErrAbortHandler)
+}
+
+// countedKey is where a context says that its request was counted.
+type countedKey struct{ recorder recorder }
+
+// leave puts back the Writer that was there before, if ours still is. It says
+// whether the request was counted already: HandleContext makes a context new,
+// gin's own Writer included, and runs this middleware once more.
+func (x *exchange) leave() (counted bool) {
+	c := x.context
+	now, ours := c.Writer.(*writer)
+	if ours && now == x.writer {
+		c.Writer = x.writer.ResponseWriter
 		return false
-	case x.writer.ResponseWriter:
+	}
+	if same(c.Writer, x.writer.ResponseWriter) {
 		return true
 	}
-	return x.context.FullPath() != x.route
+	// A middleware has left its own, which may well write through ours, later:
+	// gin answers 404 and 405 after all middlewares have returned.
+	key := countedKey{x.recorder}
+	_, counted = c.Get(key)
+	c.Set(key, true)
+	return counted
 }
 
-// writer is the Writer of a request's context: gin's own doesn't tell whether
-// its connection was hijacked, or whether the client had gone. It belongs to
-// its request for good.
-type writer struct {
-	gin.ResponseWriter
-	request context.Context
-	flags   atomic.Uint32 // atomic because handlers may still write while the exchange is counted
+// same is a == b also for what can't be compared.
+func same(a, b gin.ResponseWriter) bool {
+	return reflect.TypeOf(a) == reflect.TypeOf(b) && reflect.ValueOf(a).Comparable() && a == b
 }
-
-// The flags of a writer.
-const (
-	begun    uint32 = 1 << iota // a part of the answer is out
-	unheard                     // the client had gone before that
-	hijacked                    // the connection is the handler's
-	streamed                    // an event stream
-	panicked                    // a panic was caught when a part of the answer was out
-)
-
-func (w *writer) has(flag uint32) bool { return w.flags.Load()&flag != 0 }
-
-// fill writes the answer into e.
-func (w *writer) fill(e *hawkeye.HTTPExchange) {
-	e.Status = w.Status()
-	if e.Status < http.StatusOK && e.Status != http.StatusSwitchingProtocols {
-		e.Status = http.StatusOK // 1xx is no final status (RFC 9110, section 15.2)
-	}
-	e.Hijacked, e.Streamed, e.Panicked = w.has(hijacked), w.has(streamed), w.has(panicked)
-	e.Aborted = !e.Hijacked && (w.has(unheard) || !w.has(begun) && w.gone())
-}
-
-// gone says whether the client has hung up. A deadline that an outer handler
-// has set is the server's doing.
-func (w *writer) gone() bool { return w.request.Err() == context.Canceled }
-
-// begin notes that the answer begins.
-func (w *writer) begin() {
-	switch {
-	case w.has(begun):
-	case w.gone():
-		w.flags.Or(begun | unheard)
-	default:
-		w.flags.Or(begun)
-	}
-}
-
-// WriteHeader implements [http.ResponseWriter].
-func (w *writer) WriteHeader(code int) {
-	if code >= http.StatusInternalServerError && w.Written() && recovering() {
-		w.flags.Or(panicked)
-	}
-	w.ResponseWriter.WriteHeader(code)
-}
-
-// recovering says whether a deferred function is at work on a panic.
-func recovering() bool {
-	var pcs [64]uintptr
-	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])])
-	for {
-		frame, more := frames.Next()
-		if frame.Function == "runtime.gopanic" {
-			return true
-		}
-		if !more {
-			return false
-		}
-	}
-}
-
-// WriteHeaderNow implements [gin.ResponseWriter].
-func (w *writer) WriteHeaderNow() {
-	if code := w.Status(); code >= http.StatusOK || code == http.StatusSwitchingProtocols {
-		w.begin()
-	}
-	w.ResponseWriter.WriteHeaderNow()
-}
-
-// Write implements [http.ResponseWriter].
-func (w *writer) Write(p []byte) (int, error) {
-	w.begin()
-	return w.ResponseWriter.Write(p)
-}
-
-// WriteString implements [io.StringWriter].
-func (w *writer) WriteString(s string) (int, error) {
-	w.begin()
-	return w.ResponseWriter.WriteString(s)
-}
-
-// Flush implements [http.Flusher].
-func (w *writer) Flush() {
-	w.begin()
-	if strings.HasPrefix(w.Header().Get("Content-Type"), "text/event-stream") {
-		w.flags.Or(streamed)
-	}
-	w.ResponseWriter.Flush()
-}
-
-// Hijack implements [http.Hijacker].
-func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	conn, rw, err := w.ResponseWriter.Hijack()
-	if err == nil {
-		w.flags.Or(hijacked)
-	}
-	return conn, rw, err
-}
-
-// Unwrap serves [http.ResponseController].
-func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }

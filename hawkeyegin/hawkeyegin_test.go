@@ -3,6 +3,7 @@ package hawkeyegin
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"log"
@@ -11,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -128,7 +130,79 @@ func TestMiddleware(t *testing.T) {
 		},
 		{
 			name: "ErrAbortHandler, Recovery inside", handler: func(*gin.Context) { panic(http.ErrAbortHandler) }, inside: []gin.HandlerFunc{recovery()},
+			want: one(exchange{Method: "GET", Route: route, Status: 200, Aborted: true}),
+		},
+		{
+			name: "panic after 201, own Recovery inside", handler: func(c *gin.Context) { c.String(201, "hi"); panic("oh") },
+			inside: []gin.HandlerFunc{gin.CustomRecoveryWithWriter(io.Discard, func(c *gin.Context, _ any) { c.JSON(503, nil) })},
+			want:   one(exchange{Method: "GET", Route: route, Status: 201, Panicked: true}),
+		},
+		{
+			name: "panic after 201, Recovery and compression inside", handler: func(c *gin.Context) { c.String(201, "hi"); panic("oh") },
+			inside: []gin.HandlerFunc{recovery(), compress},
+			want:   one(exchange{Method: "GET", Route: route, Status: 201, Panicked: true}),
+		},
+		{
+			name: "own Recovery inside answers 400", handler: func(*gin.Context) { panic("oh") },
+			inside: []gin.HandlerFunc{gin.CustomRecoveryWithWriter(io.Discard, func(c *gin.Context, _ any) { c.AbortWithStatus(400) })},
+			want:   one(exchange{Method: "GET", Route: route, Status: 400}),
+		},
+		{
+			name: "abort after the body", handler: func(c *gin.Context) { c.String(200, "hi"); c.AbortWithStatus(500) },
 			want: one(exchange{Method: "GET", Route: route, Status: 200}),
+		},
+		{
+			name: "upstream's error", handler: func(c *gin.Context) { c.AbortWithError(502, syscall.ECONNRESET) },
+			want: one(exchange{Method: "GET", Route: route, Status: 502}),
+		},
+
+		{name: "103 alone", handler: func(c *gin.Context) { c.Status(103) }, want: one(exchange{Method: "GET", Route: route, Status: 200})},
+
+		{
+			name: "events", want: one(exchange{Method: "GET", Route: route, Status: 200, Streamed: true}),
+			handler: func(c *gin.Context) { c.SSEvent("tick", 1) },
+		},
+		{
+			name: "failed events", want: one(exchange{Method: "GET", Route: route, Status: 503}),
+			handler: func(c *gin.Context) { c.Header("Content-Type", "text/event-stream"); c.String(503, "") },
+		},
+
+		{
+			name: "client left, nothing written", handler: func(c *gin.Context) { hangUp(c) }, outside: []gin.HandlerFunc{left},
+			want: one(exchange{Method: "GET", Route: route, Status: 200, Aborted: true}),
+		},
+		{
+			name: "client left before 502", handler: func(c *gin.Context) { hangUp(c); c.JSON(502, nil) }, outside: []gin.HandlerFunc{left},
+			want: one(exchange{Method: "GET", Route: route, Status: 502, Aborted: true}),
+		},
+		{
+			name: "client left before a status without a body", handler: func(c *gin.Context) { hangUp(c); c.AbortWithStatus(500) }, outside: []gin.HandlerFunc{left},
+			want: one(exchange{Method: "GET", Route: route, Status: 500, Aborted: true}),
+		},
+		{
+			name: "client left after 503", handler: func(c *gin.Context) { c.String(503, "hi"); hangUp(c); c.String(200, "hi") }, outside: []gin.HandlerFunc{left},
+			want: one(exchange{Method: "GET", Route: route, Status: 503}),
+		},
+		{
+			name: "client left before a flush", handler: func(c *gin.Context) { hangUp(c); c.Writer.Flush() }, outside: []gin.HandlerFunc{left},
+			want: one(exchange{Method: "GET", Route: route, Status: 200, Aborted: true}),
+		},
+		{
+			name: "out of time", handler: func(c *gin.Context) { <-c.Request.Context().Done(); c.Status(503) }, outside: []gin.HandlerFunc{outOfTime},
+			want: one(exchange{Method: "GET", Route: route, Status: 503}),
+		},
+
+		{
+			name: "routed anew behind a Writer that stays", request: "GET /old", want: one(exchange{Method: "GET", Route: route, Status: 202}),
+			inside: []gin.HandlerFunc{compress}, handler: func(c *gin.Context) { c.Status(202) },
+			setUp: func(e *gin.Engine) {
+				e.GET("/old", func(c *gin.Context) { c.Request.URL.Path = "/users/7"; e.HandleContext(c) })
+			},
+		},
+		{
+			name: "Writers that can't be compared", handler: func(c *gin.Context) { c.Status(202) },
+			outside: []gin.HandlerFunc{odd}, inside: []gin.HandlerFunc{odd},
+			want: one(exchange{Method: "GET", Route: route, Status: 202}),
 		},
 
 		{
@@ -329,6 +403,34 @@ func TestClientGone(t *testing.T) {
 			t.Errorf("%s: recorded %+v, want one exchange, aborted: %v", name, got.exchanges, tt.aborted)
 		}
 	}
+}
+
+// left makes a request whose client hangs up when hangUp is called.
+func left(c *gin.Context) {
+	ctx, cancel := context.WithCancel(c.Request.Context())
+	defer cancel()
+	c.Request = c.Request.WithContext(ctx)
+	c.Set("hang up", cancel)
+	c.Next()
+}
+
+func hangUp(c *gin.Context) { c.MustGet("hang up").(context.CancelFunc)() }
+
+// outOfTime makes a request whose time is over.
+func outOfTime(c *gin.Context) {
+	ctx, cancel := context.WithTimeout(c.Request.Context(), 0)
+	defer cancel()
+	c.Request = c.Request.WithContext(ctx)
+	c.Next()
+}
+
+// odd leaves a Writer that can't be compared.
+func odd(c *gin.Context) {
+	c.Writer = struct {
+		gin.ResponseWriter
+		more []int
+	}{c.Writer, nil}
+	c.Next()
 }
 
 func hangUpOn(conn net.Conn, _ *bufio.ReadWriter, err error) {

@@ -107,7 +107,7 @@ func (c *methodCells) outcome(reg *series.Registry, e *Exchange) *outcome {
 }
 
 func (c *methodCells) status(reg *series.Registry, status int) *outcome {
-	if status < 100 || status > 999 {
+	if !isFinal(status) || status > 999 {
 		status = http.StatusOK
 	}
 	class := c.classes[status/100].Load()

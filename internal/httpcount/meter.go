@@ -33,7 +33,7 @@ const maxRoutes = 4096
 type Exchange struct {
 	Method string // as in the request; one that RFC 9110 and 5789 don't list counts as OTHER
 	Route  string // a route's name; "" is Unmatched
-	Status int    // the final status code; what is not in 100..999 counts as 200
+	Status int    // the final status code; what is none, 1xx but 101 among it, counts as 200
 
 	Duration time.Duration
 	Hijacked bool // counts as 101, whatever Status says, and has no duration
@@ -54,6 +54,10 @@ type Meter struct {
 	// routes is replaced as a whole, under mu, when a route is added.
 	routes atomic.Pointer[map[string]*routeCells]
 	mu     sync.Mutex
+
+	waiting sync.Mutex // guards what follows
+	pending []*pending
+	sweepAt int // how many there are before it is looked for those that are over
 }
 
 // New returns a Meter that counts into reg.

@@ -1,10 +1,7 @@
 package httpcount
 
 import (
-	"context"
 	"net/http"
-	"reflect"
-	"strings"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -42,70 +39,57 @@ type middleware struct {
 // echo, for one, answers failures through it after the handler has returned.
 // So it is never used again for another request.
 func (h *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := exchange{middleware: h, request: r, method: r.Method} // now: there are handlers that write another method into r
+	x := exchange{
+		middleware: h,
+		response:   &response{ResponseWriter: w, ctx: r.Context(), meter: h.meter},
+		request:    r,
+		method:     r.Method, // now: there are handlers that write another one into r
+	}
 	if h.meter.tracked.Load() {
 		x.slot, x.request = h.meter.withSlot(r)
 	}
-	x.response = &response{ResponseWriter: w, request: r.Context()}
 	x.start = time.Since(start)
 	defer x.end()
-	h.next.ServeHTTP(x.response.as(w), x.request)
+	h.next.ServeHTTP(x.response.like(w), x.request)
 	x.returned = true
 }
 
-// exchange is one request on its way through. Nobody else sees it.
+// exchange is one request on its way through, on the stack. Nobody else sees
+// it: what a handler may hold is the response alone.
 type exchange struct {
 	*middleware
-	request  *http.Request
 	response *response
+	request  *http.Request
 	method   string
 	slot     *slot // nil unless routes are tracked
 	start    time.Duration
 	returned bool
 }
 
-// end counts the exchange. It is deferred, and sends a panic on its way.
+// end counts the exchange, unless its status is yet to come. It is deferred,
+// and sends a panic on its way.
 func (x *exchange) end() {
-	e := Exchange{Method: x.method, Duration: time.Since(start) - x.start}
-	var panicked any
-	if !x.returned {
-		panicked = recover() // nil if it is runtime.Goexit
-		e.Aborted = panicked == nil || panicked == http.ErrAbortHandler
-		e.Panicked = !e.Aborted
-	}
-	switch {
-	case e.Panicked || e.Aborted || x.response.fill(&e):
-		x.meter.record(x.route(e.Status), &e)
-	default:
-		x.unanswered(&e)
-	}
-	if panicked != nil {
-		panic(panicked)
-	}
-}
-
-// unanswered counts an exchange whose handler returned without an answer.
-// net/http makes that a 200, unless a framework around the handler answers
-// after it: so if the writer isn't net/http's own the exchange is counted by
-// the answer that follows, or at the end of the request.
-func (x *exchange) unanswered(e *Exchange) {
-	w := x.response
-	e.Status, e.Aborted = http.StatusOK, w.gone()
-	if e.Aborted || w.request.Done() == nil || own(w.ResponseWriter) {
-		x.meter.record(x.route(e.Status), e)
+	took := time.Since(start) - x.start
+	if x.returned {
+		s := x.response.known()
+		if s == 0 && mayFollow(x.request) {
+			x.meter.await(&pending{response: x.response, route: x.route(0), method: x.method, took: took})
+			return
+		}
+		x.count(s.exchange(x.method, took))
 		return
 	}
-	w.await(&pending{meter: x.meter, route: x.route(0), exchange: *e})
+	v := recover() // nil if it is runtime.Goexit
+	e := x.response.known().exchange(x.method, took)
+	e.Aborted = v == nil || v == http.ErrAbortHandler
+	e.Panicked = !e.Aborted
+	x.count(e)
+	if v != nil {
+		panic(v)
+	}
 }
 
-// own says whether a writer is of a server, behind which nothing else answers.
-func own(w http.ResponseWriter) bool {
-	t := reflect.TypeOf(w)
-	if t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	return strings.HasPrefix(t.PkgPath(), "net/http") || t.PkgPath() == "golang.org/x/net/http2"
-}
+func (x *exchange) count(e Exchange) { x.meter.record(x.route(e.Status), &e) }
 
 func (x *exchange) route(status int) *routeCells {
 	if x.name != nil {
@@ -117,6 +101,9 @@ func (x *exchange) route(status int) *routeCells {
 		if route := x.slot.route(); route != "" {
 			return x.meter.route(route)
 		}
+	}
+	if route := x.response.noted.route(); route != "" {
+		return x.meter.route(route)
 	}
 	pattern := x.request.Pattern
 	if x.method == http.MethodConnect && status == http.StatusTemporaryRedirect && madeUp(x.request, pattern) {
@@ -146,33 +133,4 @@ func (p *patternCache) route(m *Meter, pattern string) *routeCells {
 	found := &patternCells{pattern, m.route(PatternRoute(pattern))}
 	place.Store(found)
 	return found.cells
-}
-
-// pending is an exchange that is counted when it is answered, or over: then
-// net/http has answered by a 200.
-type pending struct {
-	meter    *Meter
-	route    *routeCells
-	exchange Exchange
-	counted  atomic.Bool
-}
-
-// count counts the exchange, the first time.
-func (p *pending) count(w *response) {
-	if p.counted.Swap(true) {
-		return
-	}
-	w.fill(&p.exchange)
-	p.meter.record(p.route, &p.exchange)
-}
-
-// await counts p by the answer that w is yet to give, or else when the request
-// is over, which its context tells.
-func (w *response) await(p *pending) {
-	w.pending.Store(p)
-	if w.state.Load() != 0 { // the answer came in between
-		p.count(w)
-		return
-	}
-	context.AfterFunc(w.request, func() { p.count(w) })
 }

@@ -6,110 +6,75 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"strings"
 	"sync/atomic"
 	"time"
 )
 
 // response stands before a handler's ResponseWriter and notes the status.
 //
+// It belongs to one request for good: a framework may write through it after
+// the handler has returned, and it is never given to another request. What is
+// noted is atomic, so that it is no race of ours where writers are used by
+// several goroutines; everything else goes straight to the writer below.
+//
 // What a ResponseWriter can do beyond the interface, a caller asks by type
 // assertion or through [http.ResponseController]. Both get the same answer
 // here as from the writer below. Flusher and Hijacker change what a handler
 // does, so they are there only if they are below: see flushing, hijacking and
 // streaming. The other methods have an answer that is true of any writer.
-//
-// It is for one request and never used again: who has it may go on writing for
-// as long as the writer below lets them.
 type response struct {
 	http.ResponseWriter
-	request context.Context // of the request: it ends when the client goes
-	// state is the final status, 0 until that is known, and flags. It is
-	// atomic because handlers may still write while the exchange is counted.
-	state   atomic.Uint32
-	pending atomic.Pointer[pending] // set if the exchange is counted by what follows
+	meter   *Meter
+	noted   noted           // by a Track handler that found no slot
+	ctx     context.Context // of the request
+	state   atomic.Uint32   // a status
+	pending *pending        // set before state is awaited
 }
 
-// The parts of response.state.
-const (
-	statusMask uint32 = 1<<10 - 1
-	hijacked   uint32 = 1 << (iota + 9)
-	streamed          // an event stream: it lasts for as long as the client likes
-	unheard           // the client was gone before there was a status
-)
+func (w *response) own() *response { return w }
 
-// settle notes the first final status.
-func (w *response) settle(code int) {
-	if w.state.Load()&statusMask != 0 {
-		return
-	}
-	state := uint32(code) & statusMask
-	if w.gone() {
-		state |= unheard
-	}
-	for {
-		old := w.state.Load()
-		if old&statusMask != 0 {
-			return
-		}
-		if w.state.CompareAndSwap(old, old|state) {
-			break
-		}
-	}
-	if p := w.pending.Load(); p != nil {
-		p.count(w)
+// like returns w in the form that can do what below can.
+func (w *response) like(below http.ResponseWriter) http.ResponseWriter {
+	switch flush, hijack := can(below); {
+	case flush && hijack:
+		return streaming{w}
+	case flush:
+		return flushing{w}
+	case hijack:
+		return hijacking{w}
+	default:
+		return w
 	}
 }
 
-// gone says whether the client has hung up. A deadline that an outer handler
-// has set is the server's doing.
-func (w *response) gone() bool { return w.request.Err() == context.Canceled }
-
-// fill writes the answer into e, and is false if there is none yet.
-func (w *response) fill(e *Exchange) bool {
-	state := w.state.Load()
-	if state&(statusMask|hijacked) == 0 {
-		return false
-	}
-	e.Status = int(state & statusMask)
-	e.Hijacked = state&hijacked != 0
-	e.Streamed = state&streamed != 0
-	e.Aborted = state&unheard != 0 && !e.Hijacked
-	return true
-}
-
-// WriteHeader notes the first status that is final. 1xx are informational,
-// but for 101 (RFC 9110, section 15.2).
+// WriteHeader notes the first status that is final.
 func (w *response) WriteHeader(code int) {
 	w.ResponseWriter.WriteHeader(code) // first: it panics if code is no status
-	if code >= 200 || code == http.StatusSwitchingProtocols {
-		w.settle(code)
+	if isFinal(code) {
+		w.note(code)
 	}
 }
 
 func (w *response) Write(p []byte) (int, error) {
-	w.implicitStatus()
+	w.note(http.StatusOK)
 	return w.ResponseWriter.Write(p)
 }
 
 // WriteString implements [io.StringWriter].
 func (w *response) WriteString(s string) (int, error) {
-	w.implicitStatus()
+	w.note(http.StatusOK)
 	return io.WriteString(w.ResponseWriter, s)
 }
 
 // ReadFrom implements [io.ReaderFrom], so that sendfile stays in reach.
 func (w *response) ReadFrom(src io.Reader) (int64, error) {
-	w.implicitStatus()
+	w.note(http.StatusOK)
 	return io.Copy(w.ResponseWriter, src)
 }
 
 // FlushError serves [http.ResponseController]; its Flush looks for it first.
 func (w *response) FlushError() error {
-	w.implicitStatus()
-	if mime := w.Header().Get("Content-Type"); strings.HasPrefix(mime, "text/event-stream") {
-		w.state.Or(streamed)
-	}
+	w.note(http.StatusOK)
 	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 
@@ -150,18 +115,12 @@ func (w *response) CloseNotify() <-chan bool {
 // Unwrap serves [http.ResponseController].
 func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-func (w *response) implicitStatus() {
-	if w.state.Load()&statusMask == 0 {
-		w.settle(http.StatusOK)
-	}
-}
-
 func (w *response) flush() { _ = w.FlushError() } // Flusher has no way to say it
 
 func (w *response) hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, rw, err := http.NewResponseController(w.ResponseWriter).Hijack()
 	if err == nil {
-		w.state.Or(hijacked)
+		w.add(hijacked)
 	}
 	return conn, rw, err
 }
@@ -178,19 +137,6 @@ func (w flushing) Flush()                                        { w.flush() }
 func (w hijacking) Hijack() (net.Conn, *bufio.ReadWriter, error) { return w.hijack() }
 func (w streaming) Flush()                                       { w.flush() }
 func (w streaming) Hijack() (net.Conn, *bufio.ReadWriter, error) { return w.hijack() }
-
-// as returns the response in the form that can do what the writer below can.
-func (w *response) as(below http.ResponseWriter) http.ResponseWriter {
-	switch flush, hijack := can(below); {
-	case flush && hijack:
-		return streaming{w}
-	case flush:
-		return flushing{w}
-	case hijack:
-		return hijacking{w}
-	}
-	return w
-}
 
 // can says whether w, or what it unwraps to, can flush and hijack.
 func can(w http.ResponseWriter) (flush, hijack bool) {

@@ -159,7 +159,7 @@ func TestFailedHijackIsNone(t *testing.T) {
 	serve(full{logged{new([]string)}}, func(w http.ResponseWriter, _ *http.Request) {
 		w.(http.Hijacker).Hijack()
 		x = w.(streaming).response
-		if x.state.Load()&hijacked != 0 {
+		if x.status()&hijacked != 0 {
 			t.Error("a hijack that failed is noted as one")
 		}
 	})
