@@ -219,8 +219,8 @@ func (h *Hawkeye) Health(context.Context) Health {
 	if !h.running() {
 		bad("not running")
 	}
-	if h.server.stats().Unbound > 0 {
-		bad("the socket %s can't be bound: see the log", h.server.path())
+	for path, err := range h.server.stats().Unbound {
+		bad("nobody can send at the socket %s, which can't be bound: %v", path, err)
 	}
 	pub := h.publisher.Stats()
 	if pub.LastError != nil {

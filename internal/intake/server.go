@@ -29,7 +29,8 @@ type Server struct {
 	mu       sync.Mutex // guards what follows
 	conns    map[*conn]struct{}
 	draining bool
-	stopped  chan struct{} // closed when draining is set
+	stopped  chan struct{}    // closed when draining is set
+	unbound  map[string]error // why, by path
 }
 
 // endpoint is a path at which the server listens. Only the goroutine of
@@ -39,7 +40,6 @@ type endpoint struct {
 	opts   sockfile.Options
 	retry  bool             // a path that can't be bound is tried again
 	socket *sockfile.Socket // nil while it can't be bound
-	warned bool
 }
 
 // New returns a server that does not listen yet. The error names every
@@ -52,6 +52,7 @@ func New(c Config) (*Server, error) {
 		config:  c,
 		log:     c.Logger.With(slog.String("component", "intake")),
 		conns:   make(map[*conn]struct{}),
+		unbound: make(map[string]error),
 		stopped: make(chan struct{}),
 	}
 	s.limited.log = s.log
@@ -82,23 +83,35 @@ func (s *Server) Listen() error {
 func (s *Server) bind(e *endpoint) error {
 	socket, err := sockfile.Listen(e.path, e.opts)
 	if err == nil {
-		if e.warned {
-			e.warned = false
-			s.counts.unbound.Add(-1)
-		}
+		s.present(e)
 		e.socket = socket
 		return nil
 	}
 	if !e.retry {
 		return err
 	}
-	if !e.warned {
-		e.warned = true
-		s.counts.unbound.Add(1)
+	if s.absent(e, err) {
 		s.log.LogAttrs(context.Background(), slog.LevelWarn, "socket can not be bound; trying again",
 			slog.String("path", e.path), slog.Any("error", err))
 	}
 	return nil
+}
+
+// absent notes why nobody finds the socket at its path, and says whether that
+// is new.
+func (s *Server) absent(e *endpoint, err error) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, known := s.unbound[e.path]
+	s.unbound[e.path] = err
+	return !known
+}
+
+// present notes that the socket is at its path.
+func (s *Server) present(e *endpoint) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.unbound, e.path)
 }
 
 // Run serves until ctx ends, then takes what clients had sent by then, for at
@@ -146,9 +159,11 @@ func (s *Server) check() {
 			}
 		case !e.socket.Present():
 			if err := e.socket.Rebind(); err != nil {
+				s.absent(e, err)
 				s.limited.warn("bind", "socket file is gone and can not be bound again", slog.Any("error", err))
 				continue
 			}
+			s.present(e)
 			s.counts.rebinds.Add(1)
 			s.log.LogAttrs(context.Background(), slog.LevelWarn, "socket file was removed; bound again",
 				slog.String("path", e.path))

@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,7 +15,7 @@ import (
 // Stats are what a [Server] has counted since it was made, but for Unbound
 // and Conns.
 type Stats struct {
-	Unbound      int               // sockets that are tried again, now
+	Unbound      map[string]error  // why sockets aren't at their paths, now; they are tried again
 	Conns        int               // open now
 	Accepted     uint64            // connections that were served
 	RefusedConns uint64            // connections over MaxConns
@@ -38,7 +39,6 @@ type Stats struct {
 }
 
 type counters struct {
-	unbound                                            atomic.Int64
 	accepted, refusedConns, refusedPeers, acceptErrors atomic.Uint64
 	bytes, lines, samples                              atomic.Uint64
 	refused                                            [statsd.NumReasons]atomic.Uint64
@@ -52,10 +52,14 @@ type counters struct {
 func (s *Server) Stats() Stats {
 	s.mu.Lock()
 	conns := len(s.conns)
+	var unbound map[string]error
+	if len(s.unbound) > 0 {
+		unbound = maps.Clone(s.unbound)
+	}
 	s.mu.Unlock()
 	c := &s.counts
 	st := Stats{
-		Unbound:      int(c.unbound.Load()),
+		Unbound:      unbound,
 		Conns:        conns,
 		Accepted:     c.accepted.Load(),
 		RefusedConns: c.refusedConns.Load(),
