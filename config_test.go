@@ -50,6 +50,7 @@ monitors:
     dashboard: https://example.com/d
     unit: percent
   - {name: load, metric: load, type: gauge, fleet: max, notify: [team], triggers: [{threshold: 4}]}
+  - {name: share, metric: load, divide_by: {metric: total, where: [{zone: a}]}, notify: [team], triggers: [{threshold: 4}]}
 slos:
   - {name: checkout, description: d, objective: 99.9%, period: 7d, bad: errors, total: requests, where: ['env="prod"'], by: [region], min_total: 10,
      notify: {page: [team], ticket: [boss]}, repeat: 1h, mute_times: [nights], labels: {a: b}, runbook: r, dashboard: d}
@@ -98,7 +99,11 @@ func inCode(t *testing.T) []Option {
 			},
 			MuteTimes: []string{"nights"}, Labels: map[string]string{"team": "payments"},
 			Runbook: "https://example.com/r", Dashboard: "https://example.com/d", Unit: "percent",
-		}, Monitor{Name: "load", Metric: "load", Type: "gauge", Fleet: "max", Notify: []string{"team"}, Triggers: []Trigger{{Threshold: 4}}}),
+		}, Monitor{Name: "load", Metric: "load", Type: "gauge", Fleet: "max", Notify: []string{"team"}, Triggers: []Trigger{{Threshold: 4}}},
+			Monitor{
+				Name: "share", Metric: "load", DivideBy: "total", DivideWhere: []string{`zone="a"`},
+				Notify: []string{"team"}, Triggers: []Trigger{{Threshold: 4}},
+			}),
 		WithRules(Rules{
 			Generation: 7, Location: vienna,
 			SLOs: []SLO{

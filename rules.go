@@ -31,8 +31,11 @@ type Monitor struct {
 	// Fleet is how the replicas' latest values of a gauge combine: sum (the
 	// default), avg, min or max.
 	Fleet string
-	// DivideBy is a second metric; the value is the ratio.
-	DivideBy string
+	// DivideBy is a second metric; the value is the ratio. DivideWhere are
+	// matchers for its series: while it is nil, Where holds for both sides;
+	// else, be it empty, Where holds for Metric alone.
+	DivideBy    string
+	DivideWhere []string
 	// MinTotal is how much of DivideBy there must be for a verdict.
 	MinTotal float64
 	// Window is how far back the value looks, 1 s to 30 d; default 1 m.

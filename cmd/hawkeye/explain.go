@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-batteries/hawkeye/cmd/hawkeye/internal/recording"
 	"github.com/go-batteries/hawkeye/internal/evaluate"
+	"github.com/go-batteries/hawkeye/internal/matcher"
 	"github.com/go-batteries/hawkeye/internal/monitor"
 	"github.com/go-batteries/hawkeye/internal/series"
 	"github.com/go-batteries/hawkeye/internal/simulate"
@@ -298,7 +299,7 @@ const maxSeries = 8
 func (m *moment) samples(w io.Writer, a *evaluate.Alert, p simulate.Part) {
 	listed := 0
 	for _, s := range m.rec.Between(p.Metric, p.From, p.To) {
-		if !belongs(a, s.Tags) {
+		if !belongs(a, p.Where, s.Tags) {
 			continue
 		}
 		if listed++; listed > maxSeries {
@@ -316,7 +317,7 @@ func (m *moment) samples(w io.Writer, a *evaluate.Alert, p simulate.Part) {
 }
 
 // belongs says whether a series is one of the alert's.
-func belongs(a *evaluate.Alert, tags []series.Tag) bool {
+func belongs(a *evaluate.Alert, where []*matcher.Matcher, tags []series.Tag) bool {
 	get := func(name string) string {
 		for _, t := range tags {
 			if t.Key == name {
@@ -325,7 +326,7 @@ func belongs(a *evaluate.Alert, tags []series.Tag) bool {
 		}
 		return ""
 	}
-	for _, m := range a.Rule.Monitor.Matchers() {
+	for _, m := range where {
 		if !m.Matches(get(m.Name)) {
 			return false
 		}

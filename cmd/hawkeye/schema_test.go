@@ -35,7 +35,7 @@ var beyond = map[string][]string{
 	},
 	"whether an address, a matcher, a zone or a day is one": {
 		"v1_address_injection", "v1_addresses_in_one", "v1_bad_address", "v2_receiver_address",
-		"v2_bad_matcher_op", "v2_bad_regexp", "v2_huge_regexp", "v2_matcher_in_block",
+		"v2_bad_matcher_op", "v2_divisor_matcher", "v2_bad_regexp", "v2_huge_regexp", "v2_matcher_in_block",
 		"v2_mute_clock", "v2_mute_days", "v2_mute_location", "v2_mute_weekday", "v2_heartbeat_location",
 		"v2_heartbeat_schedule_value", "v2_heartbeat_schedule_weekday", "v2_heartbeat_schedule_step", "v2_heartbeat_schedule_never",
 	},

@@ -95,7 +95,7 @@ func (p *Plan) addMonitor(m *monitor.Monitor) {
 	var ms plain
 	if m.DivideBy != "" {
 		d := q
-		d.Selector.Metric, d.Selector.HasKind = m.DivideBy, false
+		d.Selector.Metric, d.Selector.HasKind, d.Selector.Where = m.DivideBy, false, m.DivideMatchers()
 		ms.divisor = len(queries)
 		queries = append(queries, d)
 	}

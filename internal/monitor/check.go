@@ -130,6 +130,7 @@ func checkMonitor(s *sink, m *Monitor, at place) {
 		c.name("name", m.Name)
 	}
 	m.where = c.matchers("where", m.Where)
+	m.divideWhere = c.matchers("divide_by.where", m.DivideWhere)
 	c.ranges(m)
 	c.measure(m)
 	c.tags("by", m.By)
@@ -324,8 +325,11 @@ func (c check) measure(m *Monitor) {
 	if percentile && m.DivideBy != "" {
 		c.fail("divide_by", "a percentile can't be divided; a ratio is of sums", "")
 	}
-	if m.DivideBy != "" {
+	switch {
+	case m.DivideBy != "":
 		c.metric("divide_by", m.DivideBy, "")
+	case m.DivideWhere != nil && c.at.r == nil:
+		c.fail("divide_by", "divide_by needs a metric", "")
 	}
 	if m.MinTotal != 0 && m.DivideBy == "" {
 		c.fail("min_total", "min_total is of the divisor; it needs divide_by", "")

@@ -2,7 +2,10 @@ package monitor
 
 import (
 	"math"
+	"slices"
 	"strconv"
+
+	"github.com/go-batteries/hawkeye/internal/matcher"
 )
 
 // lints reports what is allowed in a monitor but hardly meant.
@@ -13,6 +16,7 @@ func (c check) lints(m *Monitor) {
 	if m.CompareTo > 0 && m.CompareTo < m.Window {
 		c.lint("compare_to", "the window before overlaps the one that it is compared with; compare_to is usually at least the window", "")
 	}
+	c.lintDivisor(m)
 	if m.Fleet != Sum && m.Kind != "" && m.Kind != Gauge {
 		c.lint("fleet", "fleet is for gauges; it changes nothing for a "+string(m.Kind), "")
 	}
@@ -30,6 +34,34 @@ func (c check) lints(m *Monitor) {
 			}
 		}
 	}
+}
+
+// lintDivisor reports a ratio of the same series on both sides.
+func (c check) lintDivisor(m *Monitor) {
+	if m.DivideBy == "" || m.DivideBy != m.Metric || !sameMatchers(m.where, m.DivideMatchers()) {
+		return
+	}
+	switch {
+	case m.DivideWhere == nil && len(m.Where) > 0:
+		c.lint("divide_by", "where holds for both sides of the same metric, so the ratio is always 100%; as a mapping, divide_by is of all of it",
+			"divide_by: {metric: "+m.Metric+"}")
+	default:
+		c.lint("divide_by", "both sides are the same series, so the ratio is always 100%; where: chooses those of the metric, divide_by: {metric: ..., where: [...]} those it is divided by", "")
+	}
+}
+
+// sameMatchers says whether two lists choose the same series, as far as their
+// texts tell.
+func sameMatchers(a, b []*matcher.Matcher) bool {
+	texts := func(list []*matcher.Matcher) []string {
+		all := make([]string, len(list))
+		for i, m := range list {
+			all[i] = m.String()
+		}
+		slices.Sort(all)
+		return slices.Compact(all)
+	}
+	return slices.Equal(texts(a), texts(b))
 }
 
 // lintClear reports a clear threshold on the wrong side, with which an alert

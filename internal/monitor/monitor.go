@@ -46,8 +46,11 @@ type Monitor struct {
 	// Fleet is how the replicas' latest values of a gauge combine; default
 	// sum.
 	Fleet Aggregate
-	// DivideBy is a second metric; the value is the ratio.
-	DivideBy string
+	// DivideBy is a second metric; the value is the ratio. DivideWhere are
+	// matchers for its series. While it is nil, Where holds for both sides;
+	// else, be it empty, Where holds for Metric alone.
+	DivideBy    string
+	DivideWhere []string `json:",omitzero"`
 	// MinTotal is how much of DivideBy there must be for a verdict.
 	MinTotal float64
 	// Window is how far back the value looks, 1 s to 30 d; default 1 m.
@@ -91,8 +94,9 @@ type Monitor struct {
 	// Pos is where it was written.
 	Pos Position `json:"-"`
 
-	ordinal int
-	where   []*matcher.Matcher
+	ordinal     int
+	where       []*matcher.Matcher
+	divideWhere []*matcher.Matcher
 }
 
 // Trigger is one level of a monitor.
@@ -138,6 +142,14 @@ type Escalation struct {
 // Matchers returns Where, compiled. It is nil before the Monitor was
 // validated.
 func (m *Monitor) Matchers() []*matcher.Matcher { return m.where }
+
+// DivideMatchers returns the matchers for the series of DivideBy, compiled.
+func (m *Monitor) DivideMatchers() []*matcher.Matcher {
+	if m.DivideWhere == nil {
+		return m.where
+	}
+	return m.divideWhere
+}
 
 // SubjectTemplate returns the checked template of the subject, nil if the
 // trigger has none of its own.

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"gopkg.in/yaml.v3"
 )
 
 // version2 reads a version-2 file.
@@ -102,7 +104,7 @@ func monitorFields(m *Monitor) []field {
 		{"max_groups", whole(&m.MaxGroups, 1)},
 		{"aggregate", unit(&m.Aggregate, "an aggregate such as sum", parseAggregate)},
 		{"fleet", enum(&m.Fleet, Sum, Avg, Min, Max)},
-		{"divide_by", text(&m.DivideBy)},
+		{"divide_by", divisor(m)},
 		{"min_total", unit(&m.MinTotal, "a number", parseNumber)},
 		{"window", duration(&m.Window, minWindow)},
 		{"every", duration(&m.Every, minEvery)},
@@ -124,6 +126,24 @@ func monitorFields(m *Monitor) []field {
 		{"runbook", text(&m.Runbook)},
 		{"dashboard", text(&m.Dashboard)},
 		{"unit", text(&m.Unit)},
+	}
+}
+
+// divisor reads the name of a metric, or {metric: ..., where: [...]}.
+func divisor(m *Monitor) func(value) {
+	return func(v value) {
+		m.DivideBy, m.DivideWhere = "", nil
+		if v.n.Kind != yaml.MappingNode {
+			if s, ok := v.scalar("a metric, or a mapping such as {metric: http.requests}"); ok {
+				m.DivideBy = s
+			}
+			return
+		}
+		m.DivideWhere = []string{}
+		ok := v.mapping("divide_by", []field{{"metric", text(&m.DivideBy)}, {"where", matchers(&m.DivideWhere)}})
+		if at := (place{v.r, v.path}); ok && m.DivideBy == "" && !at.broken("metric") {
+			v.r.sink.add(at.problem("metric", "divide_by needs a metric", ""))
+		}
 	}
 }
 

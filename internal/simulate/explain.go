@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-batteries/hawkeye/internal/alert"
 	"github.com/go-batteries/hawkeye/internal/evaluate"
+	"github.com/go-batteries/hawkeye/internal/matcher"
 	"github.com/go-batteries/hawkeye/internal/monitor"
 	"github.com/go-batteries/hawkeye/internal/notify"
 	"github.com/go-batteries/hawkeye/internal/window"
@@ -28,8 +29,9 @@ type Explanation struct {
 
 // Part is a value that went into an alert's.
 type Part struct {
-	// Metric is whose, From and To the window.
+	// Metric is whose, Where its series, From and To the window.
 	Metric   string
+	Where    []*matcher.Matcher
 	From, To time.Time
 	Value    window.Value
 }
@@ -86,7 +88,7 @@ func (s *Simulation) parts(a *evaluate.Alert) []Part {
 		for _, g := range s.engine.Groups(h) {
 			if slices.Equal(g.Tags(), a.Tags) {
 				to := s.Now().Add(-q.Delay)
-				parts = append(parts, Part{q.Selector.Metric, to.Add(-q.Window), to, s.engine.Value(h, g)})
+				parts = append(parts, Part{q.Selector.Metric, q.Selector.Where, to.Add(-q.Window), to, s.engine.Value(h, g)})
 			}
 		}
 		s.engine.Release(h)

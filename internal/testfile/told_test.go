@@ -9,9 +9,15 @@ import (
 )
 
 // TestTold runs the files that say who is told what, and when.
-func TestTold(t *testing.T) {
+func TestTold(t *testing.T) { testFiles(t, "testdata/told/*_test.yaml") }
+
+// TestJudged runs the files that say what counts as a breach, and what as the
+// end of one.
+func TestJudged(t *testing.T) { testFiles(t, "testdata/judged/*_test.yaml") }
+
+func testFiles(t *testing.T, pattern string) {
 	t.Parallel()
-	names, err := filepath.Glob("testdata/told/*_test.yaml")
+	names, err := filepath.Glob(pattern)
 	if err != nil || len(names) == 0 {
 		t.Fatalf("found %d files, %v", len(names), err)
 	}
