@@ -156,7 +156,7 @@ func (m *Monitor) internal(i int) (monitor.Monitor, []monitor.Receiver) {
 		Aggregate: monitor.Aggregate(m.Aggregate), Fleet: monitor.Aggregate(m.Fleet),
 		DivideBy: m.DivideBy, DivideWhere: m.DivideWhere, MinTotal: m.MinTotal, Window: m.Window, Every: m.Every, Delay: m.Delay,
 		Op: monitor.Op(m.Op), CompareTo: m.CompareTo, KeepFiringFor: m.KeepFiringFor,
-		NoData: monitor.NoData(m.NoData), NoDataFor: m.NoDataFor, EvalError: monitor.EvalError(m.EvalError),
+		NoData: monitor.NoData(m.NoData), NoDataFor: m.NoDataFor, Idle: monitor.NoData(m.Idle), IdleFor: m.IdleFor, EvalError: monitor.EvalError(m.EvalError),
 		MustExist: m.MustExist, Notify: m.Notify, MuteTimes: m.MuteTimes,
 		Labels: m.Labels, Runbook: m.Runbook, Dashboard: m.Dashboard, Unit: m.Unit,
 	}

@@ -38,6 +38,8 @@ monitors:
     keep_firing_for: 1m
     no_data: alert
     no_data_for: 3m
+    idle: alert
+    idle_for: 4m
     eval_error: alert
     must_exist: true
     notify: [team]
@@ -50,6 +52,7 @@ monitors:
     dashboard: https://example.com/d
     unit: percent
   - {name: load, metric: load, type: gauge, fleet: max, notify: [team], triggers: [{threshold: 4}]}
+  - {name: at-once, metric: load, no_data: ok, no_data_for: 0s, idle: keep, idle_for: 0s, notify: [team], triggers: [{threshold: 4}]}
   - {name: share, metric: load, divide_by: {metric: total, where: [{zone: a}]}, notify: [team], triggers: [{threshold: 4}]}
 slos:
   - {name: checkout, description: d, objective: 99.9%, period: 7d, bad: errors, total: requests, where: ['env="prod"'], by: [region], min_total: 10,
@@ -88,7 +91,7 @@ func inCode(t *testing.T) []Option {
 			Name: "api-errors", Description: "POSTs fail", Disabled: true, Metric: "errors", Type: "counter",
 			Where: []string{`method="POST"`, `route=~"/api/.*"`}, By: []string{"route"}, MaxGroups: 7, Aggregate: "rate",
 			DivideBy: "requests", MinTotal: 20, Window: 2 * time.Minute, Every: 2 * time.Second, Delay: time.Second, Op: ">",
-			CompareTo: 7 * 24 * time.Hour, KeepFiringFor: time.Minute, NoData: "alert", NoDataFor: 3 * time.Minute,
+			CompareTo: 7 * 24 * time.Hour, KeepFiringFor: time.Minute, NoData: "alert", NoDataFor: 3 * time.Minute, Idle: "alert", IdleFor: 4 * time.Minute,
 			EvalError: "alert", MustExist: true, Notify: []string{"team"},
 			Triggers: []Trigger{
 				{Level: "warning", Threshold: 0.5, Relative: true, Clear: &clear, For: 30 * time.Second, NeverRepeat: true},
@@ -100,6 +103,10 @@ func inCode(t *testing.T) []Option {
 			MuteTimes: []string{"nights"}, Labels: map[string]string{"team": "payments"},
 			Runbook: "https://example.com/r", Dashboard: "https://example.com/d", Unit: "percent",
 		}, Monitor{Name: "load", Metric: "load", Type: "gauge", Fleet: "max", Notify: []string{"team"}, Triggers: []Trigger{{Threshold: 4}}},
+			Monitor{
+				Name: "at-once", Metric: "load", NoData: "ok", NoDataFor: 1, Idle: "keep", IdleFor: 1,
+				Notify: []string{"team"}, Triggers: []Trigger{{Threshold: 4}},
+			},
 			Monitor{
 				Name: "share", Metric: "load", DivideBy: "total", DivideWhere: []string{`zone="a"`},
 				Notify: []string{"team"}, Triggers: []Trigger{{Threshold: 4}},

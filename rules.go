@@ -36,7 +36,9 @@ type Monitor struct {
 	// else, be it empty, Where holds for Metric alone.
 	DivideBy    string
 	DivideWhere []string
-	// MinTotal is how much of DivideBy there must be for a verdict.
+	// MinTotal is how much of DivideBy or, without it, how many observations
+	// of a percentile, avg, min or max there must be to fire, and for each
+	// rise. What fires goes on being judged by whatever there is.
 	MinTotal float64
 	// Window is how far back the value looks, 1 s to 30 d; default 1 m.
 	Window time.Duration
@@ -53,9 +55,16 @@ type Monitor struct {
 	// KeepFiringFor is how long a clear value must last before the end.
 	KeepFiringFor time.Duration
 	// NoData is what a missing value means after NoDataFor (default 2 m):
-	// keep (the default), ok, alert, nodata or zero.
+	// keep (the default), ok, alert, nodata or zero. A NoDataFor of up to
+	// Every, a nanosecond say, acts on the first evaluation without a value.
 	NoData    string
 	NoDataFor time.Duration
+	// Idle is what a window without a single request means after IdleFor
+	// (default 5 m, or Window if that is longer), of a ratio or a percentile:
+	// ok (the default), keep or alert. If NoData is set and Idle isn't, both
+	// are as NoData says.
+	Idle    string
+	IdleFor time.Duration
 	// EvalError is what a failed evaluation means: keep (the default) or
 	// alert.
 	EvalError string
@@ -163,7 +172,8 @@ type SLO struct {
 	// which of its values are good, as in "<= 300ms".
 	Bad, Total, Good string
 	Where, By        []string
-	// MinTotal is how many events there must be for a verdict.
+	// MinTotal is how many events there must be in both windows of a pair to
+	// fire, and to rise.
 	MinTotal float64
 	// Page and Ticket are receivers for a fast and a slow burn.
 	Page, Ticket       []string

@@ -255,8 +255,6 @@ func valueOf(a *evaluate.Alert, parts []simulate.Part) string {
 		return "none: the metric was never counted"
 	case a.Value.Status == window.Ambiguous:
 		return "none: the name exists in several kinds; type: says which is meant"
-	case len(parts) > 1 && mon.DivideBy != "" && parts[1].Value.V < mon.MinTotal:
-		return fmt.Sprintf("none: %.6g in all is less than min_total %.6g", parts[1].Value.V, mon.MinTotal)
 	case a.Value.Status != window.OK || math.IsNaN(a.Value.V):
 		return "none: there is nothing to compute one from"
 	case a.Rule.Source == "slo":
@@ -265,6 +263,9 @@ func valueOf(a *evaluate.Alert, parts []simulate.Part) string {
 	text := quantity(mon, a.Value.V)
 	if len(parts) > 1 && mon.DivideBy != "" {
 		text += fmt.Sprintf(" = %.6g / %.6g", parts[0].Value.V, parts[1].Value.V)
+	}
+	if why := a.Waits(); why != "" {
+		text += "; " + why
 	}
 	if !math.IsNaN(a.Compare) && mon.CompareTo > 0 {
 		text += fmt.Sprintf("; %s before it was %s", monitor.FormatDuration(mon.CompareTo), quantity(mon, a.Compare))

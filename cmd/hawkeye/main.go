@@ -35,7 +35,7 @@ type commands struct {
 	Explain  explainCmd  `cmd:"" help:"Explain how alerts stand at a moment of recorded samples."`
 	Preview  previewCmd  `cmd:"" help:"Show every message that a configuration can send."`
 	Schema   schemaCmd   `cmd:"" help:"Print the JSON Schema of monitors.yaml, for editors."`
-	Upgrade  upgradeCmd  `cmd:"" help:"Write a version-1 file as version 2."`
+	Upgrade  upgradeCmd  `cmd:"" help:"Write a version-1 file as version 2, or write out what a version-2 file leaves to defaults that are others by now."`
 	Generate generateCmd `cmd:"" help:"Make up recorded samples, to try backtest with."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }

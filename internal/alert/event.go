@@ -42,6 +42,7 @@ type Reason string
 // The reasons.
 const (
 	ReasonNoData  Reason = "no data"
+	ReasonIdle    Reason = "no samples"
 	ReasonError   Reason = "evaluation failed"
 	ReasonUnseen  Reason = "never seen"
 	ReasonBack    Reason = "data is back"

@@ -73,8 +73,9 @@ func FuzzStep(f *testing.F) {
 		if json.Unmarshal(data, &s) != nil {
 			return
 		}
-		rule := &Rule{Levels: two(0, time.Minute), Flap: DefaultFlap, NoData: policies[int(flags>>3)%len(policies)], MustExist: flags&64 != 0}
-		in := Input{Value: value, Status: Status(status % 4), Late: flags&1 != 0, Incomplete: flags&2 != 0, LowerBound: flags&4 != 0}
+		policy := policies[int(flags>>3)%len(policies)]
+		rule := &Rule{Levels: two(0, time.Minute), Flap: DefaultFlap, NoData: policy, Idle: policy, MustExist: flags&64 != 0}
+		in := Input{Value: value, Status: Status(status % 5), Few: status&8 != 0, Gone: status&16 != 0, Filling: status&32 != 0, Late: flags&1 != 0, Incomplete: flags&2 != 0, LowerBound: flags&4 != 0}
 		id := func() string { return "new" }
 		next, _ := Step(rule, s, in, epoch, id)
 		next, _ = Step(rule, next, v(25), epoch.Add(time.Hour), id)

@@ -62,7 +62,7 @@ func (m *machine) wind(v verdict) {
 				m.s.Clocks = make(map[string]time.Time, len(m.r.Levels))
 			}
 			m.s.Clocks[name] = m.now
-		case !v.has(i+1) && running && v.final:
+		case !v.has(i+1) && running && v.final && v.open&(1<<i) == 0:
 			delete(m.s.Clocks, name)
 		}
 	}
@@ -184,6 +184,9 @@ func (m *machine) reset() {
 	last := m.s.Last
 	if m.s.Phase.Told() {
 		last = &Past{Began: m.s.Since, Ended: m.now}
+	}
+	if m.s.Trouble == ReasonIdle && m.r.rests() { // no trouble of what is at rest
+		m.s.Trouble, m.s.MissingSince = "", time.Time{}
 	}
 	m.s = State{V: StateVersion, Trouble: m.s.Trouble, MissingSince: m.s.MissingSince, Last: last, Flap: m.s.Flap, Pulse: m.s.Pulse}
 }

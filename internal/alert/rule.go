@@ -26,6 +26,11 @@ type Rule struct {
 	// NoDataFor (inclusive). Until then it means [Keep].
 	NoData    Policy
 	NoDataFor time.Duration
+	// Idle is what a window means that is known in full and holds nothing to
+	// compute a value from, once it was like that for IdleFor (inclusive).
+	// Until then it means [Keep].
+	Idle    Policy
+	IdleFor time.Duration
 	// EvalError is what a failed evaluation means: [Keep] or [Alert].
 	EvalError Policy
 	// MustExist tells if the metric was not seen for NoDataFor.
@@ -45,7 +50,8 @@ const DefaultOutageTolerance = time.Hour
 type Level struct {
 	// Name is the level's identity in the state; unique within a rule.
 	Name string
-	// Threshold is what the value is compared with.
+	// Threshold is what the value is compared with. NaN means that the level
+	// can't be judged now: nothing of it begins or ends.
 	Threshold float64
 	// Clear, if set, replaces Threshold while the level fires.
 	Clear *float64
@@ -89,6 +95,13 @@ func (o Op) Holds(value, threshold float64) bool {
 // lower bound over the threshold is enough.
 func (o Op) rising() bool {
 	return o == Greater || o == GreaterOrEqual || o == ""
+}
+
+// fills says whether a verdict has to wait until the window has filled: what
+// is there can only become more, which may end a breach of a falling threshold,
+// and says nothing of an equality.
+func (o Op) fills(kind verdictKind) bool {
+	return !o.rising() && (kind == breach || o == EqualTo || o == NotEqualTo)
 }
 
 // Policy is what an evaluation without a value means.

@@ -1,9 +1,6 @@
 package alert
 
-import (
-	"math"
-	"time"
-)
+import "time"
 
 // BurnRate is one pair of windows of an objective. It is in breach when the
 // error budget burns at least Factor times as fast as it may in both: the
@@ -53,30 +50,30 @@ const (
 	SLOPage   = 2.0
 )
 
-// SLOVerdict returns the worst verdict of the pairs. ratio returns the share
-// of bad events in a window, or false if there were too few for a verdict;
-// without any verdict the answer is NaN and false.
-func SLOVerdict(pairs []BurnRate, objective float64, ratio func(time.Duration) (float64, bool)) (value float64, ok bool) {
-	value = math.NaN()
-	for _, p := range pairs {
-		short, okShort := ratio(p.Short)
-		long, okLong := ratio(p.Long)
-		if !okShort || !okLong {
-			continue
-		}
-		verdict := SLOMet
+// Rank is that of the pair's level in a [SLORule].
+func (b *BurnRate) Rank() int {
+	if b.Page {
+		return 2
+	}
+	return 1
+}
+
+// SLOVerdict returns the worst verdict of the pairs. ratios returns the shares
+// of bad events in the windows of a pair, 0 for one that is to burn nothing.
+func SLOVerdict(pairs []BurnRate, objective float64, ratios func(*BurnRate) (short, long float64)) float64 {
+	verdict := SLOMet
+	for i := range pairs {
+		p := &pairs[i]
+		short, long := ratios(p)
 		switch {
 		case !p.Breached(objective, short, long):
 		case p.Page:
 			verdict = SLOPage
 		default:
-			verdict = SLOTicket
-		}
-		if !ok || verdict > value {
-			value, ok = verdict, true
+			verdict = max(verdict, SLOTicket)
 		}
 	}
-	return value, ok
+	return verdict
 }
 
 // SLORule is the rule for the verdicts of an objective: a ticket and a page

@@ -20,9 +20,20 @@ type Input struct {
 	// Late says that now is an earlier tick, evaluated again because of a
 	// bucket that came late: it may fire, and nothing else.
 	Late bool
+	// Few says that there is too little in the window for a beginning: nothing
+	// fires or rises, but what fires goes on being judged.
+	Few bool
+	// Filling says that the window doesn't lie wholly in the time in which the
+	// value could be counted: it is no less than Value, and a breach of a
+	// downward threshold, or of an equality, stays open.
+	Filling bool
+	// Gone says that no process has the value any more, or that none ever had,
+	// Settling that a moment ago there was no process at all. Those that begin
+	// anew need some time before they have it: see [GoneFor].
+	Gone, Settling bool
 	// Unknown is how much of the time since the last evaluation nothing is
-	// known of. Clocks don't count it.
-	Unknown time.Duration
+	// known of. Clocks don't count it. Elapsed is the rest of that time.
+	Unknown, Elapsed time.Duration
 	// Told are incidents of this alert that somebody was told of and that
 	// have no end yet. An alert that fires within [AdoptWithin] of one goes
 	// on with it.
@@ -35,10 +46,15 @@ type Status uint8
 // What an evaluation can find.
 const (
 	StatusOK      Status = iota
-	StatusMissing        // no value, such as 0/0 or a silent gauge
+	StatusMissing        // no value, such as that of a gauge whose process is gone
 	StatusError          // the evaluation itself failed
 	StatusUnseen         // the metric was never seen
+	StatusIdle           // nothing to compute one from, such as 0/0
 )
+
+// GoneFor is how long at least a value must be missing, if all processes that
+// had it are gone, before that means anything: as long as a restart may take.
+const GoneFor = 30 * time.Second
 
 // Told is an incident that somebody was told of.
 type Told struct {
@@ -52,7 +68,7 @@ const AdoptWithin = 5 * time.Second
 // Step judges one evaluation at the time now. It calls newID when an incident
 // begins. It returns the next state and what happened, in order.
 func Step(r *Rule, s State, in Input, now time.Time, newID func() string) (State, []Event) {
-	if in.Status == StatusOK && s.Idle() && !r.Breached(in.Value) {
+	if s.Idle() && (in.Status == StatusOK && !r.Breached(in.Value) || in.Status == StatusIdle && r.rests()) {
 		return s, nil
 	}
 	m := machine{r: r, s: s, in: in, now: now.Round(0).UTC(), newID: newID}
@@ -88,6 +104,11 @@ func End(s State, reason Reason, now time.Time) (State, []Event) {
 // Idle says that a clear evaluation can't change anything.
 func (s *State) Idle() bool {
 	return s.Phase == Inactive && s.Trouble == "" && s.MissingSince.IsZero() && s.Flap == nil
+}
+
+// rests says that an idle window means nothing to an alert that is at rest.
+func (r *Rule) rests() bool {
+	return r.Idle == OK || r.Idle == Keep || r.Idle == "" || r.Idle == Zero && !r.Breached(0)
 }
 
 // Breached says whether a value is in breach of any level.

@@ -461,11 +461,11 @@ func TestHeartbeat(t *testing.T) {
 	}
 }
 
-func TestSLOVerdictNeedsData(t *testing.T) {
+func TestSLOVerdictFalls(t *testing.T) {
 	t.Parallel()
-	none := func(time.Duration) (float64, bool) { return 0, false }
-	if got, ok := SLOVerdict(BurnRates(0), 0.999, none); ok || !math.IsNaN(got) {
-		t.Errorf("without data the verdict is %v, %v; want none", got, ok)
+	none := func(*BurnRate) (short, long float64) { return 0, 0 }
+	if got := SLOVerdict(BurnRates(0), 0.999, none); got != SLOMet {
+		t.Errorf("without events the verdict is %v; want %v", got, SLOMet)
 	}
 	rule := SLORule("slo")
 	tr := track{rule: &rule}

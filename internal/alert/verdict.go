@@ -1,6 +1,7 @@
 package alert
 
 import (
+	"math"
 	"math/bits"
 	"time"
 )
@@ -9,6 +10,7 @@ import (
 type verdict struct {
 	kind   verdictKind
 	mask   uint64 // breach: bit i-1 is the level of rank i
+	open   uint64 // likewise, the levels that can't be judged now
 	final  bool   // breach: levels not in mask are known to be clear
 	reason Reason
 }
@@ -40,6 +42,8 @@ func (m *machine) verdict() verdict {
 		if m.s.Phase == Inactive {
 			return m.unseen()
 		}
+	case StatusIdle:
+		return m.idle()
 	}
 	return m.missing()
 }
@@ -51,13 +55,45 @@ func (m *machine) judge(value float64) verdict {
 		return verdict{}
 	}
 	for i := range m.r.Levels {
-		if m.r.Op.Holds(value, m.threshold(i+1)) {
+		switch limit := m.threshold(i + 1); {
+		case math.IsNaN(limit):
+			v.open |= 1 << i
+		case m.r.Op.Holds(value, limit):
 			v.mask |= 1 << i
 			v.kind = breach
 		}
 	}
+	if m.in.Filling && m.r.Op.fills(v.kind) {
+		return verdict{}
+	}
+	if m.in.Few && v.kind == breach {
+		v = m.few(v)
+	}
+	v.final = v.final && !m.holds(v.open)
 	if v.kind == clear && !v.final {
 		return verdict{}
+	}
+	return v
+}
+
+// holds says whether levels that can't be judged keep the alert as it is: if
+// one of those that fire is among them or, while none fires, if there are no
+// others.
+func (m *machine) holds(open uint64) bool {
+	if m.s.Phase.Told() && m.s.Rank > 0 {
+		return open&(1<<m.s.Rank-1) != 0
+	}
+	return open == 1<<len(m.r.Levels)-1
+}
+
+// few takes what would begin out of a breach that is made of too little: what
+// doesn't fire is clear, what fires doesn't rise.
+func (m *machine) few(v verdict) verdict {
+	if !m.s.Phase.Told() || m.s.Rank == 0 {
+		return verdict{kind: clear, final: v.final}
+	}
+	if v.mask &= 1<<m.s.Rank - 1; v.mask == 0 {
+		v.mask = 1 << (m.s.Rank - 1)
 	}
 	return v
 }
@@ -72,33 +108,60 @@ func (m *machine) threshold(rank int) float64 {
 	return level.Threshold
 }
 
+// missing judges a value that isn't there.
 func (m *machine) missing() verdict {
-	long := m.now.Sub(m.s.MissingSince) >= m.r.NoDataFor
-	switch m.r.NoData {
+	return m.without(m.r.NoData, ReasonNoData, m.lasted(m.r.NoDataFor))
+}
+
+// lasted says whether a value has been missing for long enough.
+func (m *machine) lasted(wait time.Duration) bool {
+	if m.in.Gone {
+		wait = max(wait, GoneFor)
+	}
+	return !m.in.Settling && m.now.Sub(m.s.MissingSince) >= wait
+}
+
+// idle judges a window with nothing in it. Too little for a beginning is clear
+// while nothing fires, and nothing at all is no more than that.
+func (m *machine) idle() verdict {
+	if m.in.Few && !m.s.Phase.Told() && m.r.rests() && !m.in.Incomplete {
+		return verdict{kind: clear, final: true}
+	}
+	since := m.s.MissingSince
+	return m.without(m.r.Idle, ReasonIdle, !since.IsZero() && m.now.Sub(since) >= m.r.IdleFor)
+}
+
+// without judges an evaluation without a value by a policy; long says that it
+// was like that for long enough. In time of which nothing is known nothing
+// acts, and nothing ends where a clear value wouldn't end it.
+func (m *machine) without(p Policy, reason Reason, long bool) verdict {
+	long = long && m.in.Unknown == 0
+	ends := long && !m.in.Incomplete && !m.in.LowerBound
+	switch p {
 	case OK:
-		if long {
-			return verdict{kind: clear, reason: ReasonNoData}
+		if ends {
+			return verdict{kind: clear, final: true, reason: reason}
 		}
 	case Zero:
-		if long {
+		if ends {
 			return m.judge(0)
 		}
 	case Alert:
 		if long {
-			return m.all(breach, ReasonNoData)
+			return m.all(breach, reason)
 		}
-		return m.all(waiting, ReasonNoData)
+		return m.all(waiting, reason)
 	case NoDataState:
 		if long {
-			return verdict{kind: lost, reason: ReasonNoData}
+			return verdict{kind: lost, reason: reason}
 		}
-		return verdict{kind: waiting, reason: ReasonNoData}
+		return verdict{kind: waiting, reason: reason}
 	}
 	return verdict{}
 }
 
 func (m *machine) unseen() verdict {
-	if m.r.MustExist && m.now.Sub(m.s.MissingSince) >= m.r.NoDataFor {
+	if m.r.MustExist && m.lasted(m.r.NoDataFor) && m.in.Unknown == 0 {
 		return verdict{kind: lost, reason: ReasonUnseen}
 	}
 	return verdict{}
@@ -110,24 +173,15 @@ func (m *machine) all(kind verdictKind, reason Reason) verdict {
 	return verdict{kind: kind, mask: 1<<len(m.r.Levels) - 1, reason: reason}
 }
 
-// note keeps what is wrong with the evaluation itself.
+// note keeps what is wrong with the evaluation itself, and since when.
 func (m *machine) note() {
-	var trouble Reason
-	switch m.in.Status {
-	case StatusMissing:
-		trouble = ReasonNoData
-	case StatusUnseen:
-		trouble = ReasonUnseen
-	case StatusError:
-		trouble = ReasonError
-	}
-	switch m.in.Status {
-	case StatusOK:
+	trouble := m.trouble()
+	switch trouble {
+	case "":
 		m.s.MissingSince = time.Time{}
-	case StatusMissing, StatusUnseen:
-		if m.s.MissingSince.IsZero() {
-			m.s.MissingSince = m.now
-		}
+	case ReasonError:
+	default:
+		m.since(trouble)
 	}
 	if trouble == m.s.Trouble {
 		return
@@ -138,4 +192,37 @@ func (m *machine) note() {
 		return
 	}
 	m.emit(Event{Kind: Troubled, From: m.s.Rank, To: m.s.Rank, Reason: trouble})
+}
+
+// trouble is what is wrong with the evaluation. An idle window is no trouble
+// of what is at rest, unless the policy says so.
+func (m *machine) trouble() Reason {
+	switch m.in.Status {
+	case StatusMissing:
+		return ReasonNoData
+	case StatusUnseen:
+		return ReasonUnseen
+	case StatusError:
+		return ReasonError
+	case StatusIdle:
+		if m.s.Phase != Inactive || !m.r.rests() {
+			return ReasonIdle
+		}
+	}
+	return ""
+}
+
+// since runs the clock of a value that isn't there. A window is idle only
+// while it is known in full.
+func (m *machine) since(trouble Reason) {
+	since, partial := &m.s.MissingSince, trouble == ReasonIdle && (m.in.Incomplete || m.in.LowerBound)
+	other := (trouble == ReasonIdle) != (m.s.Trouble == ReasonIdle) && m.s.Trouble != "" && m.s.Trouble != ReasonError
+	switch {
+	case partial && (other || since.IsZero()):
+		*since = time.Time{}
+	case other || since.IsZero():
+		*since = m.now
+	case partial:
+		*since = since.Add(m.in.Elapsed)
+	}
 }

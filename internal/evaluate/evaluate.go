@@ -2,7 +2,6 @@ package evaluate
 
 import (
 	"maps"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -42,6 +41,7 @@ type Alert struct {
 	one    [1]*window.Group // room for groups, if there is one query
 	kind   string           // of series, as it was seen last
 	empty  int64            // the tick since which there are no samples, 0 if there are
+	at     int64            // the tick at which it was judged last
 	idle   bool             // that State is
 	queued bool             // in Evaluator.todo
 	gone   bool             // dropped: no room is held for it
@@ -90,11 +90,12 @@ type Evaluator struct {
 	alerts     map[string]*Alert
 	stored     map[string]alert.State // states whose group hasn't appeared yet
 
-	todo   []*Alert // to be judged at the next tick that is due
-	refs   []window.Ref
-	reader reader // of the alert that is measured
-	all    bool   // judge everything at the next tick
-	swept  int64
+	todo    []*Alert // to be judged at the next tick that is due
+	refs    []window.Ref
+	reader  reader // of the alert that is measured
+	all     bool   // judge everything at the next tick
+	unknown int64  // the latest tick of which nobody knows anything
+	swept   int64
 }
 
 // rule is what an evaluator knows of a Rule.
@@ -176,6 +177,7 @@ func (e *Evaluator) Step(w Windows, t Tick) []Change {
 	e.late(w, t, changes)
 	e.collect(w, t)
 	if t.Unknown > 0 {
+		e.unknown = t.N
 		e.skip()
 	}
 	kept := e.todo[:0]
@@ -256,14 +258,29 @@ func (e *Evaluator) step(w Windows, a *Alert, t Tick, changes map[*Alert]*Change
 	a.Reading, a.Read = a.Rule.measure.measure(&e.reader), true
 	a.note(t)
 	in := a.input
-	in.Unknown = t.Unknown
-	if a.left(&in, t.End) {
+	in.Unknown, in.Elapsed, in.Settling = t.Unknown, e.elapsed(a, t), e.settling(t)
+	if a.left(&in, t, e.plan.width) {
 		before := a.State
 		after, events := alert.End(before, alert.ReasonGone, t.End)
 		e.change(a, before, after, events, changes)
 		return
 	}
 	e.judge(a, &in, t.End, changes)
+}
+
+// elapsed returns how much time of which something is known lies between the
+// evaluation before this one and this one.
+func (e *Evaluator) elapsed(a *Alert, t Tick) time.Duration {
+	before := a.at
+	if a.at = t.N; before == 0 {
+		return 0
+	}
+	return max(time.Duration(t.N-before)*e.plan.width-t.Unknown, 0)
+}
+
+// settling says that a moment ago no process was there.
+func (e *Evaluator) settling(t Tick) bool {
+	return e.unknown > 0 && time.Duration(t.N-e.unknown)*e.plan.width < alert.GoneFor
 }
 
 // note remembers what outlives the samples.
@@ -273,7 +290,7 @@ func (a *Alert) note(t Tick) {
 		a.kind = v.Kind.String()
 	}
 	switch {
-	case v.Status == window.OK && v.Count > 0:
+	case a.samples:
 		a.empty = 0
 	case a.empty == 0:
 		a.empty = t.N
@@ -285,7 +302,7 @@ func (e *Evaluator) judge(a *Alert, in *alert.Input, now time.Time, changes map[
 		return // nothing is known, nothing is wrong, nothing is worth a record
 	}
 	rule := &a.Rule.Alert
-	if !math.IsNaN(a.scale) && a.Rule.relative() {
+	if a.Rule.relative() {
 		scaled := a.Rule.scaled(a.scale)
 		rule = &scaled
 	}
@@ -303,6 +320,7 @@ func (e *Evaluator) judge(a *Alert, in *alert.Input, now time.Time, changes map[
 		in.Told = slices.DeleteFunc(e.told(a.Key), func(t alert.Told) bool { return before.Last.Covers(t.FiredAt) })
 	}
 	after, events := alert.Step(rule, state, *in, now, e.newID)
+	a.explain(events, before.MissingSince)
 	if a.Rule.Source != "" && a.Value.Status == window.OK {
 		for i := range events {
 			events[i].Value = a.Value.V
@@ -352,7 +370,9 @@ func (e *Evaluator) lateTick(w Windows, a *Alert, query int, n int64, t Tick, ch
 		return
 	}
 	end := t.End.Add(-time.Duration(t.N-n) * e.plan.width)
-	e.judge(a, &alert.Input{Value: v.V, Late: true, Incomplete: !v.Complete()}, end, changes)
+	e.judge(a, &alert.Input{
+		Value: v.V, Late: true, Incomplete: !v.Complete(), Few: few(a.Rule.Monitor, &v),
+	}, end, changes)
 }
 
 // Merge puts the changes of a later step behind those of earlier ones, so that

@@ -2,7 +2,6 @@ package evaluate
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -126,7 +125,7 @@ type Verdict struct {
 // Verdicts returns how the latest value stands to each level, mildest first.
 func (a *Alert) Verdicts() []Verdict {
 	rule := a.Rule.Alert
-	if !math.IsNaN(a.scale) && a.Rule.relative() {
+	if a.Rule.relative() {
 		rule = a.Rule.scaled(a.scale)
 	}
 	out := make([]Verdict, len(rule.Levels))
@@ -136,13 +135,42 @@ func (a *Alert) Verdicts() []Verdict {
 		if v.Fires && level.Clear != nil {
 			v.Threshold = *level.Clear
 		}
-		v.Breached = a.Value.Status == window.OK && rule.Op.Holds(a.input.Value, v.Threshold)
+		v.Breached = a.Value.Status == window.OK && rule.Op.Holds(a.input.Value, v.Threshold) && (v.Fires || a.Waits() == "")
 		if a.Rule.Source == "slo" {
 			v.Threshold = a.Rule.Monitor.Triggers[i].Threshold
 		}
 		out[i] = v
 	}
 	return out
+}
+
+// Waits says why a value in breach doesn't begin anything now, empty if it may.
+func (a *Alert) Waits() string {
+	m := a.Rule.Monitor
+	switch {
+	case a.Value.Status != window.OK:
+		return ""
+	case a.input.Few && m.DivideBy != "":
+		return fmt.Sprintf("%.6g of %s are too few to begin with (min_total %.6g)", orZero(a.Total), m.DivideBy, m.MinTotal)
+	case a.input.Few:
+		return fmt.Sprintf("%.6g observations are too few to begin with (min_total %.6g)", a.Value.Count, m.MinTotal)
+	}
+	return ""
+}
+
+// Without says what a value that isn't there comes to, and when; empty if
+// there is one, or if nothing comes of it.
+func (a *Alert) Without() (at time.Time, what string) {
+	s, r := &a.State, &a.Rule.Alert
+	switch {
+	case s.MissingSince.IsZero():
+		return time.Time{}, ""
+	case s.Trouble == alert.ReasonIdle:
+		return s.MissingSince.Add(r.IdleFor), "no samples means: " + string(r.Idle)
+	case a.input.Gone:
+		return s.MissingSince.Add(max(r.NoDataFor, alert.GoneFor)), "no data means: " + string(r.NoData)
+	}
+	return s.MissingSince.Add(r.NoDataFor), "no data means: " + string(r.NoData)
 }
 
 // Outlook says in sentences what the alert will do by itself.
@@ -174,6 +202,12 @@ func (a *Alert) Outlook() []string {
 		default:
 			out = append(out, "fires when a threshold is breached")
 		}
+	}
+	if why := a.Waits(); why != "" {
+		out = append(out, why)
+	}
+	if at, what := a.Without(); what != "" {
+		out = append(out, what+", from "+stamp(at)+" on")
 	}
 	if s.Flapping() {
 		out = append(out, "flaps: single changes aren't told until it was stable for "+r.Flap.LookBack.String())

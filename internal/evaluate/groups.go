@@ -14,8 +14,7 @@ import (
 
 const (
 	// goneAfter is how long a group must be without samples, or the window if
-	// that is longer, before its room is given to others and, with `no_data:
-	// keep`, its alert ends.
+	// that is longer, before its alert ends and its room is given to others.
 	goneAfter = time.Hour
 	// sweepEvery is how often groups are looked through for those that are
 	// gone.
@@ -168,15 +167,17 @@ func (e *Evaluator) orphans(t Tick) {
 }
 
 // left says whether a group has been without any sample for so long that it is
-// regarded as gone. Without groups, and under another policy than keep, what
-// is missing has its own rules.
-func (a *Alert) left(in *alert.Input, now time.Time) bool {
-	if in.Status != alert.StatusMissing && in.Status != alert.StatusUnseen {
+// regarded as gone, whatever the policies are. Without groups, what is missing
+// has its own rules.
+func (a *Alert) left(in *alert.Input, t Tick, width time.Duration) bool {
+	if len(a.Rule.Monitor.By) == 0 || a.idle || a.samples || in.Incomplete || t.Unknown > 0 {
 		return false
 	}
-	since := a.State.MissingSince
-	return len(a.Rule.Monitor.By) > 0 && a.Rule.Alert.NoData == alert.Keep && a.State.Phase != alert.Inactive &&
-		!since.IsZero() && now.Sub(since) >= max(goneAfter, a.Rule.Monitor.Window)
+	without := time.Duration(t.N-a.empty) * width
+	if since := a.State.MissingSince; in.Status != alert.StatusOK && !since.IsZero() {
+		without = max(without, t.End.Sub(since))
+	}
+	return without >= max(goneAfter, a.Rule.Monitor.Window)
 }
 
 // sweep drops groups that are gone, so that others have room, and steps the

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/go-batteries/hawkeye/internal/alert"
+	"github.com/go-batteries/hawkeye/internal/monitor"
 	"github.com/go-batteries/hawkeye/internal/series"
 	"github.com/go-batteries/hawkeye/internal/window"
 )
@@ -23,8 +24,9 @@ type Reading struct {
 	// trigger's own. NaN where there is none.
 	Total, Compare, Limit float64
 
-	input alert.Input
-	scale float64 // what relative thresholds are multiplied by; NaN without
+	input   alert.Input
+	samples bool    // there are some in the window
+	scale   float64 // what relative thresholds are multiplied by; NaN if there is nothing to compare with
 }
 
 // reader reads the windows for one alert at one tick.
@@ -85,27 +87,32 @@ func (p plain) measure(r *reader) Reading {
 	in.LowerBound = v.Partial > 0 && v.Monotone
 	in.Incomplete = v.Partial > 0 && !v.Monotone || r.vague(&v)
 	in.Value, in.Status = r.found(&v)
+	out.samples = v.Count > 0
+	in.Few = few(r.a.Rule.Monitor, &v)
 	if p.divisor > 0 {
 		d := r.value(p.divisor)
 		in.Incomplete = in.Incomplete || in.LowerBound || d.Partial > 0 || r.vague(&d)
 		in.LowerBound = false
-		in.Value, in.Status = divide(in.Value, in.Status, &d, r.a.Rule.Monitor.MinTotal)
+		in.Value, in.Status = r.divide(in.Value, in.Status, &d)
+		out.samples = out.samples || d.Count > 0
 		if d.Status == window.OK {
 			out.Total = d.V
 		}
+		in.Few = !(orZero(out.Total) >= r.a.Rule.Monitor.MinTotal)
+		in.Gone = gone(&d)
 	}
+	in.Gone = in.Status == alert.StatusUnseen || in.Status == alert.StatusMissing && (in.Gone || gone(&v))
 	if p.past > 0 {
 		out.Compare = p.before(r)
-		out.scale = out.Compare
-		if in.Status == alert.StatusOK && (math.IsNaN(out.Compare) || out.Compare == 0) && r.a.Rule.relative() {
-			in.Status = alert.StatusMissing
+		if out.scale = out.Compare; out.scale == 0 { // there is nothing to compare with
+			out.scale = math.NaN()
 		}
 	}
 	if in.Status == alert.StatusOK && math.IsNaN(in.Value) {
 		in.Status = alert.StatusMissing
 	}
 	out.Value.V = in.Value
-	if in.Status != alert.StatusOK && out.Value.Status == window.OK {
+	if in.Status == alert.StatusIdle || in.Status != alert.StatusOK && out.Value.Status == window.OK {
 		out.Value.Status = window.Missing
 	}
 	if in.Status == alert.StatusOK {
@@ -114,18 +121,36 @@ func (p plain) measure(r *reader) Reading {
 	return out
 }
 
-// found says what a value is worth. Of a counter that was seen before, no
-// samples at all are none, not no data.
-func (r *reader) found(v *window.Value) (float64, alert.Status) {
-	switch v.Status {
-	case window.OK:
-		return v.V, alert.StatusOK
-	case window.Ambiguous:
-		return math.NaN(), alert.StatusError
-	case window.Missing:
-		return math.NaN(), alert.StatusMissing
+// gone says whether the processes of a gauge are gone.
+func gone(v *window.Value) bool { return v.Status == window.Missing && v.Kind == series.KindGauge }
+
+func orZero(v float64) float64 {
+	if math.IsNaN(v) {
+		return 0
 	}
-	if r.a.counts() {
+	return v
+}
+
+// few says whether there are too few observations for a beginning.
+func few(m *monitor.Monitor, v *window.Value) bool {
+	return m.DivideBy == "" && v.Kind == series.KindHistogram && v.Count < m.MinTotal
+}
+
+// found says what a value is worth. Of a counter that was seen before, no
+// samples at all are none, not no data. A histogram's value of none is idle.
+func (r *reader) found(v *window.Value) (float64, alert.Status) {
+	switch {
+	case v.Status == window.OK:
+		return v.V, alert.StatusOK
+	case v.Status == window.Ambiguous:
+		return math.NaN(), alert.StatusError
+	case v.Status == window.Missing && v.Kind == series.KindHistogram:
+		return math.NaN(), alert.StatusIdle
+	case v.Status == window.Missing:
+		return math.NaN(), alert.StatusMissing
+	case r.a.kind == series.KindHistogram.String() && r.a.Rule.Monitor.Observes():
+		return math.NaN(), alert.StatusIdle
+	case r.a.counts():
 		return 0, alert.StatusOK
 	}
 	return math.NaN(), alert.StatusUnseen
@@ -137,25 +162,43 @@ func (a *Alert) counts() bool {
 	if _, percentile := a.Rule.Monitor.Aggregate.Percentile(); percentile {
 		return false
 	}
-	return a.kind == series.KindCounter.String() || a.kind == series.KindSet.String()
+	switch a.kind {
+	case series.KindCounter.String(), series.KindSet.String():
+		return true
+	case series.KindHistogram.String():
+		agg := a.Rule.Monitor.Aggregate
+		return agg == monitor.Sum || agg == monitor.Count || agg == monitor.Rate
+	}
+	return false
 }
 
-// divide makes a ratio. 0/0, and a divisor under the least total, is no
-// value; a part that is incomplete makes no lower bound of a ratio.
-func divide(part float64, status alert.Status, d *window.Value, least float64) (float64, alert.Status) {
+// judged says whether there was a value once, by the alert's state.
+func (a *Alert) judged() bool {
+	s := &a.State
+	return s.Phase != alert.Inactive && s.Reason != alert.ReasonUnseen ||
+		s.Trouble == alert.ReasonIdle || s.Trouble == alert.ReasonNoData
+}
+
+// divide makes a ratio of what was found and of a divisor. 0/0 is idle, what
+// is divided by nothing else is no value.
+func (r *reader) divide(part float64, status alert.Status, d *window.Value) (float64, alert.Status) {
+	none := status == alert.StatusUnseen || status == alert.StatusIdle || status == alert.StatusOK && part == 0
+	empty := d.Status == window.Unseen || d.Status == window.OK && d.V == 0 || d.Status == window.Missing && d.Kind == series.KindHistogram
 	switch {
-	case d.Status == window.Ambiguous:
+	case status == alert.StatusError || d.Status == window.Ambiguous:
 		return math.NaN(), alert.StatusError
-	case d.Status == window.Unseen && status == alert.StatusUnseen:
+	case status == alert.StatusUnseen && d.Status == window.Unseen && !r.a.judged():
 		return math.NaN(), status
-	case d.Status != window.OK || d.V == 0 || d.V < least:
+	case none && empty:
+		return math.NaN(), alert.StatusIdle
+	case status == alert.StatusMissing || empty || d.Status != window.OK:
 		return math.NaN(), alert.StatusMissing
+	case status == alert.StatusIdle:
+		return math.NaN(), status
 	case status == alert.StatusUnseen: // none of the events ever happened
 		return 0, alert.StatusOK
-	case status == alert.StatusOK:
-		return part / d.V, status
 	}
-	return math.NaN(), status
+	return part / d.V, alert.StatusOK
 }
 
 // before is the value in the past, NaN if it isn't known in full.
@@ -173,7 +216,7 @@ func (p plain) before(r *reader) float64 {
 	}
 	if p.divisor > 0 {
 		d := r.value(p.past + p.divisor)
-		value, status = divide(value, status, &d, 0)
+		value, status = r.divide(value, status, &d)
 		v.Unknown, v.Partial = v.Unknown+d.Unknown, v.Partial+d.Partial
 	}
 	if status != alert.StatusOK || !v.Complete() {

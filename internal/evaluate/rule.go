@@ -106,7 +106,7 @@ func (p *Plan) addMonitor(m *monitor.Monitor) {
 			queries = append(queries, then)
 		}
 	}
-	p.add(&Rule{Monitor: m, Alert: alertRule(m), measure: ms}, queries...)
+	p.add(&Rule{Monitor: m, Alert: p.alertRule(m), measure: ms}, queries...)
 }
 
 func (p *Plan) addSLO(o *monitor.SLO) {
@@ -166,13 +166,25 @@ func (p *Plan) every(m *monitor.Monitor) int64 {
 	return max(int64(every/p.width), 1)
 }
 
-func alertRule(m *monitor.Monitor) alert.Rule {
+// wait is how long a value must be missing for a policy. What is no longer than
+// the time between two evaluations acts on the first one without a value.
+func (p *Plan) wait(m *monitor.Monitor, d time.Duration) time.Duration {
+	if d <= time.Duration(p.every(m))*p.width {
+		return 0
+	}
+	return d
+}
+
+func (p *Plan) alertRule(m *monitor.Monitor) alert.Rule {
+	idle, idleFor := m.WhenIdle()
 	r := alert.Rule{
 		Key:           m.Key(),
 		Op:            alert.Op(m.Op),
 		KeepFiringFor: m.KeepFiringFor,
 		NoData:        alert.Policy(m.NoData),
-		NoDataFor:     m.NoDataFor,
+		NoDataFor:     p.wait(m, m.NoDataFor),
+		Idle:          alert.Policy(idle),
+		IdleFor:       p.wait(m, idleFor),
 		EvalError:     alert.Policy(m.EvalError),
 		MustExist:     m.MustExist,
 		Levels:        make([]alert.Level, len(m.Triggers)),

@@ -32,56 +32,73 @@ func newBudget(o *monitor.SLO, at map[time.Duration]int) budget {
 func (b budget) measure(r *reader) Reading {
 	out := Reading{Total: math.NaN(), Compare: math.NaN(), Limit: math.NaN(), scale: math.NaN()}
 	unseen, failed := true, false
-	ratios := make(map[time.Duration]float64, len(b.at))
+	burnt := burnt{budget: b, totals: make(map[time.Duration]float64, len(b.at)), ratios: make(map[time.Duration]float64, len(b.at))}
+	if s := &r.a.State; s.Phase.Told() {
+		burnt.fires = s.Rank
+	}
 	for length, i := range b.at {
 		total, part := r.value(i), r.value(i+1)
 		unseen = unseen && total.Status == window.Unseen
 		failed = failed || total.Status == window.Ambiguous || part.Status == window.Ambiguous
 		out.input.Incomplete = out.input.Incomplete || total.Partial+part.Partial > 0 || r.vague(&total) || r.vague(&part)
 		out.Value.Unknown, out.Value.Partial = max(out.Value.Unknown, total.Unknown), max(out.Value.Partial, total.Partial)
-		var n, counted float64
-		if total.Status == window.OK {
-			n = total.V
-		}
-		if part.Status == window.OK {
-			counted = part.V
-		}
-		if n > 0 && n >= b.minTotal {
-			ratios[length] = min(max(b.bad(counted, n)/n, 0), 1)
+		n, counted := known(&total), known(&part)
+		if burnt.totals[length] = n; n > 0 {
+			burnt.ratios[length] = min(max(b.bad(counted, n)/n, 0), 1)
 		}
 		if length == r.a.Rule.Monitor.Window {
-			out.Total, out.Value.Kind, out.Value.Count = n, total.Kind, n
+			out.Total, out.Value.Kind, out.Value.Count, out.samples = n, total.Kind, n, n > 0
 		}
 	}
-	ratio := func(d time.Duration) (float64, bool) { v, ok := ratios[d]; return v, ok }
-	verdict, ok := alert.SLOVerdict(b.pairs, b.objective, ratio)
-	out.input.Value = verdict
-	out.Value.V, out.Limit = b.burn(ratio, verdict)
 	switch {
-	case ok:
-		out.Value.Status = window.OK
 	case failed:
 		out.input.Status, out.Value.Status = alert.StatusError, window.Ambiguous
-	case unseen:
+	case unseen && !r.a.judged():
 		out.input.Status, out.Value.Status = alert.StatusUnseen, window.Unseen
 	default:
-		out.input.Status, out.Value.Status = alert.StatusMissing, window.Missing
+		out.Value.Status = window.OK
+		out.input.Value = alert.SLOVerdict(b.pairs, b.objective, burnt.of)
+		out.Value.V, out.Limit = burnt.rate(out.input.Value)
 	}
 	return out
 }
 
-// burn returns how many times as fast as it may the budget burns in the pair
+// known is how much was counted, 0 if nothing was.
+func known(v *window.Value) float64 {
+	if v.Status == window.OK {
+		return v.V
+	}
+	return 0
+}
+
+// burnt is what the windows of an objective say at a tick.
+type burnt struct {
+	budget
+	totals, ratios map[time.Duration]float64 // by length; no ratio of nothing
+	fires          int                       // the rank that fires, 0 if none does
+}
+
+// of returns the shares of bad events in a pair's windows. A pair burns nothing
+// while one of its windows holds no events or, unless its level fires already,
+// too few for a beginning.
+func (b *burnt) of(p *alert.BurnRate) (short, long float64) {
+	if b.fires < p.Rank() && min(b.totals[p.Short], b.totals[p.Long]) < b.minTotal {
+		return 0, 0
+	}
+	return b.ratios[p.Short], b.ratios[p.Long]
+}
+
+// rate returns how many times as fast as it may the budget burns in the pair
 // that is nearest to its limit, or farthest over it, among those of the
 // verdict; and that limit.
-func (b budget) burn(ratio func(time.Duration) (float64, bool), verdict float64) (rate, limit float64) {
-	rate, limit = math.NaN(), math.NaN()
+func (b *burnt) rate(verdict float64) (rate, limit float64) {
 	worst := -1.0
-	for _, p := range b.pairs {
-		short, okShort := ratio(p.Short)
-		long, okLong := ratio(p.Long)
-		if !okShort || !okLong || p.Page && verdict == alert.SLOTicket || !p.Page && verdict == alert.SLOPage {
+	for i := range b.pairs {
+		p := &b.pairs[i]
+		if p.Page && verdict == alert.SLOTicket || !p.Page && verdict == alert.SLOPage {
 			continue
 		}
+		short, long := b.of(p)
 		if burns := min(short, long) / (1 - b.objective); burns/p.Factor > worst {
 			rate, limit, worst = burns, p.Factor, burns/p.Factor
 		}

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-batteries/hawkeye/internal/alert"
 	"github.com/go-batteries/hawkeye/internal/msgtmpl"
 	"github.com/go-batteries/hawkeye/internal/notify"
 )
@@ -187,7 +186,7 @@ func verdict(row *notify.Row, data map[string]any) string {
 		if row.Both {
 			return fmt.Sprintf("it fired and ended again, after %s (%s; %s).", lasted, measured, limit)
 		}
-		if s.Reason == string(alert.ReasonRemoved) || s.Reason == string(alert.ReasonGone) {
+		if s.Reason != "" {
 			return fmt.Sprintf("it ended after %s: %s.", lasted, s.Reason)
 		}
 		return fmt.Sprintf("it ended after %s (%s; %s).", lasted, measured, limit)
@@ -257,7 +256,7 @@ func measure(s *notify.Snapshot) (measured, limit string) {
 		return s.Metric + " was heard", "it must be heard every " + msgtmpl.Format(s.Window)
 	}
 	if !s.HasValue {
-		return value, limit
+		return firstText(s.Reason, value), limit
 	}
 	measured = s.Metric + " is " + value
 	if s.Window > 0 {

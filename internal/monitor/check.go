@@ -17,6 +17,7 @@ const (
 	defaultWindow    = time.Minute
 	defaultMaxGroups = 100
 	defaultNoDataFor = 2 * time.Minute
+	defaultIdleFor   = 5 * time.Minute
 	defaultRepeat    = 4 * time.Hour
 	// defaultFlapRepeat is longer: a repeat says little new of an alert that is
 	// known to flap.
@@ -83,9 +84,19 @@ func (m *Monitor) setDefaults() {
 	}
 	if m.NoData == "" {
 		m.NoData = NoDataKeep
+		if m.Idle == "" {
+			m.Idle = NoDataOK
+		}
 	}
 	if m.NoDataFor == 0 {
 		m.NoDataFor = defaultNoDataFor
+	}
+	switch {
+	case m.IdleFor != 0:
+	case m.Idle == "":
+		m.IdleFor = m.NoDataFor
+	default:
+		m.IdleFor = max(defaultIdleFor, min(m.Window, maxWindow))
 	}
 	if m.EvalError == "" {
 		m.EvalError = EvalErrorKeep
@@ -263,7 +274,8 @@ func (c check) ranges(m *Monitor) {
 		c.between("compare_to", m.CompareTo, minWindow, maxWindow)
 	}
 	c.between("keep_firing_for", m.KeepFiringFor, 0, maxWindow)
-	c.between("no_data_for", m.NoDataFor, time.Second, maxWindow)
+	c.between("no_data_for", m.NoDataFor, 0, maxWindow)
+	c.between("idle_for", m.IdleFor, 0, maxWindow)
 	if m.MaxGroups < 1 || m.MaxGroups > 1_000_000 {
 		c.fail("max_groups", "expected a whole number from 1 to 1000000", "")
 	}
@@ -312,6 +324,9 @@ func (c check) measure(m *Monitor) {
 	oneOf(c, "fleet", m.Fleet, Sum, Avg, Min, Max)
 	oneOf(c, "op", m.Op, GreaterOrEqual, Greater, LessOrEqual, Less, EqualTo, NotEqualTo)
 	oneOf(c, "no_data", m.NoData, NoDataKeep, NoDataOK, NoDataAlert, NoDataState, NoDataZero)
+	if m.Idle != "" {
+		oneOf(c, "idle", m.Idle, NoDataOK, NoDataKeep, NoDataAlert)
+	}
 	oneOf(c, "eval_error", m.EvalError, EvalErrorKeep, EvalErrorAlert)
 	if m.Aggregate != "" {
 		if _, err := parseAggregate(string(m.Aggregate)); err != nil {
@@ -331,8 +346,8 @@ func (c check) measure(m *Monitor) {
 	case m.DivideWhere != nil && c.at.r == nil:
 		c.fail("divide_by", "divide_by needs a metric", "")
 	}
-	if m.MinTotal != 0 && m.DivideBy == "" {
-		c.fail("min_total", "min_total is of the divisor; it needs divide_by", "")
+	if m.MinTotal != 0 && m.DivideBy == "" && !m.Observes() {
+		c.fail("min_total", "min_total is of the divisor, or of observations; it needs divide_by, or a percentile, avg, min or max of a histogram", "")
 	}
 	if m.MinTotal < 0 || math.IsNaN(m.MinTotal) || math.IsInf(m.MinTotal, 0) {
 		c.fail("min_total", "expected a number that is not negative", "")

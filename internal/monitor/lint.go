@@ -4,9 +4,13 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/go-batteries/hawkeye/internal/matcher"
 )
+
+// shortNoData is how long a value may be missing because something restarts.
+const shortNoData = 30 * time.Second
 
 // lints reports what is allowed in a monitor but hardly meant.
 func (c check) lints(m *Monitor) {
@@ -17,6 +21,10 @@ func (c check) lints(m *Monitor) {
 		c.lint("compare_to", "the window before overlaps the one that it is compared with; compare_to is usually at least the window", "")
 	}
 	c.lintDivisor(m)
+	if m.NoData != NoDataKeep && m.NoDataFor < shortNoData {
+		c.lint("no_data_for", "no_data_for ("+formatDuration(m.NoDataFor)+") is shorter than a restart may take ("+formatDuration(shortNoData)+
+			"): short gaps count, too, but for values whose processes are gone, which are always waited for that long", "")
+	}
 	if m.Fleet != Sum && m.Kind != "" && m.Kind != Gauge {
 		c.lint("fleet", "fleet is for gauges; it changes nothing for a "+string(m.Kind), "")
 	}

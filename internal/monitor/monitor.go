@@ -51,7 +51,8 @@ type Monitor struct {
 	// else, be it empty, Where holds for Metric alone.
 	DivideBy    string
 	DivideWhere []string `json:",omitzero"`
-	// MinTotal is how much of DivideBy there must be for a verdict.
+	// MinTotal is how much of DivideBy, or how many observations, there must
+	// be for a beginning: to fire, and for each rise.
 	MinTotal float64
 	// Window is how far back the value looks, 1 s to 30 d; default 1 m.
 	Window time.Duration
@@ -71,6 +72,12 @@ type Monitor struct {
 	// NoData is what a missing value means after NoDataFor (default 2 m).
 	NoData    NoData
 	NoDataFor time.Duration
+	// Idle is what a window means that holds nothing to compute a value from,
+	// after IdleFor: NoDataOK (the default; IdleFor 5 m, or Window if that is
+	// longer), NoDataKeep or NoDataAlert. If NoData is set and Idle isn't, it
+	// is empty, and both are as for missing values: see [Monitor.WhenIdle].
+	Idle    NoData        `json:",omitzero"`
+	IdleFor time.Duration `json:",omitzero"`
 	// EvalError is what a failed evaluation means.
 	EvalError EvalError
 	// MustExist tells once if the metric is never seen.
@@ -142,6 +149,28 @@ type Escalation struct {
 // Matchers returns Where, compiled. It is nil before the Monitor was
 // validated.
 func (m *Monitor) Matchers() []*matcher.Matcher { return m.where }
+
+// AtOnce is what a file calls 0s where a Monitor's 0 stands for the default:
+// longer than nothing, and shorter than any tick.
+const AtOnce = time.Nanosecond
+
+// WhenIdle returns what an idle window means, after how long.
+func (m *Monitor) WhenIdle() (NoData, time.Duration) {
+	if m.Idle == "" {
+		return m.NoData, m.IdleFor
+	}
+	return m.Idle, m.IdleFor
+}
+
+// Observes says whether the value may be one that observations come to, and
+// not how many they are: a histogram's percentile, mean, least or greatest.
+func (m *Monitor) Observes() bool {
+	if m.Kind != "" && m.Kind != Histogram {
+		return false
+	}
+	_, percentile := m.Aggregate.Percentile()
+	return percentile || m.Aggregate == "" && m.Kind == Histogram || m.Aggregate == Avg || m.Aggregate == Min || m.Aggregate == Max
+}
 
 // DivideMatchers returns the matchers for the series of DivideBy, compiled.
 func (m *Monitor) DivideMatchers() []*matcher.Matcher {

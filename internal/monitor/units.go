@@ -84,6 +84,9 @@ func formatDuration(d time.Duration) string {
 			d -= n * durationUnits[unit]
 		}
 	}
+	if b.Len() == 0 { // see AtOnce
+		return "0s"
+	}
 	return b.String()
 }
 

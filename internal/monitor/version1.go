@@ -227,7 +227,7 @@ func (b *builder) expandLegacy(m *legacyMonitor) {
 		mon := Monitor{
 			Name: m.metric, Metric: m.metric, Kind: m.kind, MaxGroups: defaultMaxGroups,
 			Aggregate: m.aggregate, Fleet: Sum, Window: m.interval, Every: defaultEvery(m.interval), Op: GreaterOrEqual,
-			NoData: NoDataKeep, NoDataFor: defaultNoDataFor, EvalError: EvalErrorKeep,
+			NoData: NoDataKeep, NoDataFor: defaultNoDataFor, Idle: NoDataOK, IdleFor: max(defaultIdleFor, m.interval), EvalError: EvalErrorKeep,
 			Triggers: []Trigger{trigger}, Legacy: true, Pos: m.at.position(),
 		}
 		b.addLegacy(mon, t)

@@ -113,7 +113,9 @@ func monitorFields(m *Monitor) []field {
 		{"compare_to", duration(&m.CompareTo, minWindow)},
 		{"keep_firing_for", duration(&m.KeepFiringFor, 0)},
 		{"no_data", enum(&m.NoData, NoDataKeep, NoDataOK, NoDataAlert, NoDataState, NoDataZero)},
-		{"no_data_for", duration(&m.NoDataFor, time.Second)},
+		{"no_data_for", orAtOnce(&m.NoDataFor)},
+		{"idle", enum(&m.Idle, NoDataOK, NoDataKeep, NoDataAlert)},
+		{"idle_for", orAtOnce(&m.IdleFor)},
 		{"eval_error", enum(&m.EvalError, EvalErrorKeep, EvalErrorAlert)},
 		{"must_exist", boolean(&m.MustExist)},
 		{"notify", texts(&m.Notify)},
@@ -143,6 +145,20 @@ func divisor(m *Monitor) func(value) {
 		ok := v.mapping("divide_by", []field{{"metric", text(&m.DivideBy)}, {"where", matchers(&m.DivideWhere)}})
 		if at := (place{v.r, v.path}); ok && m.DivideBy == "" && !at.broken("metric") {
 			v.r.sink.add(at.problem("metric", "divide_by needs a metric", ""))
+		}
+	}
+}
+
+// orAtOnce reads a duration of which 0s isn't the default.
+func orAtOnce(dst *time.Duration) func(value) {
+	return func(v value) {
+		d := time.Duration(-1)
+		duration(&d, 0)(v)
+		if d == 0 {
+			d = AtOnce
+		}
+		if d > 0 {
+			*dst = d
 		}
 	}
 }

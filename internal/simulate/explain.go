@@ -105,7 +105,7 @@ func verdict(a *evaluate.Alert, i int) Verdict {
 	if a.Rule.Monitor.Triggers[i].Relative {
 		v.Limit = a.Compare * (1 + v.Limit)
 	}
-	v.Breach = a.Value.Status == window.OK && a.Rule.Alert.Op.Holds(a.Value.V, v.Limit)
+	v.Breach = a.Value.Status == window.OK && a.Rule.Alert.Op.Holds(a.Value.V, v.Limit) && (v.Firing || a.Waits() == "")
 	if since, ok := state.Clocks[l.Name]; ok && !v.Firing {
 		v.Since, v.FiresAt = since, since.Add(l.For)
 	}
@@ -122,8 +122,8 @@ func (s *Simulation) coming(a *evaluate.Alert, e *Explanation) {
 		if !state.Phase.Told() {
 			e.Next = append(e.Next, Coming{b.Due, "is due"}, Coming{b.Overdue, "fires if it isn't heard"})
 		}
-	} else if !state.MissingSince.IsZero() {
-		e.Next = append(e.Next, Coming{state.MissingSince.Add(rule.NoDataFor), "no data means: " + string(rule.NoData)})
+	} else if at, what := a.Without(); what != "" {
+		e.Next = append(e.Next, Coming{at, what})
 	}
 	s.repeats(a, e)
 	for _, id := range slices.Sorted(maps.Keys(s.desk.rows)) {

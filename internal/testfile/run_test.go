@@ -65,7 +65,8 @@ func TestPasses(t *testing.T) {
   until: 40s
   expect:
   - {at: 6s, alerts: [{monitor: depth, state: pending, value: none}]}
-  - {at: 30s, alerts: [{monitor: depth, state: nodata}]}
+  - {at: 34s, alerts: [{monitor: depth, state: pending, value: none}]}
+  - {at: 36s, alerts: [{monitor: depth, state: nodata}]}
   messages:
   - {to: team, kind: nodata, monitor: depth}`,
 		"percentiles are meant roughly": `

@@ -1,9 +1,10 @@
-// Package upgrade writes version-1 files of monitors.yaml as version 2.
+// Package upgrade writes version-1 files of monitors.yaml as version 2, and
+// writes out what a version-2 file leaves to a default that is another one by
+// now.
 package upgrade
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -14,9 +15,6 @@ import (
 	"github.com/go-batteries/hawkeye/internal/monitor"
 )
 
-// ErrNotVersion1 says that there is nothing to upgrade.
-var ErrNotVersion1 = errors.New("the file is not version 1")
-
 // Result is a file as version 2.
 type Result struct {
 	Text string
@@ -26,19 +24,20 @@ type Result struct {
 
 // File writes a version-1 file as version 2. Each trigger becomes a monitor,
 // because version 1 tells each by itself, and each list of recipients with
-// its own run_every a receiver. Comments stay with what they stood at. The
-// error of a broken file is a [*monitor.Errors].
+// its own run_every a receiver. Comments stay with what they stood at. In a
+// version-2 file it writes out `idle` where that is what `no_data` says, and
+// changes nothing else. The error of a broken file is a [*monitor.Errors].
 func File(name string, data []byte) (*Result, error) {
 	set, err := monitor.Options{}.Parse(monitor.Source{Name: name, Data: data})
 	if err != nil {
 		return nil, err
 	}
-	if set.Version != 1 {
-		return nil, fmt.Errorf("upgrade %s: %w", name, ErrNotVersion1)
-	}
 	var doc yaml.Node
 	if err := yaml.Unmarshal(bytes.TrimPrefix(data, []byte("\ufeff")), &doc); err != nil {
 		return nil, fmt.Errorf("upgrade %s: %w", name, err)
+	}
+	if set.Version != 1 {
+		return version2(data, &doc), nil
 	}
 	u := upgrader{set: set, receivers: mapping(), names: map[string]bool{}, byKey: map[string]string{}}
 	root := u.root(resolved(doc.Content[0], 0))

@@ -70,9 +70,52 @@ func TestFailures(t *testing.T) {
 	if _, err := File("m.yaml", []byte("version: 1\nmoniters: []\n")); !errors.As(err, &errs) {
 		t.Errorf("File of a broken file = %v, want its mistakes", err)
 	}
-	v2 := "version: 2\nreceivers: {r: {email: {to: [a@example.com]}}}\nmonitors: [{metric: m, notify: [r], triggers: [{threshold: 1}]}]\n"
-	if _, err := File("m.yaml", []byte(v2)); !errors.Is(err, ErrNotVersion1) {
-		t.Errorf("File of version 2 = %v, want %v", err, ErrNotVersion1)
+}
+
+// TestVersion2 sees that what is written out changes nothing, and that all is
+// written out that can be.
+func TestVersion2(t *testing.T) {
+	t.Parallel()
+	names, _ := filepath.Glob("../../../../internal/*/testdata/*/*.yaml")
+	names = append(names, "testdata/idle.yaml", "../../../../testdata/api-errors.yaml")
+	tried := 0
+	for _, name := range names {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		env := monitor.Options{Kinds: []string{"slack"}, LookupEnv: func(string) (string, bool) { return "keep", true }}
+		before, err := env.Parse(monitor.Source{Name: "m.yaml", Data: data})
+		if err != nil || before.Version != 2 {
+			continue
+		}
+		tried++
+		r, err := File(name, data)
+		if err != nil {
+			continue // it has variables
+		}
+		after, err := env.Parse(monitor.Source{Name: "m.yaml", Data: []byte(r.Text)})
+		if err != nil {
+			t.Errorf("%s: what comes out doesn't load: %v\n%s", name, err, r.Text)
+			continue
+		}
+		for i := range after.Monitors {
+			was, is := &before.Monitors[i], &after.Monitors[i]
+			policy, wait := was.WhenIdle()
+			gotPolicy, gotWait := is.WhenIdle()
+			if policy != gotPolicy || wait != gotWait && policy != monitor.NoDataKeep {
+				t.Errorf("%s: %s: idle %s %v became %s %v", name, was.Name, policy, wait, gotPolicy, gotWait)
+			}
+			if is.Idle == "" && policy != monitor.NoDataState && policy != monitor.NoDataZero && !strings.Contains(strings.Join(r.Notes, ""), "No idle is written") {
+				t.Errorf("%s: no idle is written for %s:\n%s", name, is.Name, r.Text)
+			}
+		}
+		if again, err := File(name, []byte(r.Text)); err != nil || again.Text != r.Text {
+			t.Errorf("%s: a second time changes it again, %v:\n%s", name, err, again.Text)
+		}
+	}
+	if tried < 10 {
+		t.Errorf("tried %d files of version 2, want more", tried)
 	}
 }
 
