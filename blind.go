@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -185,7 +186,7 @@ func (b *blind) begin(ctx context.Context, why string) *outage {
 		states[key] = r.State
 	}
 	o.eval = evaluate.New(evaluate.Config{
-		Plan: o.setup.plan, Handles: o.handles, States: states,
+		Plan: o.setup.plan, Handles: o.handles, States: states, Loaded: math.MaxInt64, // we know too little to call anything young
 		NewID: func() string { return store.NewID().String() }, // replaced by one that all replicas know
 	})
 	b.logger.LogAttrs(ctx, slog.LevelError, "only what this process counts is looked at", slog.String("reason", why),

@@ -95,7 +95,7 @@ func (h *Hawkeye) Explain(ctx context.Context, monitor string, tags ...Tag) (Exp
 	if own, ok := h.agent.stateOf(key); ok {
 		states[key] = own
 	}
-	cfg := evaluate.Config{Plan: plan, States: states, KindOf: h.agent.kindOf, Born: born}
+	cfg := evaluate.Config{Plan: plan, States: states, KindOf: h.agent.kindOf, Loaded: h.agent.loaded(tick), Born: born}
 	for i := range plan.Queries {
 		cfg.Handles = append(cfg.Handles, windows.Handle(i))
 	}
@@ -141,6 +141,17 @@ func (a *agent) stateOf(key string) (alert.State, bool) {
 		return e.State, true
 	}
 	return alert.State{}, false
+}
+
+// loaded is the last tick that this process found in its windows when it began
+// to evaluate; tick if it doesn't.
+func (a *agent) loaded(tick int64) int64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.evaluator == nil {
+		return tick
+	}
+	return min(a.evaluator.Loaded(), tick)
 }
 
 func explanation(a *evaluate.Alert, end time.Time) Explanation {

@@ -42,6 +42,8 @@ type Alert struct {
 	kind   string           // of series, as it was seen last
 	empty  int64            // the tick since which there are no samples, 0 if there are
 	at     int64            // the tick at which it was judged last
+	made   int64            // the tick since which its group is known, 0 if it was from the beginning on
+	waits  bool             // a breach doesn't count yet, because the window isn't whole
 	idle   bool             // that State is
 	queued bool             // in Evaluator.todo
 	gone   bool             // dropped: no room is held for it
@@ -94,6 +96,7 @@ type Evaluator struct {
 	refs    []window.Ref
 	reader  reader // of the alert that is measured
 	all     bool   // judge everything at the next tick
+	loaded  int64  // the tick before the first one that was judged
 	unknown int64  // the latest tick of which nobody knows anything
 	swept   int64
 }
@@ -123,6 +126,9 @@ type Config struct {
 	NewID func() string
 	// Born is the last tick before there was anything to know.
 	Born int64
+	// Loaded is the last tick that was in the windows when they were first
+	// judged; 0 if that is the one before the first step.
+	Loaded int64
 	// Told returns the incidents of an alert that somebody was told of and
 	// that have no end yet. May be nil.
 	Told func(key string) []alert.Told
@@ -134,7 +140,7 @@ type Config struct {
 // New returns an evaluator. Its first step judges every alert.
 func New(cfg Config) *Evaluator {
 	e := &Evaluator{
-		plan: cfg.Plan, handles: cfg.Handles, newID: cfg.NewID, told: cfg.Told, kindOf: cfg.KindOf, born: cfg.Born,
+		plan: cfg.Plan, handles: cfg.Handles, newID: cfg.NewID, told: cfg.Told, kindOf: cfg.KindOf, born: cfg.Born, loaded: cfg.Loaded,
 		rules:  make([]rule, len(cfg.Plan.Rules)),
 		alerts: make(map[string]*Alert, len(cfg.Plan.Rules)),
 		stored: maps.Clone(cfg.States),
@@ -174,6 +180,9 @@ func (e *Evaluator) Alert(key string) *Alert { return e.alerts[key] }
 // makes a new one from what is stored.
 func (e *Evaluator) Step(w Windows, t Tick) []Change {
 	changes := make(map[*Alert]*Change)
+	if e.loaded == 0 {
+		e.loaded = t.N - 1
+	}
 	e.late(w, t, changes)
 	e.collect(w, t)
 	if t.Unknown > 0 {
@@ -198,7 +207,7 @@ func (e *Evaluator) Step(w Windows, t Tick) []Change {
 
 // rests says that nothing can happen to the alert unless its windows change.
 func (a *Alert) rests() bool {
-	return a.idle && !a.Rule.beats
+	return a.idle && !a.Rule.beats && !a.waits
 }
 
 // collect adds to todo what may stand differently at this tick: all alerts at
@@ -301,11 +310,8 @@ func (e *Evaluator) judge(a *Alert, in *alert.Input, now time.Time, changes map[
 	if in.Status == alert.StatusUnseen && a.idle && !a.Rule.Alert.MustExist && !a.Rule.beats {
 		return // nothing is known, nothing is wrong, nothing is worth a record
 	}
-	rule := &a.Rule.Alert
-	if a.Rule.relative() {
-		scaled := a.Rule.scaled(a.scale)
-		rule = &scaled
-	}
+	rule := a.rule()
+	a.waits = in.Status == alert.StatusOK && in.Filling && rule.Breached(in.Value)
 	if in.Status == alert.StatusOK && a.idle && !rule.Breached(in.Value) && !a.Rule.beats {
 		return
 	}
@@ -327,6 +333,15 @@ func (e *Evaluator) judge(a *Alert, in *alert.Input, now time.Time, changes map[
 		}
 	}
 	e.change(a, before, after, events, changes)
+}
+
+// rule is what the alert is judged by now.
+func (a *Alert) rule() *alert.Rule {
+	if !a.Rule.relative() {
+		return &a.Rule.Alert
+	}
+	scaled := a.Rule.scaled(a.scale)
+	return &scaled
 }
 
 func (e *Evaluator) change(a *Alert, before, after alert.State, events []alert.Event, changes map[*Alert]*Change) {
@@ -370,9 +385,10 @@ func (e *Evaluator) lateTick(w Windows, a *Alert, query int, n int64, t Tick, ch
 		return
 	}
 	end := t.End.Add(-time.Duration(t.N-n) * e.plan.width)
-	e.judge(a, &alert.Input{
-		Value: v.V, Late: true, Incomplete: !v.Complete(), Few: few(a.Rule.Monitor, &v),
-	}, end, changes)
+	in := alert.Input{Late: true, Incomplete: !v.Complete(), Few: few(a.Rule.Monitor, &v)}
+	e.fill(a, query, &v, n, &in)
+	in.Value = v.V
+	e.judge(a, &in, end, changes)
 }
 
 // Merge puts the changes of a later step behind those of earlier ones, so that

@@ -93,6 +93,7 @@ func (e *Evaluator) Read(w Windows, key, group string, t Tick) *Alert {
 	}
 	a.Reading, a.Read = a.Rule.measure.measure(&reader{e: e, w: w, a: a, t: t}), true
 	a.note(t)
+	a.waits = a.input.Status == alert.StatusOK && a.input.Filling && a.rule().Breached(a.input.Value)
 	return a
 }
 
@@ -124,10 +125,7 @@ type Verdict struct {
 
 // Verdicts returns how the latest value stands to each level, mildest first.
 func (a *Alert) Verdicts() []Verdict {
-	rule := a.Rule.Alert
-	if a.Rule.relative() {
-		rule = a.Rule.scaled(a.scale)
-	}
+	rule := a.rule()
 	out := make([]Verdict, len(rule.Levels))
 	for i, level := range rule.Levels {
 		v := Verdict{Level: level.Name, Threshold: level.Threshold, For: level.For, Since: a.State.Clocks[level.Name]}
@@ -154,6 +152,8 @@ func (a *Alert) Waits() string {
 		return fmt.Sprintf("%.6g of %s are too few to begin with (min_total %.6g)", orZero(a.Total), m.DivideBy, m.MinTotal)
 	case a.input.Few:
 		return fmt.Sprintf("%.6g observations are too few to begin with (min_total %.6g)", a.Value.Count, m.MinTotal)
+	case a.waits:
+		return "there is no verdict before the window is whole: nobody counted in a part of it, or nothing is known of that"
 	}
 	return ""
 }

@@ -121,6 +121,9 @@ func (e *Evaluator) alertOf(r *rule, group string, tags []series.Tag, t Tick) *A
 	if e.kindOf != nil && !state.Idle() {
 		a.kind = e.kindOf(key)
 	}
+	if !e.all && len(r.Monitor.By) > 0 {
+		a.made = t.N
+	}
 	if r.alerts == nil {
 		r.alerts = make(map[string]*Alert, 1)
 	}

@@ -82,9 +82,13 @@ type plain struct {
 
 func (p plain) measure(r *reader) Reading {
 	v := r.value(0)
-	out := Reading{Value: v, Total: math.NaN(), Compare: math.NaN(), Limit: math.NaN(), scale: math.NaN()}
+	out := Reading{Total: math.NaN(), Compare: math.NaN(), Limit: math.NaN(), scale: math.NaN()}
 	in := &out.input
-	in.LowerBound = v.Partial > 0 && v.Monotone
+	if p.divisor == 0 {
+		r.e.fill(r.a, 0, &v, r.t.N, in)
+	}
+	out.Value = v
+	in.LowerBound = in.LowerBound || v.Partial > 0 && v.Monotone
 	in.Incomplete = v.Partial > 0 && !v.Monotone || r.vague(&v)
 	in.Value, in.Status = r.found(&v)
 	out.samples = v.Count > 0
@@ -207,6 +211,10 @@ func (p plain) before(r *reader) float64 {
 		return math.NaN()
 	}
 	v := r.value(p.past)
+	var filling alert.Input
+	if p.divisor == 0 {
+		r.e.fill(r.a, p.past, &v, r.t.N, &filling)
+	}
 	value, status := v.V, alert.StatusOK
 	if v.Status != window.OK {
 		status = alert.StatusMissing
@@ -219,7 +227,7 @@ func (p plain) before(r *reader) float64 {
 		value, status = r.divide(value, status, &d)
 		v.Unknown, v.Partial = v.Unknown+d.Unknown, v.Partial+d.Partial
 	}
-	if status != alert.StatusOK || !v.Complete() {
+	if status != alert.StatusOK || !v.Complete() || filling.Filling {
 		return math.NaN()
 	}
 	return value

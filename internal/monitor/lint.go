@@ -21,6 +21,7 @@ func (c check) lints(m *Monitor) {
 		c.lint("compare_to", "the window before overlaps the one that it is compared with; compare_to is usually at least the window", "")
 	}
 	c.lintDivisor(m)
+	c.lintFilling(m)
 	if m.NoData != NoDataKeep && m.NoDataFor < shortNoData {
 		c.lint("no_data_for", "no_data_for ("+formatDuration(m.NoDataFor)+") is shorter than a restart may take ("+formatDuration(shortNoData)+
 			"): short gaps count, too, but for values whose processes are gone, which are always waited for that long", "")
@@ -42,6 +43,47 @@ func (c check) lints(m *Monitor) {
 			}
 		}
 	}
+}
+
+// longFilling is how long a window may be before it is worth a word that it
+// has to fill first.
+const longFilling = 5 * time.Minute
+
+// lintFilling reports a falling threshold that is without a verdict for long.
+func (c check) lintFilling(m *Monitor) {
+	if m.Op == GreaterOrEqual || m.Op == Greater || m.Window <= longFilling || !m.sums() || m.onlyChanges() {
+		return
+	}
+	c.lint("window", "with "+string(m.Op)+" there is no verdict before the window ("+formatDuration(m.Window)+") has filled since the first sample: of a new metric or group, "+
+		"and after each start of a process that keeps its counts in memory without a state file", "")
+}
+
+// onlyChanges says whether all thresholds are changes, which take longer than
+// the window to compare anyway.
+func (m *Monitor) onlyChanges() bool {
+	for i := range m.Triggers {
+		if !m.Triggers[i].Relative {
+			return false
+		}
+	}
+	return true
+}
+
+// sums says whether the value may be what comes together over the window.
+func (m *Monitor) sums() bool {
+	switch {
+	case m.DivideBy != "":
+		return false
+	case m.Kind == Gauge:
+		return m.Aggregate == Change || m.Aggregate == Rate
+	case m.Kind == SetKind:
+		return true
+	case m.Aggregate == "":
+		return m.Kind != Histogram
+	case m.Aggregate == Avg:
+		return m.Kind == Counter
+	}
+	return m.Aggregate == Sum || m.Aggregate == Count || m.Aggregate == Rate || m.Aggregate == Change && m.Kind != Histogram
 }
 
 // lintDivisor reports a ratio of the same series on both sides.

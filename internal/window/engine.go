@@ -295,6 +295,7 @@ func (e *Engine) accept(g *Group, kind series.Kind, from source, tick int64) (ce
 	if t.grid.leaves(cell)+e.margin <= e.now {
 		return 0, false
 	}
+	g.first = min(g.first, tick)
 	e.mark(g)
 	e.markLate(g, tick)
 	return cell, true
@@ -313,6 +314,7 @@ func (e *Engine) takeGauge(g *Group, w *writer, tick int64, sample *bucket.Gauge
 	if w.gone(e.now) {
 		return
 	}
+	g.first = min(g.first, tick)
 	older, ok := g.gauge.take(w.index, sample.ID, sample.Value, tick)
 	switch {
 	case e.recalls():

@@ -99,7 +99,7 @@ func (e *Engine) Value(h Handle, g *Group) Value {
 			v = q.track.distinct(q.op, len(g.set.values))
 		}
 	}
-	v.Kind = kind
+	v.Kind, v.First = kind, g.first
 	e.countGaps(q.track, e.now, &v)
 	return v
 }
@@ -133,7 +133,7 @@ func (e *Engine) ValueAt(h Handle, g *Group, tick int64) (Value, bool) {
 			v = q.track.distinct(q.op, distinct(g.set.span.windowAt(grid, tick)))
 		}
 	}
-	v.Kind = kind
+	v.Kind, v.First = kind, g.first
 	e.countGaps(q.track, tick, &v)
 	return v, true
 }

@@ -36,6 +36,7 @@ type Group struct {
 	changed, late, dropped bool
 	kinds                  uint8 // of which there were samples
 	scheduled              int64
+	first                  int64 // the oldest tick of which there was a sample
 	counter                counter
 
 	gauge     *gauge
@@ -224,7 +225,7 @@ func tagValue(tags []series.Tag, key string) string {
 func (t *track) group(key string, tags []series.Tag) *Group {
 	g := t.groups[key]
 	if g == nil {
-		g = &Group{key: key, tags: tags, track: t, scheduled: never}
+		g = &Group{key: key, tags: tags, track: t, scheduled: never, first: Never}
 		t.groups[key] = g
 		t.order = append(t.order, g)
 	}

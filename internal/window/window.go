@@ -117,6 +117,10 @@ type Value struct {
 	// Partial and Unknown are how many ticks of the window lack a bucket of
 	// a live writer, and of how many nobody knows anything.
 	Partial, Unknown int64
+	// First is the oldest tick of which this engine took a sample of the
+	// group; [Never] without samples. What a fold holds counts as of the
+	// fold's first tick.
+	First int64
 	// LastUnknown is the newest of the unknown ticks, if Unknown > 0.
 	LastUnknown int64
 }
