@@ -14,7 +14,7 @@ import (
 // notices, but that a jump by more than the retention makes writers take new
 // ids, and so some ticks partial.
 func TestWallClockJumps(t *testing.T) {
-	for _, jump := range []time.Duration{time.Minute, -time.Minute, 10 * time.Minute, -10 * time.Minute} {
+	for _, jump := range []time.Duration{time.Minute, -time.Minute, 10 * time.Minute, -10 * time.Minute, time.Hour, -time.Hour} {
 		synctest.Test(t, func(t *testing.T) {
 			t.Cleanup(func() { time.Jumped = 0 }) // after the fleet's end
 			f := newFleet(t)
@@ -45,5 +45,33 @@ func TestWallClockJumps(t *testing.T) {
 			want(t, "its end", f.box.lines(), ended)
 			t.Logf("%v: %d counted, told once, ended once; a new id: %v", jump, counted, redrawn)
 		})
+	}
+}
+
+// In one process the wall clock is the Store's. It is set by an hour, at once
+// or bit by bit, while an alert fires: that is told once, and its end once.
+func TestWallClockJumpsInOneProcess(t *testing.T) {
+	for _, jump := range []time.Duration{time.Hour, -time.Hour} {
+		for _, steps := range []int{1, 6, 60} {
+			synctest.Test(t, func(t *testing.T) {
+				t.Cleanup(func() { time.Jumped = 0 })
+				box := &mailbox{}
+				h := start(t, errorsFile, box)
+				defer stop(t, h)
+				end := traffic(h)
+				after(15 * time.Second)
+				want(t, "at the breach", box.lines(), fired)
+				for range steps {
+					time.Jumped += int64(jump/time.Second) / int64(steps)
+					after(3 * time.Second)
+				}
+				after(30 * time.Second)
+				want(t, "after the jump", box.lines())
+				end()
+				after(10 * time.Minute) // set back, time is made up slowly
+				want(t, "its end", box.lines(), ended)
+				t.Logf("%v in %d steps: told once, ended once", jump, steps)
+			})
+		}
 	}
 }
