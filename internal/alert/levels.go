@@ -25,25 +25,35 @@ type LevelChange struct {
 }
 
 // steady returns the level that stands when a value in breach asks for to:
-// while levels flap, the one that stands is only left after a while.
-func (m *machine) steady(from, to int) int {
+// while levels flap, the one that stands is only left after a while. calm says
+// that this is over now.
+func (m *machine) steady(from, to int) (level int, calm bool) {
 	flap := m.s.Levels
-	if flap == nil || !flap.On {
-		return to
-	}
-	if to < from && flap.Left.IsZero() {
-		m.leaves(m.now)
-		return from
-	}
-	if to < from && m.now.Sub(flap.Left) < m.r.Flap.LookBack {
-		return from
-	}
-	if to < from || !m.r.Flap.on() {
+	switch {
+	case flap == nil || !flap.On:
+		return to, false
+	case !m.r.Flap.on(): // an edit switched it off
 		m.s.Levels = nil
-		return to
+		return to, true
+	case to >= from:
+		m.leaves(time.Time{})
+		return to, false
+	case flap.Left.IsZero():
+		m.leaves(m.now)
+		return from, false
+	case m.now.Sub(flap.Left) < m.r.Flap.LookBack:
+		return from, false
 	}
-	m.leaves(time.Time{})
-	return to
+	m.s.Levels = nil
+	return to, true
+}
+
+// levelEvent is a change of level.
+func levelEvent(from, to int, reason Reason) Event {
+	if to < from {
+		return Event{Kind: Fell, From: from, To: to, Reason: reason}
+	}
+	return Event{Kind: Rose, From: from, To: to, Reason: reason}
 }
 
 // leaves takes note of since when the value is below the level that stands.

@@ -23,14 +23,16 @@ func (m *machine) breach(v verdict) {
 		return
 	}
 	from, phase := m.s.Rank, m.s.Phase
-	to := m.ripe(v)
+	to, calm := m.ripe(v), false
 	if to == 0 || (!v.final && to < from) {
 		to = from
 	} else {
-		to = m.steady(from, to)
+		to, calm = m.steady(from, to)
 	}
 	m.s.Phase, m.s.ClearSince, m.s.Reason = Firing, time.Time{}, v.reason
 	switch {
+	case to != from && calm: // it was put off, and is no change of now
+		m.moveTo(levelEvent(from, to, v.reason))
 	case to != from:
 		m.move(from, to)
 	case phase != Firing:
@@ -105,11 +107,7 @@ func (m *machine) adopt() {
 }
 
 func (m *machine) move(from, to int) {
-	e := Event{Kind: Rose, From: from, To: to, Reason: m.s.Reason}
-	if to < from {
-		e.Kind = Fell
-	}
-	m.changeLevel(e)
+	m.changeLevel(levelEvent(from, to, m.s.Reason))
 }
 
 // clear is an evaluation in breach of nothing.

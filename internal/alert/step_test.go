@@ -338,7 +338,7 @@ func TestFlappingLevels(t *testing.T) {
 			{11, v(21), "firing critical [rose]"}, {12, v(11), "firing warning [fell]"}, {21, v(21), "firing critical [rose]"},
 		},
 		"after it was over": append(slices.Clone(bounce), step{14, v(11), "firing warning [fell]"}, step{15, v(21), "firing critical [rose]"},
-			step{16, v(11), "firing warning [fell]"}, step{17, v(21), "firing critical [rose flapping-levels]"}),
+			step{16, v(11), "firing warning [fell]"}, step{17, v(21), "firing critical [rose]"}, step{18, v(11), "firing critical [flapping-levels]"}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -6,6 +6,7 @@ package message
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"strings"
 	"time"
 
@@ -140,6 +141,10 @@ func (r *Renderer) body(m *notify.Message, parts []part) string {
 		parts[i].write(&b)
 	}
 	standing(&b, m.Standing)
+	if !m.Next.IsZero() {
+		fmt.Fprintf(&b, "\n%d alerts of this group fire. Further ones are told together at %s, unless they are worse.\n",
+			m.Firing, m.Next.UTC().Format("15:04:05 MST"))
+	}
 	if m.MaybeRepeat {
 		b.WriteString("\nThis may be a repeat: it is not known whether an earlier attempt to send it succeeded.\n")
 	}

@@ -29,6 +29,7 @@ func Decide(v *View, now time.Time) Plan {
 			continue
 		}
 		r := d.head(chain)
+		d.heads[chain[0].threadKey()] = append(d.heads[chain[0].threadKey()], d.foremost(chain, r)...)
 		if r == nil {
 			continue
 		}
@@ -77,8 +78,19 @@ func (d *draft) chains() [][]*Row {
 }
 
 func byAge(a, b *Row) int {
-	return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.Alert, b.Alert),
+	return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.Alert, b.Alert), endsFirst(a, b),
 		cmp.Compare(a.Incident, b.Incident), cmp.Compare(a.Receiver, b.Receiver), cmp.Compare(a.Seq, b.Seq))
+}
+
+// endsFirst puts the end of an incident before what is told of another one.
+func endsFirst(a, b *Row) int {
+	if a.Incident == b.Incident || a.Ends() == b.Ends() {
+		return 0
+	}
+	if a.Ends() {
+		return -1
+	}
+	return 1
 }
 
 // due says whether a row, the next of its chain, may be told now as far as
@@ -86,6 +98,7 @@ func byAge(a, b *Row) int {
 func (d *draft) due(r *Row) bool {
 	if d.now.Before(r.NextAttempt) {
 		d.wake(r.NextAttempt)
+		d.trying = append(d.trying, r)
 		return false
 	}
 	return d.heard(r) && d.runEveryOver(r)

@@ -51,12 +51,26 @@ type draft struct {
 	acks    map[string]*Ack
 	plan    Plan
 	mutes   mutes
+
+	// heads are the next rows of each receiver's chains of an alert, the oldest
+	// incident first; see [draft.inOrder]. behind is what comes after a message
+	// to a fallback, by its id.
+	heads  map[ThreadKey][]*Row
+	behind map[string][]*Row
+	// willing are repeats that are due by themselves and wait for their group:
+	// if that is told something they go along.
+	willing map[GroupKey][]func() *Row
+	// trying are rows that were tried and wait for their next attempt: they go
+	// along as well.
+	trying []*Row
+	order  map[[2]string]bool
 }
 
 func newDraft(v *View, now time.Time) *draft {
 	return &draft{
 		v: v, x: v.indexed(), now: now.Round(0).UTC(),
 		rows: map[string]*Row{}, threads: map[ThreadKey]*Thread{}, clocks: map[string]*Clock{}, acks: map[string]*Ack{},
+		heads: map[ThreadKey][]*Row{}, behind: map[string][]*Row{}, willing: map[GroupKey][]func() *Row{},
 	}
 }
 

@@ -162,7 +162,7 @@ func (d *draft) inheritClock(a *Alert, routing *Routing) *Clock {
 // triedAbout says whether it was tried to tell anybody of a level.
 func (d *draft) triedAbout(a *Alert, rank int) bool {
 	return slices.ContainsFunc(d.threadsOf(a.Key), func(t *Thread) bool {
-		return t.Incident == a.Incident && t.Rank >= rank && (t.Told || d.tried(t, a.Incident))
+		return t.Incident == a.Incident && (t.Told && t.ToldRank >= rank || !t.Told && d.tried(t, a.Incident) && t.Rank >= rank)
 	})
 }
 
@@ -246,6 +246,7 @@ func (d *draft) takeSteps(a *Alert, route *LevelRoute, rank int, l *LevelClock) 
 // escalateTo tells receivers that nobody has acknowledged a level in time. For
 // who was told already it is a reminder.
 func (d *draft) escalateTo(a *Alert, receivers []string, rank int) {
+	step := rank
 	for _, receiver := range receivers {
 		kind, rank := Firing, rank
 		if d.knows(a.about(), receiver) {
@@ -258,7 +259,32 @@ func (d *draft) escalateTo(a *Alert, receivers []string, rank int) {
 		}
 		r := d.queue(a.about(), receiver, kind, rank)
 		r.Escalated = true
+		if level := d.level(a.Monitor, step); level != nil && rank != step {
+			r.Step = level.Name
+		}
 		d.standsAbove(a, r)
+	}
+}
+
+// stepRank is the rank of the level whose step a row tells of.
+func (d *draft) stepRank(r *Row) int {
+	if r.Step == "" {
+		return r.Rank
+	}
+	return d.rankOf(r.Monitor, r.Step, r.Rank)
+}
+
+// untake takes back the step of an escalation that a row would have told.
+func (d *draft) untake(r *Row) {
+	level := d.level(r.Monitor, d.stepRank(r))
+	if level == nil || d.clock(r.Alert, r.Incident).level(level.Name) == nil {
+		return
+	}
+	l := d.editClock(r.Alert, r.Incident).level(level.Name)
+	for _, e := range level.Escalate {
+		if slices.Contains(e.Receivers, r.Receiver) {
+			l.Done = slices.DeleteFunc(l.Done, func(after time.Duration) bool { return after == e.After })
+		}
 	}
 }
 

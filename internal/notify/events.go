@@ -86,14 +86,7 @@ func (d *draft) whileFlapping(a about, e *alert.Event) {
 		return
 	}
 	d.ackEnds(a.monitor, a.alert, a.incident, e.To)
-	for _, receiver := range d.subscribers(a, e.To) {
-		switch t := d.thread(a.alert, receiver); {
-		case !d.knows(a, receiver):
-			d.queue(a, receiver, Firing, e.To)
-		case t.Rank < e.To:
-			d.queue(a, receiver, Rise, e.To)
-		}
-	}
+	d.inform(a, e.To)
 }
 
 // eventAbout is the alert as the event found it.
@@ -210,7 +203,7 @@ func (d *draft) rose(a about, rank int) {
 }
 
 // fell tells those who were told of a higher level, and those of the level it
-// fell to who know nothing yet.
+// fell to who know nothing yet, or only of a lower one.
 func (d *draft) fell(a about, rank int) {
 	for _, t := range d.threadsOf(a.alert) {
 		if t.Rank > rank && d.knows(a, t.Receiver) {
@@ -220,11 +213,15 @@ func (d *draft) fell(a about, rank int) {
 	d.inform(a, rank)
 }
 
-// inform tells the receivers of a level who know nothing of the incident yet.
+// inform tells those who are subscribed to a level and know nothing of the
+// incident yet, or only of a lower level.
 func (d *draft) inform(a about, rank int) {
-	for _, receiver := range d.receivers(a.monitor, rank) {
-		if !d.knows(a, receiver) {
+	for _, receiver := range d.subscribers(a, rank) {
+		switch {
+		case !d.knows(a, receiver):
 			d.queue(a, receiver, Firing, rank)
+		case d.thread(a.alert, receiver).Rank < rank:
+			d.queue(a, receiver, Rise, rank)
 		}
 	}
 }
@@ -282,12 +279,18 @@ func (d *draft) missing(a about, rank int) {
 	}
 }
 
-// flaps tells everybody who knows of the incident, and the level's receivers,
-// that there will be no message for each change.
+// flaps tells everybody who is kept posted about the incident, and the level's
+// receivers, that there will be no message for each change. Who was told of a
+// higher level only waits for the end.
 func (d *draft) flaps(a about, rank int) {
+	of := &Alert{Key: a.alert, Monitor: a.monitor, Incident: a.incident, Rank: rank}
 	for _, t := range d.threadsOf(a.alert) {
-		if d.knows(a, t.Receiver) {
-			d.queue(a, t.Receiver, Flapping, max(t.Rank, 1))
+		switch {
+		case !d.knows(a, t.Receiver):
+		case d.hears(of, t) > 0:
+			d.queue(a, t.Receiver, Flapping, max(min(t.Rank, rank), 1))
+		default:
+			d.editThread(a.alert, t.Receiver).FlapsUntold = true
 		}
 	}
 	for _, receiver := range d.receivers(a.monitor, rank) {
@@ -321,10 +324,17 @@ func (d *draft) stable(a about, rank int) {
 		if t.Incident != a.incident || t.Over {
 			continue
 		}
-		if d.knows(a, t.Receiver) {
+		switch {
+		case !d.knows(a, t.Receiver):
+		case !t.FlapsUntold:
 			d.end(a, t, Stable, rank)
+		case rank == 0:
+			d.end(a, t, Resolved, max(t.Rank, 1))
+		case t.Rank > rank:
+			d.queue(a, t.Receiver, Fall, rank)
 		}
-		d.editThread(a.alert, t.Receiver).Over = rank == 0
+		own := d.editThread(a.alert, t.Receiver)
+		own.Over, own.FlapsUntold = rank == 0, false
 	}
 	if rank > 0 {
 		d.inform(a, rank)

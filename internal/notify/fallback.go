@@ -54,24 +54,40 @@ func (d *draft) fallback(r *Row, reason string) *Undelivered {
 	return u
 }
 
-// standIn says whether a receiver's fallback hears of the incident of a row in
-// its place already, as much as the row tells: what happens is told to it
-// directly.
+// standIn says whether a receiver's fallback knows of the incident of a row as
+// much as the row tells, by itself or in the receiver's place. From then on it
+// stands in: what happens is told to it directly.
 func (d *draft) standIn(r *Row) bool {
 	cfg := d.v.Config.Receivers[r.Receiver]
 	if cfg == nil || r.Alert == "" || len(r.Recipients) > 0 {
 		return false
 	}
 	t := d.thread(r.Alert, cfg.Fallback)
-	return t != nil && t.Incident == r.Incident && slices.Contains(t.Instead, r.Receiver) &&
-		(t.Rank >= r.Rank || r.Ends()) && (t.Told || len(d.chain(r.Alert, r.Incident, cfg.Fallback)) > 0)
+	if t == nil || t.Incident != r.Incident || t.Rank < r.Rank && !r.Ends() {
+		return false
+	}
+	if !t.Told && (!slices.Contains(t.Instead, r.Receiver) || len(d.chain(r.Alert, r.Incident, cfg.Fallback)) == 0) {
+		return false
+	}
+	if !slices.Contains(t.Instead, r.Receiver) {
+		own := d.editThread(r.Alert, cfg.Fallback)
+		own.Instead = append(slices.Clone(own.Instead), r.Receiver)
+	}
+	return true
 }
 
 // undelivered queues for a fallback what a row could not tell.
 func (d *draft) undelivered(r *Row, u *Undelivered, fallback string) {
-	row := d.newRow(r.about(), fallback, Undelivers, r.Rank, 1)
+	rank, a := r.Rank, d.openAlert(r)
+	for below := r.Rank; a != nil && below >= 1; below-- { // it may have been told of a level that isn't its own
+		if d.subscribed(a, r.Receiver, below) {
+			rank = below
+			break
+		}
+	}
+	row := d.newRow(r.about(), fallback, Undelivers, rank, 1)
 	row.ID, row.Undelivered = u.Row+"~"+fallback, u
-	row.Breaches, row.Escalated, row.Both = r.Breaches, r.Escalated, r.Both
+	row.Breaches, row.Both = r.Breaches, r.Both || r.Alert != "" && a == nil && !r.Ends() && d.runEvery(r.Monitor) == 0
 	if r.Alert != "" {
 		d.inFallback(r, row)
 	}

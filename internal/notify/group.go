@@ -2,75 +2,73 @@ package notify
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"time"
 )
 
-// bundle is rows that may become one message.
-type bundle struct {
-	key   GroupKey
-	group *Group // nil: no grouping
-	rows  []*Row
-	// bound says that the rows were one message before, which may have been
-	// delivered: they go as they were, and at once.
-	bound string
-	// unwanted rows are not for their receiver any more: they are dropped when
-	// they could go, and keep the others' time from being theirs.
-	unwanted bool
+// ToldLevel is a level that a group was told.
+type ToldLevel struct {
+	Name string `json:"name"`
+	Rank int    `json:"rank,omitempty"`
 }
 
-// send puts the rows that may be told now into messages, and claims them.
-func (d *draft) send(ready []*Row) {
-	busy := d.busyGroups()
-	room := make(map[string]int)
-	for _, b := range d.bundles(ready) {
-		receiver := b.key.Receiver
-		if b.group != nil && (busy[b.key] || !d.groupDue(b)) {
-			continue
-		}
-		if b.unwanted {
-			for _, r := range b.rows {
-				d.drop(r, Dropped, d.unwanted(r))
-			}
-			continue
-		}
-		for i, r := range b.rows {
-			b.rows[i] = d.fit(r)
-		}
-		left, ok := room[receiver]
-		if !ok {
-			left = d.capacity(receiver)
-		}
-		if left <= 0 {
-			d.holdAll(b.rows, "the receiver is busy")
-			for _, r := range b.rows {
-				d.tryNow(r) // what it doesn't take counts as tried
-			}
-			continue
-		}
-		room[receiver] = left - 1
-		busy[b.key] = true
-		d.claim(b)
-	}
+// GroupState is when a group was told, and how often since its interval
+// began: a record of the ledger. A version before writes SentAt alone, which is
+// one message, at the beginning of the interval.
+type GroupState struct {
+	V        int       `json:"v"`
+	Receiver string    `json:"receiver"`
+	Values   string    `json:"values"`
+	SentAt   time.Time `json:"sent_at"`
+	// Began is the first message of the interval. Count are the messages with
+	// news since, that one among them whatever it was, Rest those without.
+	Began time.Time `json:"began,omitzero"`
+	Count int       `json:"count,omitempty"`
+	Rest  int       `json:"rest,omitempty"`
+	// NewsAt is when there was news last.
+	NewsAt time.Time `json:"news_at,omitzero"`
+	// Levels are those that were told since.
+	Levels []ToldLevel `json:"levels,omitempty"`
 }
 
-func (d *draft) capacity(receiver string) int {
-	if d.v.Capacity == nil {
-		return len(d.v.Rows) + len(d.plan.Rows)
+// Key returns what the state is found by.
+func (g *GroupState) Key() GroupKey { return GroupKey{g.Receiver, g.Values} }
+
+func (g *GroupState) began() time.Time {
+	if g.Began.IsZero() {
+		return g.SentAt
 	}
-	return d.v.Capacity(receiver)
+	return g.Began
 }
 
-// busyGroups are those of which a message is under way.
-func (d *draft) busyGroups() map[GroupKey]bool {
-	busy := make(map[GroupKey]bool)
-	for _, r := range d.v.Rows {
-		if r = d.current(r); r.Live() && r.Claim != nil {
-			busy[d.groupKey(r)] = true
-		}
+// ends is when a group's interval is over.
+func (g *GroupState) ends(group *Group) time.Time { return g.began().Add(group.Interval) }
+
+// next is when a group may be told next within its interval. The first news
+// goes at once; the pauses after it double, and when all of the burst is used
+// what is left waits for the end of the interval. What is no news has a count
+// of its own, so that it doesn't take the place of news.
+func (g *GroupState) next(group *Group, news bool) time.Time {
+	n, last := g.Rest+1, g.SentAt
+	if news {
+		n, last = max(g.Count, 1), cmp.Or(g.NewsAt, g.SentAt)
 	}
-	return busy
+	end := g.ends(group)
+	if n >= group.burst() {
+		return end
+	}
+	at := last.Add(time.Second << min(n-1, 20))
+	if at.After(end) {
+		return end
+	}
+	return at
+}
+
+func (g *Group) burst() int { return max(g.Burst, 1) }
+
+// fresh says whether a group is in no interval: what it is told begins one.
+func (g *Group) fresh(state *GroupState, now time.Time) bool {
+	return state == nil || !now.Before(state.ends(g))
 }
 
 // groupKey returns the group of a row. Without grouping each incident is its
@@ -92,56 +90,32 @@ func (d *draft) groupOf(r *Row) *Group {
 	return d.grouping(r.Receiver, r.Monitor)
 }
 
-// bundles sorts rows into those that go together, what was tried before
-// first.
-func (d *draft) bundles(ready []*Row) []*bundle {
-	type id struct {
-		key      GroupKey
-		bound    string
-		unwanted bool
-	}
-	at := make(map[id]*bundle)
-	var out []*bundle
-	for _, r := range ready {
-		key := d.groupKey(r)
-		id := id{key, r.Batch, d.unwanted(r) != ""}
-		if r.Kind == Undelivers {
-			id.bound = cmp.Or(r.Batch, "undelivered")
+// groupState returns what is known of a group, the plan's own first.
+func (d *draft) groupState(key GroupKey) *GroupState {
+	for _, state := range slices.Backward(d.plan.Groups) {
+		if state.Key() == key {
+			return state
 		}
-		b := at[id]
-		if b == nil {
-			b = &bundle{key: key, group: d.groupOf(r), bound: r.Batch, unwanted: id.unwanted}
-			at[id] = b
-			out = append(out, b)
-		}
-		b.rows = append(b.rows, r)
 	}
-	slices.SortStableFunc(out, func(a, b *bundle) int { return -cmp.Compare(a.bound, b.bound) })
-	return out
+	return d.v.Groups[key]
 }
 
 // groupDue says whether a group may be told now: the first of its rows has
-// waited for more, and the last message was long enough ago.
+// waited for more, or the messages before leave room for one.
 func (d *draft) groupDue(b *bundle) bool {
+	b.news = slices.ContainsFunc(b.rows, (*Row).News)
 	if b.bound != "" || d.v.Hurry && !d.retries(b) {
 		return true
 	}
-	var due time.Time
-	for _, r := range b.rows {
-		at := r.Created
-		switch {
-		case r.Attempts > 0:
-			at = r.NextAttempt
-		case d.waits(r):
-			at = r.waitsSince().Add(b.group.Wait)
-		}
-		if due.IsZero() || at.Before(due) {
-			due = at
-		}
-	}
-	if state := d.v.Groups[b.key]; state != nil {
-		if next := state.SentAt.Add(b.group.Interval); next.After(due) {
+	state := d.v.Groups[b.key]
+	due := d.firstDue(b, state)
+	if !b.group.fresh(state, d.now) {
+		if next := state.next(b.group, b.news); next.After(due) {
 			due = next
+		}
+		if d.now.Before(due) && b.news && !b.unwanted && d.higher(b, state) {
+			b.beyond = true
+			return true
 		}
 	}
 	if !d.now.Before(due) {
@@ -150,6 +124,90 @@ func (d *draft) groupDue(b *bundle) bool {
 	d.wake(due)
 	d.holdAll(b.rows, "grouped: not before "+stamp(due))
 	return false
+}
+
+// firstDue is when the first row of a bundle has waited for more. Only what
+// came to a group that was silent for an interval waits.
+func (d *draft) firstDue(b *bundle, state *GroupState) (due time.Time) {
+	for _, r := range b.rows {
+		at := r.Created
+		switch {
+		case r.Attempts > 0:
+			at = r.NextAttempt
+		case d.waits(r) && (state == nil || !r.waitsSince().Before(state.SentAt.Add(b.group.Interval))):
+			at = r.waitsSince().Add(b.group.Wait)
+		}
+		if due.IsZero() || at.Before(due) {
+			due = at
+		}
+	}
+	return due
+}
+
+// higher says whether a bundle has news of a level that is higher than all
+// that its group was told in this interval.
+func (d *draft) higher(b *bundle, state *GroupState) bool {
+	return slices.ContainsFunc(b.rows, func(r *Row) bool {
+		return r.News() && r.Rank > 0 && r.Snapshot.Level != "" && !slices.ContainsFunc(state.Levels, func(told ToldLevel) bool {
+			return !d.above(r, told)
+		})
+	})
+}
+
+// above says whether the level of a row is higher than one that was told, by
+// the order of its monitor, or of any that has both; else by their ranks.
+func (d *draft) above(r *Row, told ToldLevel) bool {
+	if r.Snapshot.Level == told.Name {
+		return false
+	}
+	if routing := d.v.Config.Monitors[r.Monitor]; routing != nil {
+		if rank := routing.rank(told.Name); rank > 0 {
+			return r.Rank > rank
+		}
+	}
+	order := d.levelOrder()
+	switch {
+	case order[[2]string{r.Snapshot.Level, told.Name}]:
+		return true
+	case order[[2]string{told.Name, r.Snapshot.Level}]:
+		return false
+	}
+	return r.Rank > told.Rank
+}
+
+// levelOrder holds the pairs of levels of which the first is the higher one in
+// some monitor.
+func (d *draft) levelOrder() map[[2]string]bool {
+	if d.order != nil {
+		return d.order
+	}
+	d.order = make(map[[2]string]bool)
+	for _, routing := range d.v.Config.Monitors {
+		for i := range routing.Levels {
+			for j := range i {
+				d.order[[2]string{routing.Levels[i].Name, routing.Levels[j].Name}] = true
+			}
+		}
+	}
+	return d.order
+}
+
+// rank is the rank of a level by its name; 0 if there is none.
+func (r *Routing) rank(name string) int {
+	return 1 + slices.IndexFunc(r.Levels, func(l LevelRoute) bool { return l.Name == name })
+}
+
+// usedUp returns when the next news of a group may be told if this message is
+// the last of its burst, else zero.
+func (d *draft) usedUp(b *bundle) time.Time {
+	if !b.news || b.beyond || b.group.burst() == 1 {
+		return time.Time{}
+	}
+	state := d.v.Groups[b.key]
+	if b.group.fresh(state, d.now) || max(state.Count, 1)+1 < b.group.burst() {
+		return time.Time{}
+	}
+	return state.ends(b.group)
 }
 
 // retries says whether a bundle was tried before, so that it is due when its
@@ -168,68 +226,48 @@ func (d *draft) waits(r *Row) bool {
 	return !told && !d.tried(d.thread(r.Alert, r.Receiver), r.Incident)
 }
 
-func (d *draft) holdAll(rows []*Row, reason string) {
+// groupTold, for a message of a group, counts it for the group's interval, and
+// the standing alerts as told again: the message showed them.
+func (d *draft) groupTold(m *Message) {
+	if m.GroupBy == nil {
+		return
+	}
+	d.countMessage(m.Group, m, m.Rows)
+	for _, a := range m.Standing {
+		if t := d.thread(a.Key, m.Receiver); t != nil && t.Incident == a.Incident && !t.Over {
+			own := d.editThread(a.Key, m.Receiver)
+			own.ToldAt, own.TriedAt, own.Held = d.now, d.now, ""
+		}
+	}
+}
+
+// countMessage counts a message that told rows of a group.
+func (d *draft) countMessage(key GroupKey, m *Message, rows []*Row) {
+	state := &GroupState{V: RecordVersion, Receiver: key.Receiver, Values: key.Values, Began: d.now, Count: 1}
+	claimed := d.now
+	if rows[0].Claim != nil {
+		claimed = rows[0].Claim.At
+	}
+	group := d.groupOf(rows[0])
+	if before := d.groupState(key); before != nil && group != nil && claimed.Before(before.ends(group)) {
+		state.Began, state.Count, state.Rest = before.began(), max(before.Count, 1), before.Rest
+		state.Levels, state.NewsAt = slices.Clone(before.Levels), cmp.Or(before.NewsAt, before.SentAt)
+		switch {
+		case m.Beyond:
+		case m.News:
+			state.Count++
+		default:
+			state.Rest++
+		}
+	}
+	if state.SentAt = d.now; m.News || state.NewsAt.IsZero() {
+		state.NewsAt = d.now
+	}
 	for _, r := range rows {
-		d.hold(r, reason, false)
-	}
-}
-
-// tryNow takes note that it is tried to deliver a row.
-func (d *draft) tryNow(r *Row) {
-	d.clockAttempt(r)
-	if r.FirstTried.IsZero() && r.News() {
-		d.edit(r).FirstTried = d.now
-	}
-}
-
-// claim makes a message of a bundle.
-func (d *draft) claim(b *bundle) {
-	slices.SortStableFunc(b.rows, byAge)
-	m := Message{
-		ID: cmp.Or(b.bound, b.rows[0].ID), Receiver: b.key.Receiver, Group: b.key,
-		Recipients: b.rows[0].Recipients, Over: map[string]bool{},
-	}
-	for _, r := range b.rows {
-		r = d.edit(r)
-		d.tryNow(r)
-		r.Claim = &Claim{Writer: d.v.Self, Message: m.ID, At: d.now, Length: d.v.Config.Retry.claim()}
-		r.Held, r.Muted = "", false
-		m.MaybeRepeat = m.MaybeRepeat || r.Uncertain || r.FellBack
-		if r.Alert != "" && r.Opens() && !d.fires(r) {
-			m.Over[r.ID] = true
-		}
-		// A copy: what is sent must not change with the ledger's record.
-		m.Rows = append(m.Rows, r.clone())
-	}
-	if b.group != nil {
-		m.Standing = d.standing(b)
-		m.GroupBy = make(map[string]string, len(b.group.By))
-		for _, name := range b.group.By {
-			m.GroupBy[name] = b.rows[0].Snapshot.Label(name)
+		told := ToldLevel{r.Snapshot.Level, r.Rank}
+		if !r.Ends() && r.Rank > 0 && told.Name != "" && !slices.Contains(state.Levels, told) {
+			state.Levels = append(state.Levels, told)
 		}
 	}
-	d.plan.Send = append(d.plan.Send, m)
-}
-
-// standing returns the alerts of a group that fire, were told, and have no
-// row in the message: it shows the group whole.
-func (d *draft) standing(b *bundle) []*Alert {
-	news := make(map[string]bool)
-	for _, r := range b.rows {
-		if !r.Ends() {
-			news[r.Alert] = true
-		}
-	}
-	var out []*Alert
-	for _, key := range slices.Sorted(maps.Keys(d.v.Alerts)) {
-		a := d.v.Alerts[key]
-		t := d.thread(key, b.key.Receiver)
-		if news[key] || !a.Phase.Told() || t == nil || !t.Told || t.Over || t.Incident != a.Incident {
-			continue
-		}
-		if groupValues(b.group, &a.Snapshot) == b.key.Values && d.muteOf(key, a.Monitor, &a.Snapshot) == nil {
-			out = append(out, a)
-		}
-	}
-	return out
+	d.plan.Groups = append(d.plan.Groups, state)
 }

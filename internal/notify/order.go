@@ -21,7 +21,11 @@ func (d *draft) head(chain []*Row) *Row {
 		first = d.takeOver(first)
 		chain[0] = first
 	}
-	if first.Kind == Undelivers || first.Batch != "" && !d.bypass(chain) {
+	if first.Kind == Undelivers {
+		d.behind[first.ID] = chain[1:]
+		return first
+	}
+	if first.Batch != "" && !d.bypass(chain) {
 		return first
 	}
 	n := 1
@@ -29,6 +33,98 @@ func (d *draft) head(chain []*Row) *Row {
 		n++
 	}
 	return d.fold(chain[:n])
+}
+
+// foremost is what is next of a chain, be it that it is being sent.
+func (d *draft) foremost(chain []*Row, head *Row) []*Row {
+	if head != nil {
+		return []*Row{head}
+	}
+	for _, r := range chain {
+		if r = d.current(r); r.Live() {
+			return []*Row{r}
+		}
+	}
+	return nil
+}
+
+// inOrder sees to it that what is told of an incident is not told before what
+// is still to be told of an earlier one of the same alert: that goes along, or
+// the row waits for it. It also adds what comes right after a message to a
+// fallback.
+func (d *draft) inOrder(rows []*Row) []*Row {
+	var out []*Row
+	for _, r := range rows {
+		before, wait := d.earlier(r, rows)
+		if wait != "" {
+			d.hold(r, wait, false)
+			continue
+		}
+		out = append(append(out, before...), r)
+		if end := d.endBehind(r); end != nil {
+			out = append(out, end)
+		}
+	}
+	return out
+}
+
+// earlier returns what is to be told before a row, of earlier incidents of its
+// alert, that isn't among those that go with it; or why the row has to wait.
+func (d *draft) earlier(r *Row, with []*Row) (before []*Row, wait string) {
+	if r.Alert == "" || d.runEvery(r.Monitor) > 0 {
+		return nil, ""
+	}
+	for _, other := range d.heads[r.threadKey()] {
+		other = d.current(other)
+		if other.Incident == r.Incident || !other.Live() || byAge(other, r) >= 0 || slices.ContainsFunc(with, func(w *Row) bool { return w.ID == other.ID }) {
+			continue
+		}
+		const why = "waits for what goes before it"
+		switch {
+		case other.Claim != nil:
+			return nil, why
+		case !d.heard(other):
+			continue // it is muted, or has just been dropped
+		case other.Batch == "" && r.Batch == "":
+			if d.dropUnwanted(d.current(other)) {
+				continue
+			}
+			before = append(before, d.fit(d.current(other)))
+		case r.Batch != "":
+			// What may have been delivered goes as it was.
+		default:
+			if r.Held != why && d.now.Before(other.NextAttempt) {
+				d.hurry(other)
+			}
+			return nil, why
+		}
+	}
+	return before, ""
+}
+
+// hurry lets the rows that may be one message with r be tried now, once.
+func (d *draft) hurry(r *Row) {
+	for _, other := range d.v.Rows {
+		if other = d.current(other); other.Live() && other.Batch == r.Batch && other.Claim == nil {
+			d.edit(other).NextAttempt = d.now
+		}
+	}
+}
+
+// endBehind returns the end that is next after a message to a fallback: they
+// go together.
+func (d *draft) endBehind(r *Row) *Row {
+	behind := d.behind[r.ID]
+	if len(behind) == 0 {
+		return nil
+	}
+	last := d.current(behind[len(behind)-1])
+	if !last.Ends() || last.Claim != nil {
+		return nil
+	}
+	last = d.edit(last)
+	last.Told = true
+	return d.fold(append(slices.Clone(behind[:len(behind)-1]), last))
 }
 
 // unsent takes out what is known to be sent: it was decided again, because
@@ -73,10 +169,18 @@ func (d *draft) bypass(chain []*Row) bool {
 // says what the others would have.
 func (d *draft) fold(rows []*Row) *Row {
 	last := rows[len(rows)-1]
-	if len(rows) == 1 && !last.Ends() {
+	if d.runEvery(last.Monitor) > 0 && len(rows) == 1 {
 		return last
 	}
 	told, rank := d.toldOf(rows)
+	if len(rows) == 1 && !last.Ends() {
+		if told || !last.Kind.relative() {
+			return last
+		}
+		last = d.edit(last)
+		last.Kind = Firing
+		return last
+	}
 	if why := d.nothingLeft(rows, told, rank); why != "" {
 		for _, r := range rows {
 			d.drop(r, Dropped, why)
@@ -101,7 +205,7 @@ func netKind(rows []*Row, told bool, rank int) RowKind {
 	last := rows[len(rows)-1]
 	switch {
 	case last.Ends(), last.Kind == Flapping, last.Kind == FlappingLevels, last.Kind == Missing,
-		last.Kind == Stable && !hasKind(rows, Flapping), last.Kind == Acked && told && last.Rank == rank:
+		last.Kind == Stable && told && !hasKind(rows, Flapping), last.Kind == Acked && told && last.Rank == rank:
 		return last.Kind
 	case !told:
 		return Firing

@@ -54,6 +54,15 @@ type Message struct {
 	Over map[string]bool
 	// Standing are the other alerts of the group that fire and were told.
 	Standing []*Alert
+	// Firing is how many of the alerts in Rows and Standing fire.
+	Firing int
+	// News says that there is something in it that the receiver doesn't know,
+	// Beyond that it went though the group's burst was used up, or its pause
+	// not over: it tells of a level that the group wasn't told yet. Next is when
+	// further news may be told if this message is the last of the burst, else
+	// zero.
+	News, Beyond bool
+	Next         time.Time
 	// Group is the group the rows are of; GroupBy its names and values, nil
 	// without grouping.
 	Group   GroupKey

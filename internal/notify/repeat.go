@@ -72,8 +72,9 @@ func (d *draft) repeat(a *Alert, routing *Routing, t *Thread, q quiet) {
 	}
 	rank := t.Rank
 	if routing.RunEvery == 0 {
-		if rank = d.hears(a, t); rank == 0 || !t.Told && !d.tried(t, a.Incident) {
-			d.unmute(t) // nothing that stands is for it, or it wasn't tried
+		rank = d.hears(a, t)
+		if rank == 0 || !t.Told && (!d.tried(t, a.Incident) || rank != a.Rank) {
+			d.unmute(t) // what stands isn't for it, or it wasn't tried
 			return
 		}
 	}
@@ -91,7 +92,12 @@ func (d *draft) repeat(a *Alert, routing *Routing, t *Thread, q quiet) {
 			d.unmute(t)
 			return
 		}
-		at = d.notBefore(a, t.Receiver, at.Add(every))
+		at = at.Add(every)
+		next := d.notBefore(a, t.Receiver, at)
+		if next.After(d.now) && !at.After(d.now) {
+			d.goAlong(a, t, rank)
+		}
+		at = next
 	}
 	if d.now.Before(at) {
 		d.wake(at)
@@ -100,6 +106,22 @@ func (d *draft) repeat(a *Alert, routing *Routing, t *Thread, q quiet) {
 		}
 		return
 	}
+	d.repeatNow(a, routing, t, rank, over)
+}
+
+// goAlong lets a repeat that is due go with whatever its group is told before
+// it may be told anything for the repeat's sake.
+func (d *draft) goAlong(a *Alert, t *Thread, rank int) {
+	group := d.grouping(t.Receiver, a.Monitor)
+	key := GroupKey{t.Receiver, groupValues(group, &a.Snapshot)}
+	d.willing[key] = append(d.willing[key], func() *Row {
+		return d.repeatNow(a, d.v.Config.Monitors[a.Monitor], d.thread(t.Alert, t.Receiver), rank, "")
+	})
+}
+
+// repeatNow queues a repeat, or what takes its place for a receiver that was
+// told nothing.
+func (d *draft) repeatNow(a *Alert, routing *Routing, t *Thread, rank int, over string) *Row {
 	kind := Repeat
 	if !t.Told && (routing.RunEvery == 0 || t.ToldAt.IsZero()) {
 		kind = Firing
@@ -110,7 +132,11 @@ func (d *draft) repeat(a *Alert, routing *Routing, t *Thread, q quiet) {
 		r.AckOver = over
 		d.editThread(a.Key, t.Receiver).AckedBy = ""
 	}
+	if kind == Firing && routing.RunEvery == 0 && !slices.Contains(d.receivers(a.Monitor, rank), t.Receiver) && d.escalated(a, t.Receiver, rank) {
+		r.Escalated = true
+	}
 	d.standsAbove(a, r)
+	return r
 }
 
 // standsAbove says on a row about a level that another one stands which is
@@ -157,10 +183,10 @@ func (d *draft) notBefore(a *Alert, receiver string, at time.Time) time.Time {
 		return at
 	}
 	state := d.v.Groups[GroupKey{receiver, groupValues(group, &a.Snapshot)}]
-	if state == nil {
+	if group.fresh(state, d.now) {
 		return at
 	}
-	if next := state.SentAt.Add(group.Interval); next.After(at) {
+	if next := state.next(group, false); next.After(at) {
 		return next
 	}
 	return at

@@ -44,8 +44,10 @@ type Row struct {
 	// Told, on an end, says that something of the incident was told, or may
 	// have been, so that the end must be.
 	Told bool `json:"told,omitempty"`
-	// Escalated says that nobody acknowledged in time.
-	Escalated bool `json:"escalated,omitempty"`
+	// Escalated says that nobody acknowledged in time; Step is the level whose
+	// step it is, if that isn't the row's.
+	Escalated bool   `json:"escalated,omitempty"`
+	Step      string `json:"step,omitempty"`
 	// AckEnded is whose ack a rise ended that the row tells of, AckOver whose
 	// ack ran out, of which the row reminds. Ack is the one that an [Acked] row
 	// is about.
@@ -111,6 +113,9 @@ func (r *Row) makeID() string {
 	}
 	return RowID(r.Incident, what, seq, r.Receiver)
 }
+
+// threadKey names the thread of the row's alert and receiver.
+func (r *Row) threadKey() ThreadKey { return ThreadKey{r.Alert, r.Receiver} }
 
 // waitsSince returns since when there is something to tell.
 func (r *Row) waitsSince() time.Time {
@@ -200,6 +205,10 @@ func (k RowKind) opens() bool {
 	}
 	return false
 }
+
+// relative says that a row tells how something changed, which is nothing to
+// somebody who knows nothing of it.
+func (k RowKind) relative() bool { return k == Rise || k == Fall || k == Stable || k == Repeat }
 
 // Outcome is how a row ended.
 type Outcome string

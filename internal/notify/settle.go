@@ -202,20 +202,3 @@ func (d *draft) dead(r *Row, reason string) {
 		d.drop(chain[0], Dropped, "its firing could not be told: "+reason)
 	}
 }
-
-// groupTold, for a message of a group, starts the group's interval, and counts the standing alerts as
-// told again: the message showed them.
-func (d *draft) groupTold(m *Message) {
-	if m.GroupBy == nil {
-		return
-	}
-	d.plan.Groups = append(d.plan.Groups, &GroupState{
-		V: RecordVersion, Receiver: m.Group.Receiver, Values: m.Group.Values, SentAt: d.now,
-	})
-	for _, a := range m.Standing {
-		if t := d.thread(a.Key, m.Receiver); t != nil && t.Incident == a.Incident && !t.Over {
-			own := d.editThread(a.Key, m.Receiver)
-			own.ToldAt, own.TriedAt, own.Held = d.now, d.now, ""
-		}
-	}
-}

@@ -64,14 +64,12 @@ func (d *draft) hears(a *Alert, t *Thread) int {
 // who was told nothing of it.
 func (d *draft) unwanted(r *Row) string {
 	a := d.openAlert(r)
-	if r.Kind == Acked && !d.ack(r.Incident).Holds(d.now) {
-		return "the acknowledgement is over"
-	}
-	if a == nil || r.Ends() || r.Kind == Overflowing || d.runEvery(r.Monitor) > 0 {
+	if r.Alert == "" || r.Ends() || r.Kind == Overflowing || r.Batch != "" || d.runEvery(r.Monitor) > 0 {
 		return ""
 	}
-	if told, _ := d.toldOf([]*Row{r}); told {
-		return ""
+	told, _ := d.toldOf([]*Row{r})
+	if why := d.stale(r, a, told); why != "" || told || a == nil {
+		return why
 	}
 	stands := a.Rank
 	if !a.Phase.Told() { // it flaps, and is down
@@ -80,7 +78,7 @@ func (d *draft) unwanted(r *Row) string {
 	if a.levelless() && slices.Contains(d.receivers(a.Monitor, 1), r.Receiver) {
 		return ""
 	}
-	if r.Escalated && stands >= r.Rank { // a step of a level that is reached
+	if r.Escalated { // a step of a level that is reached
 		return ""
 	}
 	for _, receiver := range r.meantFor() {
@@ -93,6 +91,42 @@ func (d *draft) unwanted(r *Row) string {
 		level = "the level that stands, " + l.Name + ","
 	}
 	return level + " is not " + r.Receiver + "'s"
+}
+
+// dropUnwanted drops a row that isn't for its receiver any more, and says
+// whether it did. A step of an escalation that isn't told is one that wasn't
+// taken.
+func (d *draft) dropUnwanted(r *Row) bool {
+	why := d.unwanted(r)
+	if why == "" {
+		return false
+	}
+	d.drop(r, Dropped, why)
+	if r.Escalated {
+		d.untake(r)
+	}
+	return true
+}
+
+// stale returns why there is nothing left to say of what a row tells somebody
+// who knows of its incident, or "": that is over, or it was acknowledged.
+func (d *draft) stale(r *Row, a *Alert, told bool) string {
+	ack := d.ack(r.Incident)
+	switch {
+	case r.Escalated && a == nil:
+		return "over before it could be told"
+	case r.Escalated && a.Phase.Told() && a.Rank < d.stepRank(r) && (told || !d.named(a, r.Receiver, a.Rank)):
+		return "the level of the step doesn't stand"
+	case told && a == nil && (r.Kind == Fall || r.Kind == Repeat || r.Kind == Acked || r.Kind == FlappingLevels):
+		return "over before it could be told"
+	case r.Kind == Repeat && told && !r.News() && d.thread(r.Alert, r.Receiver).ToldAt.After(r.waitsSince()):
+		return "told with others meanwhile"
+	case r.Kind == Acked && !ack.Holds(d.now):
+		return "the acknowledgement is over"
+	case ack.Holds(d.now) && (r.Escalated || r.Kind == Repeat && told):
+		return string(ByAck) + " by " + ack.Author
+	}
+	return ""
 }
 
 // meantFor returns whom a row is for: its receiver, or those in whose place
@@ -114,17 +148,31 @@ func (d *draft) openAlert(r *Row) *Alert {
 	return a
 }
 
-// fit makes a row one of the level that stands, if its receiver has been told
-// nothing of the incident and that level is the receiver's.
+// fit makes of a row that waited what it is now: of the level that stands, as
+// far as that is the receiver's.
 func (d *draft) fit(r *Row) *Row {
 	a := d.openAlert(r)
-	if a == nil || !a.Phase.Told() || a.Rank < 1 || a.Rank == r.Rank || r.Kind != Firing || r.Escalated || d.runEvery(r.Monitor) > 0 {
+	if a == nil || !a.Phase.Told() || a.Rank < 1 || a.Rank == r.Rank || r.Escalated && a.Rank >= d.stepRank(r) || d.runEvery(r.Monitor) > 0 || d.v.Outranked {
 		return r
 	}
-	if told, _ := d.toldOf([]*Row{r}); told || !d.subscribed(a, r.Receiver, a.Rank) || d.v.Outranked {
-		return r
+	told, _ := d.toldOf([]*Row{r})
+	switch {
+	case r.Kind == Firing && !told && d.subscribed(a, r.Receiver, a.Rank):
+		fitting := d.queue(a.about(), r.Receiver, Firing, a.Rank)
+		d.merge(fitting, []*Row{r})
+		fitting.Escalated = false
+		return fitting
+	case r.Kind == Flapping || r.Kind == Missing:
+		rank := a.Rank
+		if told && a.Rank > r.Rank && !d.subscribed(a, r.Receiver, a.Rank) {
+			return r
+		}
+		if level := d.level(a.Monitor, rank); level != nil {
+			r = d.edit(r)
+			r.Rank = rank
+			level.Describe(&r.Snapshot)
+			d.editThread(r.Alert, r.Receiver).Rank = rank
+		}
 	}
-	fitting := d.queue(a.about(), r.Receiver, Firing, a.Rank)
-	d.merge(fitting, []*Row{r})
-	return fitting
+	return r
 }

@@ -215,6 +215,9 @@ type Thread struct {
 	// Instead are those for whom it stands in: it is, or was, told what they
 	// couldn't be.
 	Instead []string `json:"instead,omitempty"`
+	// FlapsUntold says that it wasn't told that the incident flaps, because no
+	// level of that is its own.
+	FlapsUntold bool `json:"flaps_untold,omitempty"`
 	// AckedBy is whose ack it was told of.
 	AckedBy string `json:"acked_by,omitempty"`
 	// Muted is what keeps it from hearing more, Held the reason for that.
@@ -227,14 +230,3 @@ func (t *Thread) Key() ThreadKey { return ThreadKey{t.Alert, t.Receiver} }
 
 // GroupKey names a group of a receiver: Values are those of its By.
 type GroupKey struct{ Receiver, Values string }
-
-// GroupState is when a group was last told: a record of the ledger.
-type GroupState struct {
-	V        int       `json:"v"`
-	Receiver string    `json:"receiver"`
-	Values   string    `json:"values"`
-	SentAt   time.Time `json:"sent_at"`
-}
-
-// Key returns what the state is found by.
-func (g *GroupState) Key() GroupKey { return GroupKey{g.Receiver, g.Values} }

@@ -51,7 +51,7 @@ func TestExplain(t *testing.T) {
 		"17s fires as critical if it stays in breach", "4h0m11s is told to team again")
 	r.count(30, 4)
 	want("errors 13s to 18s: 150", "warning 5 breach=true firing=true clear", "critical 100 breach=true firing=true",
-		"rise to team waits: grouped: not before 2026-01-05T00:01:11Z", "1m11s is told to team again", "1m47s is escalated to boss")
+		"1m17s is told to team again", "1m47s is escalated to boss")
 	r.Ack("errors", "ann", r.Now(), time.Time{}, false)
 	if got := r.explained(); !strings.Contains(strings.Join(got, "\n"), "somebody acknowledged it") {
 		t.Errorf("explanation after an ack = %v", got)

@@ -148,7 +148,7 @@ func TestFails(t *testing.T) {
   until: 70s`,
 			`5: messages (- expected, + sent)
     1s to team: firing orders critical
-  + 1m1s to team: resolved orders critical
+  + 6s to team: resolved orders critical
 `,
 		},
 		"names that aren't there": {
