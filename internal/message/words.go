@@ -336,6 +336,9 @@ func groupSubject(m *notify.Message, parts []part) string {
 		counts = append(counts, fmt.Sprintf("%d ended", ended))
 	}
 	subject := "[" + strings.Join(counts, ", ") + "]"
+	if m.Released != nil {
+		subject += " " + m.Released.Reason() + " until now"
+	}
 	for _, name := range slices.Sorted(maps.Keys(m.GroupBy)) {
 		subject += " " + name + "=" + m.GroupBy[name]
 	}
@@ -343,6 +346,13 @@ func groupSubject(m *notify.Message, parts []part) string {
 }
 
 func groupHead(b *strings.Builder, m *notify.Message, parts []part) {
+	if m.Released != nil {
+		fmt.Fprintf(b, "What was %s is told now, in one message: %d alerts fire", m.Released.Reason(), m.Firing)
+		if !m.Since.IsZero() {
+			b.WriteString(", the first since " + m.Since.UTC().Format("2006-01-02 15:04 MST"))
+		}
+		b.WriteString(".\n\n")
+	}
 	for i := range parts {
 		b.WriteString("- " + oneLine(parts[i].subject) + "\n")
 	}

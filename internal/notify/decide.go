@@ -123,7 +123,7 @@ func (d *draft) heard(r *Row) bool {
 		return false
 	case r.Muted:
 		r = d.edit(r)
-		r.Muted, r.Held = false, ""
+		r.Muted, r.Held, r.Released = false, "", parseMute(r.Held)
 	}
 	return true
 }

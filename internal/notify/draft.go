@@ -212,6 +212,9 @@ func (d *draft) newRow(a about, receiver string, kind RowKind, rank, seq int) *R
 	if level := d.level(a.monitor, rank); level != nil {
 		level.Describe(&r.Snapshot)
 	}
+	if r.Snapshot.Since.IsZero() {
+		r.Snapshot.Since = a.firedAt
+	}
 	r.ID = r.makeID()
 	return r
 }

@@ -31,6 +31,8 @@ type LevelClock struct {
 	// how long it ran before.
 	Since time.Time     `json:"since,omitzero"`
 	Ran   time.Duration `json:"ran,omitempty"`
+	// Mute is the latest mute that kept it from running.
+	Mute *Mute `json:"mute,omitempty"`
 	// Acked says that it stands still because of an ack. When that runs out,
 	// the clock begins anew.
 	Acked bool `json:"acked,omitempty"`
@@ -123,7 +125,7 @@ func (d *draft) clockAttempt(r *Row) {
 		}
 		c = d.editClock(a.Key, a.Incident)
 		c.Levels = slices.DeleteFunc(c.Levels, func(l LevelClock) bool { return l.Level == level.Name })
-		fresh := LevelClock{Level: level.Name}
+		fresh := LevelClock{Level: level.Name, Mute: r.Released}
 		if d.quiet(a).reason == "" {
 			fresh.Since = d.now
 		}
@@ -209,6 +211,9 @@ func (d *draft) runClock(a *Alert, route *LevelRoute, rank int, q quiet) {
 	switch {
 	case q.reason != "" && !l.Since.IsZero():
 		l.Ran, l.Since = l.elapsed(d.now), time.Time{}
+		if q.mute != nil && q.mute.Kind != ByAck {
+			l.Mute = q.mute
+		}
 	case q.reason == "" && l.Since.IsZero():
 		if l.Since = d.now; l.Acked && ack.ranOut(d.now) {
 			l.Ran = 0
@@ -239,13 +244,13 @@ func (d *draft) takeSteps(a *Alert, route *LevelRoute, rank int, l *LevelClock) 
 			continue
 		}
 		l.Done = append(l.Done, e.After)
-		d.escalateTo(a, e.Receivers, rank)
+		d.escalateTo(a, e.Receivers, rank, l.Mute)
 	}
 }
 
 // escalateTo tells receivers that nobody has acknowledged a level in time. For
 // who was told already it is a reminder.
-func (d *draft) escalateTo(a *Alert, receivers []string, rank int) {
+func (d *draft) escalateTo(a *Alert, receivers []string, rank int, mute *Mute) {
 	step := rank
 	for _, receiver := range receivers {
 		kind, rank := Firing, rank
@@ -258,7 +263,7 @@ func (d *draft) escalateTo(a *Alert, receivers []string, rank int) {
 			}
 		}
 		r := d.queue(a.about(), receiver, kind, rank)
-		r.Escalated = true
+		r.Escalated, r.Released = true, mute
 		if level := d.level(a.Monitor, step); level != nil && rank != step {
 			r.Step = level.Name
 		}

@@ -87,6 +87,7 @@ func (d *draft) undelivered(r *Row, u *Undelivered, fallback string) {
 	}
 	row := d.newRow(r.about(), fallback, Undelivers, rank, 1)
 	row.ID, row.Undelivered = u.Row+"~"+fallback, u
+	row.Released = r.Released
 	row.Breaches, row.Both = r.Breaches, r.Both || r.Alert != "" && a == nil && !r.Ends() && d.runEvery(r.Monitor) == 0
 	if r.Alert != "" {
 		d.inFallback(r, row)

@@ -229,6 +229,9 @@ func (d *draft) waits(r *Row) bool {
 // groupTold, for a message of a group, counts it for the group's interval, and
 // the standing alerts as told again: the message showed them.
 func (d *draft) groupTold(m *Message) {
+	if m.Released != nil {
+		d.releaseTold(m)
+	}
 	if m.GroupBy == nil {
 		return
 	}

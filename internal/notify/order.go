@@ -229,6 +229,9 @@ func (d *draft) merge(into *Row, rows []*Row) {
 		into.Breaches += r.Breaches
 		into.Escalated = into.Escalated || r.Escalated
 		into.AckEnded, into.AckOver = cmp.Or(into.AckEnded, r.AckEnded), cmp.Or(into.AckOver, r.AckOver)
+		if into.Released == nil {
+			into.Released = r.Released
+		}
 		into.tries(r)
 		if since := r.waitsSince(); since.Before(into.waitsSince()) {
 			into.Queued, into.FirstAt = since, r.beganAt()

@@ -63,6 +63,10 @@ type Message struct {
 	// zero.
 	News, Beyond bool
 	Next         time.Time
+	// Released is set if it tells what the end of a mute has released, of many
+	// groups at once. Since is when the first alert of Rows fired.
+	Released *Mute
+	Since    time.Time
 	// Group is the group the rows are of; GroupBy its names and values, nil
 	// without grouping.
 	Group   GroupKey

@@ -128,9 +128,13 @@ func (d *draft) repeatNow(a *Alert, routing *Routing, t *Thread, rank int, over 
 	}
 	muted := t.Muted
 	r := d.queue(a.about(), t.Receiver, kind, rank)
-	if over != "" && muted.Kind == ByAck {
+	switch {
+	case over == "":
+	case muted.Kind == ByAck:
 		r.AckOver = over
 		d.editThread(a.Key, t.Receiver).AckedBy = ""
+	default:
+		r.Released = muted
 	}
 	if kind == Firing && routing.RunEvery == 0 && !slices.Contains(d.receivers(a.Monitor, rank), t.Receiver) && d.escalated(a, t.Receiver, rank) {
 		r.Escalated = true

@@ -80,6 +80,8 @@ type Row struct {
 	// that it is a silence, a mute time or an inhibition.
 	Held  string `json:"held,omitempty"`
 	Muted bool   `json:"muted,omitempty"`
+	// Released is the mute whose end lets it be told.
+	Released *Mute `json:"released,omitempty"`
 	// Claim is set while a writer sends it.
 	Claim *Claim `json:"claim,omitempty"`
 
@@ -159,7 +161,7 @@ func (r *Row) Opens() bool { return r.Kind.opens() }
 func (r *Row) News() bool {
 	switch r.Kind {
 	case Repeat, Fall:
-		return r.Escalated || r.AckOver != ""
+		return r.Escalated || r.AckOver != "" || r.Released != nil
 	}
 	return r.Opens() || r.Both
 }

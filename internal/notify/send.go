@@ -56,6 +56,9 @@ func (d *draft) send(ready []*Row) {
 		}
 		room[receiver] = left - 1
 		busy[b.key] = true
+		for _, r := range b.rows {
+			busy[d.groupKey(r)] = true
+		}
 		d.claim(b)
 	}
 }
@@ -99,7 +102,7 @@ func (d *draft) bundles(ready []*Row) []*bundle {
 		b.rows = append(b.rows, r)
 	}
 	slices.SortStableFunc(out, func(a, b *bundle) int { return -cmp.Compare(a.bound, b.bound) })
-	return out
+	return d.release(out)
 }
 
 // complete makes the rows of a message what is so now, and adds what belongs
@@ -111,7 +114,7 @@ func (d *draft) complete(b *bundle) {
 		}
 	}
 	b.rows = d.inOrder(b.rows)
-	if len(b.rows) == 0 || b.group == nil || b.bound != "" {
+	if len(b.rows) == 0 || b.group == nil && b.released == nil || b.bound != "" {
 		return
 	}
 	b.rows = append(b.rows, d.inOrder(d.triedBefore(b))...)
@@ -128,7 +131,7 @@ func (d *draft) triedBefore(b *bundle) []*Row {
 	for _, r := range d.trying {
 		r = d.current(r)
 		in := slices.ContainsFunc(b.rows, func(other *Row) bool { return other.ID == r.ID })
-		if in || !r.Live() || r.Claim != nil || r.Batch != "" || d.groupOf(r) == nil || d.groupKey(r) != b.key {
+		if in || !r.Live() || r.Claim != nil || r.Batch != "" || !d.belongs(r, b) {
 			continue
 		}
 		if d.heard(r) && !d.dropUnwanted(d.current(r)) {
@@ -136,6 +139,14 @@ func (d *draft) triedBefore(b *bundle) []*Row {
 		}
 	}
 	return out
+}
+
+// belongs says whether a row goes with the message of a bundle.
+func (d *draft) belongs(r *Row, b *bundle) bool {
+	if b.released != nil {
+		return r.Receiver == b.key.Receiver && r.Released != nil && *r.Released == *b.released
+	}
+	return d.groupOf(r) != nil && d.groupKey(r) == b.key
 }
 
 func (d *draft) holdAll(rows []*Row, reason string) {
@@ -179,7 +190,7 @@ func (d *draft) claim(b *bundle) {
 		}
 		m.Next = d.usedUp(b)
 	}
-	m.Firing = m.firing()
+	m.Firing, m.Released, m.Since = m.firing(), b.released, m.since()
 	d.plan.Send = append(d.plan.Send, m)
 }
 
