@@ -100,6 +100,7 @@ type agent struct {
 
 	mu        sync.Mutex          // guards evaluator
 	evaluator *evaluate.Evaluator // nil while somebody else evaluates
+	waits     bool                // it is our turn, and others write something down first; guarded by mu
 
 	finishing chan struct{} // closed by finish
 	finished  chan struct{} // closed when run has evaluated the last tick
@@ -312,7 +313,14 @@ func (a *agent) handles() []window.Handle {
 func (a *agent) evaluates() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.evaluator != nil
+	return a.evaluator != nil || a.waits
+}
+
+// setWaits says whether it is our turn while others write something down.
+func (a *agent) setWaits(waits bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.waits = waits
 }
 
 // lag is how far the fleet's watermark is behind its time; 0 if nobody has

@@ -45,10 +45,13 @@ func (n *notifier) capacity(receiver string) int {
 	return max(free, 0)
 }
 
-// send hands a message to its receiver, once its claim is written down. The
-// goroutine may outlive its deadline, if the receiver ignores it, and then even
-// the notifier.
-func (n *notifier) send(m notify.Message) {
+// send hands a message to its receiver, once its claim is written down: that
+// was begun at claimed. The goroutine may outlive its deadline, if the receiver
+// ignores it, and then even the notifier.
+func (n *notifier) send(m notify.Message, claimed time.Time) {
+	if n.underway(&m) {
+		return // the store has lost the claim, and what is under way goes on
+	}
 	ctx, cancel := context.WithCancel(context.Background()) // ended by giveUp, or with the notifier
 	s := &sending{message: m, cancel: cancel}
 	n.busy[m.ID] = s
@@ -59,6 +62,9 @@ func (n *notifier) send(m notify.Message) {
 	go func() {
 		defer cancel()
 		err := n.h.keeper.keep(ctx)
+		if err == nil {
+			err = n.lookAgain(ctx, &m, claimed)
+		}
 		if err == nil {
 			n.begin(s)
 			attempt, cancel := context.WithTimeout(ctx, n.h.cfg.sendTimeout)
@@ -148,6 +154,12 @@ func (n *notifier) ended(r sendResult) {
 	if s == nil {
 		return // it was given up
 	}
+	if errors.Is(r.err, errUnclaimed) {
+		delete(n.busy, r.id)
+		n.logger.LogAttrs(context.Background(), slog.LevelInfo, "a message is left to who claimed it since",
+			slog.String("receiver", s.message.Receiver))
+		return
+	}
 	res := result(r.err)
 	if res.Kind == notify.Delivered && len(res.Failed) == 0 {
 		n.h.sent.delivered(&s.message, n.h.clock().Now())
@@ -195,6 +207,7 @@ func (n *notifier) settle(ctx context.Context) {
 		err := n.commit(ctx, tx, &plan, now)
 		if err == nil {
 			n.unsettled.Note(ctx, nil)
+			n.remember(plan.Rows)
 			return
 		}
 		if !errors.Is(err, store.ErrConflict) {

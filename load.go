@@ -2,12 +2,15 @@ package hawkeye
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/go-batteries/hawkeye/internal/alert"
 	"github.com/go-batteries/hawkeye/internal/evaluate"
 	"github.com/go-batteries/hawkeye/internal/failpoint"
+	"github.com/go-batteries/hawkeye/internal/ledger"
 	"github.com/go-batteries/hawkeye/internal/notify"
 	"github.com/go-batteries/hawkeye/store"
 )
@@ -42,6 +45,9 @@ func (a *agent) load(ctx context.Context) (*evaluate.Evaluator, error) {
 	if err := a.acquire(ctx, head); err != nil {
 		return nil, err
 	}
+	if err := a.letOthersRecollect(ctx, ok); err != nil {
+		return nil, err
+	}
 	a.beginRuns(head)
 	states := make(map[string]alert.State)
 	for key, r := range a.book.Alerts() {
@@ -61,6 +67,44 @@ func (a *agent) load(ctx context.Context) (*evaluate.Evaluator, error) {
 	a.evaluator = ev
 	a.mu.Unlock()
 	return ev, nil
+}
+
+// letOthersRecollect waits after a roll-back, or when the ledger was restored,
+// until the others had the time to write down what they are sending: what is
+// decided again is about the incident that they tell of. Nothing is claimed in
+// that time either. The head is replaced by itself, so that nobody takes it for
+// one that was left.
+func (a *agent) letOthersRecollect(ctx context.Context, ok bool) error {
+	tick := a.h.store.Traits().Tick
+	wait := recollectTicks*tick - time.Since(a.mirror.TurnedAt())
+	if !ok || wait <= 0 || !a.h.store.Traits().Shared || failpoint.On("split") {
+		return nil
+	}
+	tx := a.mirror.Begin()
+	head, there := a.mirror.Get(ledger.HeadKey)
+	if !there || head.Commit != a.head {
+		return errLost
+	}
+	tx.Touch(head)
+	attempt, cancel := context.WithTimeout(ctx, commitTimeout)
+	defer cancel()
+	if err := a.mirror.Commit(attempt, tx); err != nil {
+		if errors.Is(err, store.ErrConflict) {
+			return errLost
+		}
+		return fmt.Errorf("go on after a roll-back: %w", err)
+	}
+	a.head = tx.ID()
+	a.setWaits(true)
+	defer a.setWaits(false)
+	pause(ctx, wait)
+	if err := a.mirror.Sync(ctx); err != nil {
+		return fmt.Errorf("follow the ledger: %w", err)
+	}
+	if _, commit, _, _ := a.mirror.Head(); commit != a.head {
+		return errLost
+	}
+	return nil
 }
 
 // told returns the incidents of an alert that somebody was told of and that

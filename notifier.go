@@ -53,8 +53,9 @@ type notifier struct {
 	hurry  bool                 // nobody comes after us; for run alone
 	ending time.Time            // when drain began; for run alone
 
-	attempts []notify.Attempt // to be settled; for run alone
-	pace     pace             // for run alone
+	attempts []notify.Attempt       // to be settled; for run alone
+	unsure   map[string]*notify.Row // that may have been delivered, by id; for run alone
+	pace     pace                   // for run alone
 
 	failedAt  store.Cursor // where the ledger stood when a claim failed; for run alone
 	unclaimed *trouble.Log // of claims
@@ -81,6 +82,7 @@ func newNotifier(h *Hawkeye, book *ledger.Book) *notifier {
 		idle:      make(chan chan int, 1),
 		claims:    make(map[string]seenClaim),
 		busy:      make(map[string]*sending),
+		unsure:    make(map[string]*notify.Row),
 		gone:      make(chan struct{}),
 		abandoned: make(map[string]int),
 
@@ -146,6 +148,7 @@ func (n *notifier) decide(ctx context.Context) time.Duration {
 		if n.h.roster.outranked() && !n.neglected(now) {
 			return time.Second
 		}
+		claimed := time.Now()
 		tx := n.mirror.Begin()
 		view := n.view()
 		plan := notify.Decide(view, now)
@@ -167,8 +170,9 @@ func (n *notifier) decide(ctx context.Context) time.Duration {
 			failpoint.At("claim")
 		}
 		for _, m := range plan.Send {
-			n.send(m)
+			n.send(m, claimed)
 		}
+		n.forgetUnsure(view.Rows)
 		if !plan.Empty() && n.h.store.Traits().Shared {
 			return restFor // it won't look before that
 		}
@@ -181,36 +185,6 @@ func (n *notifier) decide(ctx context.Context) time.Duration {
 		}
 	}
 	return time.Second
-}
-
-// recollect writes down what was sent if the ledger was rolled back, or
-// restored from a copy, and may have lost the notes. Nothing is claimed until
-// everybody had the time to do so.
-func (n *notifier) recollect(ctx context.Context) error {
-	turned := n.mirror.Turned()
-	if turned == n.turned {
-		return nil
-	}
-	n.h.sent.doubt()
-	lacking := n.h.sent.lacking(0, n.book.Sent)
-	if len(lacking) > 0 {
-		tx := n.mirror.Begin()
-		for _, s := range lacking {
-			if err := tx.PutSent(s.ID, s.At); err != nil {
-				return err
-			}
-		}
-		ctx, cancel := context.WithTimeout(ctx, commitTimeout)
-		defer cancel()
-		if err := n.mirror.Commit(ctx, tx); err != nil {
-			return err
-		}
-	}
-	n.turned = turned
-	if n.h.store.Traits().Shared {
-		n.hold = n.h.clock().Now().Add(recollectTicks * n.h.store.Traits().Tick)
-	}
-	return nil
 }
 
 // neglected says whether something to tell waits for longer than it should:

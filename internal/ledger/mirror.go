@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/go-batteries/hawkeye/store"
 )
@@ -61,8 +62,10 @@ type Mirror struct {
 
 	loss   loss
 	turned int // how often the ledger was not the one it was
-	lower  Lower
-	watch  []watcher
+	// turnedAt is when it was so last.
+	turnedAt time.Time
+	lower    Lower
+	watch    []watcher
 }
 
 // watcher is told of changes in some classes, or in all if it names none.
@@ -105,6 +108,14 @@ func (m *Mirror) Turned() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.turned
+}
+
+// TurnedAt returns when the ledger last turned out to be another one, zero if
+// it never did.
+func (m *Mirror) TurnedAt() time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.turnedAt
 }
 
 // Cursor returns the state that the copy is of.
@@ -243,7 +254,7 @@ func (m *Mirror) apply(ch store.Changes) {
 	}
 	touched := make(map[string]bool)
 	if ch.Reset && m.cursor != (store.Cursor{}) {
-		m.turned++
+		m.turned, m.turnedAt = m.turned+1, time.Now()
 		m.compare(ch.Cursor)
 	}
 	if ch.Reset {

@@ -197,6 +197,9 @@ func (d *draft) queue(a about, receiver string, kind RowKind, rank int) *Row {
 	t.Seq++
 	t.Rank, t.Held, t.Muted = rank, "", nil
 	r := d.newRow(a, receiver, kind, rank, t.Seq)
+	if old := d.x.rows[r.ID]; old != nil && d.current(old).Live() && old.begun() {
+		return d.edit(old) // decided again: the store had lost the decision, and not who tells of it
+	}
 	if own := d.acks[a.incident]; own != nil && r.Opens() {
 		r.AckEnded = own.Author
 	}

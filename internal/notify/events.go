@@ -20,14 +20,28 @@ func OnEvents(v *View, a *Alert, events []alert.Event, now time.Time) Plan {
 	return d.plan
 }
 
-// Unended returns the incidents of an alert that somebody was told of and
-// that have no end, for [alert.Input].
+// Unended returns the incidents of an alert that somebody was told of, or is
+// being told of, and that have no end, for [alert.Input].
 func Unended(v *View, alertKey string) []alert.Told {
 	var out []alert.Told
-	for _, t := range v.indexed().threads[alertKey] {
-		told := alert.Told{Incident: t.Incident, FiredAt: t.FiredAt}
-		if t.Told && !t.Over && !slices.Contains(out, told) {
+	over := make(map[string]bool)
+	add := func(incident string, firedAt time.Time) {
+		told := alert.Told{Incident: incident, FiredAt: firedAt}
+		if !slices.Contains(out, told) {
 			out = append(out, told)
+		}
+	}
+	x := v.indexed()
+	for _, t := range x.threads[alertKey] {
+		over[t.Incident] = over[t.Incident] || t.Over
+		if t.Told && !t.Over {
+			add(t.Incident, t.FiredAt)
+		}
+	}
+	// Of what is being sent the ledger may have lost the thread.
+	for _, r := range x.byAlert[alertKey] {
+		if r.begun() && r.Opens() && !over[r.Incident] && !r.Snapshot.Since.IsZero() {
+			add(r.Incident, r.Snapshot.Since)
 		}
 	}
 	return out

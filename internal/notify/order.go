@@ -15,11 +15,14 @@ func (d *draft) head(chain []*Row) *Row {
 	}
 	first := chain[0]
 	if first.Claim != nil {
-		if d.v.Lapsed == nil || !d.v.Lapsed(first) {
+		if d.underway(first) {
 			return nil
 		}
 		first = d.takeOver(first)
 		chain[0] = first
+	}
+	if slices.ContainsFunc(chain[1:], d.underway) {
+		return nil // what is before it was decided again
 	}
 	if first.Kind == Undelivers {
 		d.behind[first.ID] = chain[1:]
@@ -125,6 +128,11 @@ func (d *draft) endBehind(r *Row) *Row {
 	last = d.edit(last)
 	last.Told = true
 	return d.fold(append(slices.Clone(behind[:len(behind)-1]), last))
+}
+
+// underway says whether a row is being sent by somebody who may still do so.
+func (d *draft) underway(r *Row) bool {
+	return r.Claim != nil && (d.v.Lapsed == nil || !d.v.Lapsed(r))
 }
 
 // unsent takes out what is known to be sent: it was decided again, because

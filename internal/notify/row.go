@@ -153,6 +153,9 @@ func (r *Row) State() string {
 	}
 }
 
+// begun says whether the row is being told, or may have been.
+func (r *Row) begun() bool { return r.Claim != nil || r.Uncertain || len(r.Recipients) > 0 }
+
 // Opens says whether the row tells of something that has to have an end.
 func (r *Row) Opens() bool { return r.Kind.opens() }
 

@@ -157,6 +157,9 @@ func (d *draft) told(r *Row) {
 	t := d.editThread(r.Alert, r.Receiver)
 	t.ToldAt, t.TriedAt = d.now, d.now
 	t.Held, t.Muted = "", nil
+	if t.Incident == "" { // the store has lost the thread, and not who told of the row
+		t.Incident, t.FiredAt, t.Seq, t.Rank = r.Incident, r.Snapshot.Since, r.Seq, r.Rank
+	}
 	// A thread without a row of its own was absorbed by this one.
 	if t.Incident == r.Incident || t.Seq == 0 {
 		rank := r.Rank
