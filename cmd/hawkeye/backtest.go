@@ -110,6 +110,7 @@ func (cmd *backtestCmd) Run(c *console) error {
 	}
 	took := time.Now()
 	b := cmd.play(tape, set, sweeps)
+	c.cut(cmd.Samples, b.cut)
 	if cmd.Messages {
 		b.list(c.out)
 	}
@@ -140,6 +141,7 @@ func (cmd *backtestCmd) play(t *tape, set *monitor.Set, sweeps []sweep) *book {
 			})
 			t.Play(sim, t.end.Add(t.tick-1), nil)
 			b.close(sim.Now())
+			b.cut = sim.Saturated()
 		})
 	}
 	all.Wait()
@@ -160,6 +162,7 @@ type book struct {
 	tried    map[string]*tallyBook // likewise, with the variants
 	listed   []*simulate.Message
 	end      time.Time
+	cut      uint64 // see simulate.Simulation.Saturated
 }
 
 // tallyBook is what a monitor cost.

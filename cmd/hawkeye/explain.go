@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -57,6 +58,7 @@ func (cmd *explainCmd) Run(c *console) error {
 	if err != nil {
 		return err
 	}
+	c.cut(cmp.Or(cmd.Samples, cmd.Files[0]), m.sim.Saturated())
 	explained := 0
 	for _, a := range m.sim.Alerts() {
 		if !cmd.wants(a) {

@@ -48,6 +48,13 @@ type console struct {
 	setenv    func(name, value string) error
 }
 
+// cut says that samples, or sums, were more than is counted.
+func (c *console) cut(what string, n uint64) {
+	if n > 0 {
+		fmt.Fprintf(c.err, "hawkeye: %s: what was counted is more than 1e18 %s, and was cut to that as a program cuts it\n", what, times(int(min(n, 1<<31))))
+	}
+}
+
 // exitCode ends a command that did its work and has something to say by its
 // exit code.
 type exitCode int

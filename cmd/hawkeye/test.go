@@ -102,6 +102,7 @@ func (cmd *testCmd) file(c *console, t *tested, match *regexp.Regexp) error {
 func (cmd *testCmd) show(c *console, t *tested) {
 	for i := range t.results {
 		r := &t.results[i]
+		c.cut(t.file.Name+": "+r.Test.Name, r.Saturated)
 		switch {
 		case len(r.Failures) > 0:
 			fmt.Fprintf(c.out, "FAIL %s: %s\n", t.file.Name, r.Test.Name)

@@ -67,8 +67,12 @@ func (r *Registry) collectBig(b *bucket.Bucket) {
 	}
 	for _, slot := range slices.Sorted(maps.Keys(sums)) {
 		sum := r.pages[slot/pageSeries].sum(int(slot % pageSeries))
-		b.AddCounter(r.columns[KindCounter].ids[slot], sums[slot].AddInt64(sum-r.counted[slot]))
+		grown := sums[slot].AddInt64(sum - r.counted[slot])
 		r.counted[slot] = sum
+		if grown == (exact.Int{}) {
+			continue
+		}
+		b.AddCounter(r.columns[KindCounter].ids[slot], grown)
 		r.touch(KindCounter, int(slot))
 	}
 }

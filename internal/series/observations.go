@@ -22,17 +22,15 @@ type observedPage struct {
 	counts [pageBuckets]uint64
 }
 
-// Observe counts v n times, as [Histogram.ObserveN] does, but for an n that is
-// too great.
-func (o *Observations) Observe(v float64, n uint64) {
-	if !isFinite(v) {
-		return
-	}
+// Observe counts a v that is finite n times, as [Histogram.ObserveN] does, but
+// for an n that is too great. It returns whether v had to be cut.
+func (o *Observations) Observe(v float64, n uint64) (cut bool) {
 	page, offset, rest, ok := locate(v)
 	if !ok {
 		page, offset, rest, _ = locate(math.Copysign(greatest(), v))
 	}
 	o.add(page, offset, rest, n)
+	return !ok
 }
 
 // greatest is the greatest value on the scale.

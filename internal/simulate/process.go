@@ -2,10 +2,13 @@ package simulate
 
 import (
 	"crypto/sha256"
+	"maps"
 	"math"
 	"slices"
+	"strconv"
 
 	"github.com/go-batteries/hawkeye/internal/bucket"
+	"github.com/go-batteries/hawkeye/internal/exact"
 	"github.com/go-batteries/hawkeye/internal/series"
 	"github.com/go-batteries/hawkeye/store"
 )
@@ -45,7 +48,8 @@ func (c *Catalog) Text(s *Series) string { return c.texts[s.index] }
 // Len returns how many series there are.
 func (c *Catalog) Len() int { return len(c.texts) }
 
-// Process is one process that counts: a writer of buckets.
+// Process is one process that counts: a writer of buckets. It counts as the
+// cells of a program do, to the last digit.
 type Process struct {
 	sim     *Simulation
 	catalog *Catalog
@@ -53,15 +57,16 @@ type Process struct {
 	bucket  bucket.Bucket
 	slots   []slot // by series
 	learned int
-	open    []int // histograms and sets with values in this tick, by series
+	open    []int // series with samples in this tick
 }
 
-// slot is where a series stands in the bucket of a tick.
+// slot is what a series has in the open tick.
 type slot struct {
-	tick   int64
-	at     int
-	values []float64 // of a histogram
-	hashes []uint64  // of a set
+	tick     int64
+	units    exact.Int            // of a counter
+	gauge    float64              // the latest value
+	observed *series.Observations // of a histogram; nil before the first
+	hashes   map[uint64]struct{}  // of a set; nil before the first
 }
 
 // Process returns a process that counts in the series of a catalog.
@@ -71,47 +76,42 @@ func (s *Simulation) Process(name string, catalog *Catalog) *Process {
 }
 
 // Record counts a value in the open tick: adds it to a counter, sets a gauge,
-// is observed by a histogram, or is one of the values of a set.
+// is observed by a histogram, or is one of the values of a set. It is finite.
 func (p *Process) Record(s *Series, value float64) {
 	for s.index >= len(p.slots) {
 		p.slots = append(p.slots, slot{tick: math.MinInt64})
 	}
 	at := &p.slots[s.index]
-	fresh := at.tick != p.sim.tick
-	at.tick = p.sim.tick
-	id := uint64(s.index) + 1
+	if at.tick != p.sim.tick {
+		at.tick = p.sim.tick
+		p.open = append(p.open, s.index)
+	}
 	switch s.kind {
 	case series.KindCounter:
-		if fresh {
-			at.at = len(p.bucket.Counters)
-			p.bucket.Counters = append(p.bucket.Counters, bucket.Counter{ID: id})
+		var cut bool
+		if at.units, cut = series.AddUnits(at.units, series.Units(value)); cut {
+			p.sim.saturated.Add(1)
 		}
-		p.bucket.Counters[at.at].Delta += fixed(value)
 	case series.KindGauge:
-		if fresh {
-			at.at = len(p.bucket.Gauges)
-			p.bucket.Gauges = append(p.bucket.Gauges, bucket.Gauge{ID: id})
-		}
-		p.bucket.Gauges[at.at].Value = value
+		at.gauge = value
 	case series.KindHistogram:
-		if fresh {
-			p.open = append(p.open, s.index)
-			at.values = at.values[:0]
+		if at.observed == nil {
+			at.observed = new(series.Observations)
 		}
-		at.values = append(at.values, value)
+		if cut := at.observed.Observe(value, 1); cut {
+			p.sim.saturated.Add(1)
+		}
 	default:
-		if fresh {
-			p.open = append(p.open, s.index)
-			at.hashes = at.hashes[:0]
+		if at.hashes == nil {
+			at.hashes = make(map[uint64]struct{})
 		}
-		at.hashes = append(at.hashes, math.Float64bits(value))
+		hash := series.HashValue(strconv.FormatFloat(value, 'g', -1, 64))
+		if _, known := at.hashes[hash]; known || len(at.hashes) < series.MaxSetValues {
+			at.hashes[hash] = struct{}{}
+			return
+		}
+		p.sim.saturated.Add(1)
 	}
-}
-
-// fixed is a counter's increment in units, the nearest that there is.
-func fixed(v float64) int64 {
-	const most = math.MaxInt64 / 1024 // so that thousands of them still add up
-	return int64(max(-most, min(most, math.Round(v*bucket.Unit))))
 }
 
 // Publish hands in what was counted in the open tick, be it nothing. A
@@ -121,7 +121,7 @@ func (p *Process) Publish(final bool) {
 		p.sim.Learn(uint64(p.learned)+1, p.catalog.texts[p.learned])
 	}
 	for _, index := range p.open {
-		p.close(index)
+		p.close(uint64(index)+1, &p.slots[index], p.catalog.texts[index][0])
 	}
 	p.open = p.open[:0]
 	p.bucket.Final = final
@@ -129,25 +129,23 @@ func (p *Process) Publish(final bool) {
 	p.bucket.Reset()
 }
 
-// close puts the values of a histogram or set into the bucket.
-func (p *Process) close(index int) {
-	at := &p.slots[index]
-	id := uint64(index) + 1
-	if p.catalog.texts[index][0] == 's' {
-		slices.Sort(at.hashes)
-		p.bucket.Sets = append(p.bucket.Sets, bucket.Set{ID: id, Hashes: slices.Clone(slices.Compact(at.hashes))})
-		return
-	}
-	slices.SortFunc(at.values, func(a, b float64) int { return int(series.HistIndex(a) - series.HistIndex(b)) })
-	h := bucket.Histogram{ID: id}
-	for _, v := range at.values {
-		h.Sum += v
-		i := series.HistIndex(v)
-		if n := len(h.Buckets); n > 0 && h.Buckets[n-1].Index == i {
-			h.Buckets[n-1].Count++
-			continue
+// close puts what a series has into the bucket.
+func (p *Process) close(id uint64, at *slot, kind byte) {
+	b := &p.bucket
+	switch kind {
+	case 'c':
+		if at.units != (exact.Int{}) { // as a cell that hasn't changed
+			b.AddCounter(id, at.units)
 		}
-		h.Buckets = append(h.Buckets, bucket.HistBucket{Index: i, Count: 1})
+		at.units = exact.Int{}
+	case 'g':
+		b.Gauges = append(b.Gauges, bucket.Gauge{ID: id, Value: at.gauge})
+	case 'h':
+		h := bucket.Histogram{ID: id}
+		at.observed.Take(&h)
+		b.Histograms = append(b.Histograms, h)
+	default:
+		b.Sets = append(b.Sets, bucket.Set{ID: id, Hashes: slices.Sorted(maps.Keys(at.hashes))})
+		clear(at.hashes)
 	}
-	p.bucket.Histograms = append(p.bucket.Histograms, h)
 }

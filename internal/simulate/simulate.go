@@ -10,6 +10,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-batteries/hawkeye/internal/alert"
@@ -87,6 +88,9 @@ type Simulation struct {
 	began   bool
 	actions []action
 	ids     int
+
+	texts     map[uint64]string // of series, whether the windows know them or not
+	saturated atomic.Uint64     // see Saturated
 }
 
 type action struct {
@@ -110,7 +114,9 @@ func New(cfg Config) *Simulation {
 		engine:   window.New(cfg.Tick, retention, window.LiveTicks),
 		renderer: message.New(cfg.Set, cfg.Service, cfg.Environment),
 		tick:     cfg.Start.UnixNano() / int64(cfg.Tick),
+		texts:    make(map[uint64]string),
 	}
+	s.engine.CountSaturated(&s.saturated)
 	s.desk = newDesk(evaluate.Routes(cfg.Set))
 	s.end = s.endOf(s.tick)
 	plan := evaluate.NewPlan(cfg.Set, cfg.Tick)
@@ -151,8 +157,13 @@ func (s *Simulation) endOf(tick int64) time.Time {
 	return time.Unix(0, (tick+1)*int64(s.cfg.Tick)).UTC()
 }
 
-// Learn tells the canonical text of a series, once, before its first sample.
-func (s *Simulation) Learn(id uint64, text string) { s.engine.Learn(id, text) }
+// Learn tells the canonical text of a series, before its first sample. To the
+// monitors it is there from that sample on, as for a program.
+func (s *Simulation) Learn(id uint64, text string) { s.texts[id] = text }
+
+// Saturated returns how often a sample, or a sum that was looked at, had to be
+// cut, as a program would have done.
+func (s *Simulation) Saturated() uint64 { return s.saturated.Load() }
 
 // At plans something for a time; it is done before what is judged or decided
 // at that time. What lies in the past is done at once.
@@ -177,6 +188,14 @@ func (s *Simulation) At(t time.Time, do func()) {
 func (s *Simulation) Take(writer store.ID, b *bucket.Bucket) bool {
 	s.open()
 	s.fed = true
+	if s.engine.Take(s.tick, writer, b) {
+		return true
+	}
+	for _, id := range s.engine.Unknown(nil, b) { // new, or of a group that was dropped
+		if text, ok := s.texts[id]; ok {
+			s.engine.Learn(id, text)
+		}
+	}
 	return s.engine.Take(s.tick, writer, b)
 }
 

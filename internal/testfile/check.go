@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -36,15 +37,15 @@ func (r *run) checkAlerts(e *Expectation) {
 		}
 		switch {
 		case found == nil && want.State == "inactive":
-			lines = append(lines, "  "+want.line())
+			lines = append(lines, "  "+want.line(found))
 		case found == nil:
 			met = false
-			lines = append(lines, "- "+want.line(), "+ (there is no such alert)")
+			lines = append(lines, "- "+want.line(found), "+ (there is no such alert)")
 		case !want.meets(found):
 			met = false
-			lines = append(lines, "- "+want.line(), "+ "+alertLine(found, want))
+			lines = append(lines, "- "+want.line(found), "+ "+alertLine(found, want))
 		default:
-			lines = append(lines, "  "+want.line())
+			lines = append(lines, "  "+want.line(found))
 		}
 	}
 	for _, a := range alerts {
@@ -71,16 +72,17 @@ func (w *WantAlert) meets(a *evaluate.Alert) bool {
 	if w.State != shown(a) || w.HasLevel && w.Level != a.State.Level {
 		return false
 	}
-	known := a.Value.Status == window.OK && !math.IsNaN(a.Value.V)
+	v := valueOf(a)
+	known := !math.IsNaN(v)
 	switch {
 	case w.Missing:
 		return !known
 	case w.Value == nil:
 		return true
 	case w.About:
-		return known && near(a.Value.V, *w.Value, about)
+		return known && near(v, *w.Value, about)
 	default:
-		return known && near(a.Value.V, *w.Value, exactly)
+		return known && isValue(v, *w.Value)
 	}
 }
 
@@ -88,7 +90,39 @@ func near(got, want, tolerance float64) bool {
 	return math.Abs(got-want) <= tolerance*max(math.Abs(want), tolerance)
 }
 
-func (w *WantAlert) line() string {
+// isValue says whether a value is the one that is written. Of large whole
+// numbers the last digit counts, as far as there is one.
+func isValue(got, want float64) bool {
+	off := math.Abs(got - want)
+	return near(got, want, exactly) && (want != math.Trunc(want) || off < 0.5 || off <= math.Abs(want)*0x1p-51)
+}
+
+// number writes a value with six digits, or with all of a whole number's, or
+// with as many as it takes to tell it from another.
+func number(v, other float64) string {
+	short := func(v float64) string {
+		if v == math.Trunc(v) && math.Abs(v) <= 1<<53 {
+			return strconv.FormatFloat(v, 'f', -1, 64)
+		}
+		return strconv.FormatFloat(v, 'g', 6, 64)
+	}
+	if v != other && short(v) == short(other) {
+		return strconv.FormatFloat(v, 'g', -1, 64)
+	}
+	return short(v)
+}
+
+// valueOf returns the value that was found, NaN without one.
+func valueOf(a *evaluate.Alert) float64 {
+	if a == nil || a.Value.Status != window.OK {
+		return math.NaN()
+	}
+	return a.Value.V
+}
+
+// line writes what is wanted of an alert; found is the one that there is, or
+// nil.
+func (w *WantAlert) line(found *evaluate.Alert) string {
 	s := label(w.Monitor, w.Tags) + " " + w.State
 	if w.Level != "" {
 		s += " " + w.Level
@@ -97,9 +131,9 @@ func (w *WantAlert) line() string {
 	case w.Missing:
 		s += " value=none"
 	case w.Value != nil && w.About:
-		s += fmt.Sprintf(" value=~%.6g", *w.Value)
+		s += " value=~" + number(*w.Value, valueOf(found))
 	case w.Value != nil:
-		s += fmt.Sprintf(" value=%.6g", *w.Value)
+		s += " value=" + number(*w.Value, valueOf(found))
 	}
 	return s
 }
@@ -113,10 +147,14 @@ func alertLine(a *evaluate.Alert, want *WantAlert) string {
 	if want != nil && want.Value == nil && !want.Missing {
 		return s
 	}
-	if a.Value.Status != window.OK || math.IsNaN(a.Value.V) {
+	v := valueOf(a)
+	switch {
+	case math.IsNaN(v):
 		return s + " value=none"
+	case want != nil && want.Value != nil:
+		return s + " value=" + number(v, *want.Value)
 	}
-	return s + fmt.Sprintf(" value=%.6g", a.Value.V)
+	return s + " value=" + number(v, v)
 }
 
 // checkMessages compares the messages with those that are expected.

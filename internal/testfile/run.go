@@ -45,7 +45,10 @@ func (f *File) Run(set *monitor.Set) []Result {
 		r := newRun(f, &f.Tests[i], set)
 		r.checkNames(set)
 		r.run()
-		results[i] = Result{Test: &f.Tests[i], Failures: r.failures, Messages: r.messages, Took: time.Since(begun)}
+		results[i] = Result{
+			Test: &f.Tests[i], Failures: r.failures, Messages: r.messages,
+			Saturated: r.sim.Saturated(), Took: time.Since(begun),
+		}
 	}
 	return results
 }

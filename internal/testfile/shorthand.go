@@ -120,7 +120,7 @@ func parts(body string) (first, step float64, times int, err error) {
 	}
 	sign := signAt(body)
 	if sign > 0 {
-		if step, err = number(body[sign+1:]); err != nil {
+		if step, err = readNumber(body[sign+1:]); err != nil {
 			return 0, 0, 0, err
 		}
 		if body[sign] == '-' {
@@ -128,7 +128,7 @@ func parts(body string) (first, step float64, times int, err error) {
 		}
 		body = body[:sign]
 	}
-	first, err = number(body)
+	first, err = readNumber(body)
 	return first, step, times, err
 }
 
@@ -142,7 +142,7 @@ func signAt(s string) int {
 	return 0
 }
 
-func number(s string) (float64, error) {
+func readNumber(s string) (float64, error) {
 	v, err := strconv.ParseFloat(s, 64)
 	if err != nil || strings.ContainsAny(s, "xXpP_") {
 		return 0, errors.New(expectedValue)

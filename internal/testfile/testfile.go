@@ -153,6 +153,9 @@ type Result struct {
 	Failures []Failure
 	// Messages are what was sent.
 	Messages []*simulate.Message
+	// Saturated is how often a sample, or a sum that was looked at, was cut to
+	// what a program counts at most.
+	Saturated uint64
 	// Took is the time on the wall.
 	Took time.Duration
 }
