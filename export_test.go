@@ -10,3 +10,6 @@ func (h *Hawkeye) WriterID() string { return h.publisher.Writer().String() }
 func WithReads(f ledger.Formats) Option {
 	return optionFunc(func(c *config) { c.reads = f })
 }
+
+// AddToSet adds a value to a set, as a line on the socket does.
+func (h *Hawkeye) AddToSet(name, value string, tags ...Tag) { h.reg.AddToSet(name, value, tags) }

@@ -26,54 +26,71 @@ func (r *Registry) Collect(b *bucket.Bucket, keyframe bool) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.collectBig(b)
-	b.Counters = r.collectCounters(b.Counters)
+	r.collectCounters(b)
 	b.Gauges = r.collectGauges(b.Gauges, keyframe)
 	b.Histograms = r.collectHistograms(b.Histograms)
 	b.Sets = r.collectSets(b.Sets)
 	r.collects.Add(1)
 }
 
-func (r *Registry) collectCounters(dst []bucket.Counter) []bucket.Counter {
-	col := &r.columns[KindCounter]
+// collectCounters collects the counters in the order in which they came up.
+func (r *Registry) collectCounters(b *bucket.Bucket) {
+	sums := r.big.take()
+	var big []uint32 // slots with big samples, ascending
+	if len(sums) > 0 {
+		big = slices.Sorted(maps.Keys(sums))
+	}
+	for page := range r.pages {
+		n := 0
+		for n < len(big) && big[n]/pageSeries == uint32(page) {
+			n++
+		}
+		if n == 0 {
+			b.Counters = r.collectPage(b.Counters, page)
+			continue
+		}
+		r.collectBigPage(b, page, big[:n], sums)
+		big = big[n:]
+	}
+}
+
+func (r *Registry) collectPage(dst []bucket.Counter, page int) []bucket.Counter {
+	col, cells := &r.columns[KindCounter], r.pages[page]
 	now := r.collects.Load() + 1
-	for page, cells := range r.pages {
-		first := page * pageSeries
-		n := min(len(col.ids)-first, pageSeries)
-		ids, owners, active := col.ids[first:][:n], col.owners[first:][:n], col.active[first:][:n]
-		last := r.counted[first:][:n]
-		for i := range ids {
-			sum := cells.sum(i)
-			if sum == last[i] {
-				continue
-			}
-			dst = append(dst, bucket.Counter{ID: ids[i], Delta: sum - last[i]})
-			last[i] = sum
-			active[i] = now
-			if owners[i] == nil {
-				r.revive(KindCounter, uint32(first+i))
-			}
+	first := page * pageSeries
+	n := min(len(col.ids)-first, pageSeries)
+	ids, owners, active := col.ids[first:][:n], col.owners[first:][:n], col.active[first:][:n]
+	last := r.counted[first:][:n]
+	for i := range ids {
+		sum := cells.sum(i)
+		if sum == last[i] {
+			continue
+		}
+		dst = append(dst, bucket.Counter{ID: ids[i], Delta: sum - last[i]})
+		last[i] = sum
+		active[i] = now
+		if owners[i] == nil {
+			r.revive(KindCounter, uint32(first+i))
 		}
 	}
 	return dst
 }
 
-// collectBig collects the counters with big samples, so that the others are
-// left for collectCounters.
-func (r *Registry) collectBig(b *bucket.Bucket) {
-	sums := r.big.take()
-	if len(sums) == 0 {
-		return
-	}
-	for _, slot := range slices.Sorted(maps.Keys(sums)) {
-		sum := r.pages[slot/pageSeries].sum(int(slot % pageSeries))
-		grown := sums[slot].AddInt64(sum - r.counted[slot])
-		r.counted[slot] = sum
-		if grown == (exact.Int{}) {
-			continue
+// collectBigPage is collectPage for one with big samples.
+func (r *Registry) collectBigPage(b *bucket.Bucket, page int, big []uint32, sums map[uint32]exact.Int) {
+	col := &r.columns[KindCounter]
+	for slot := page * pageSeries; slot < min(len(col.ids), (page+1)*pageSeries); slot++ {
+		sum := r.pages[page].sum(slot % pageSeries)
+		grown := exact.New(sum - r.counted[slot])
+		if len(big) > 0 && int(big[0]) == slot {
+			grown = grown.Add(sums[big[0]])
+			big = big[1:]
 		}
-		b.AddCounter(r.columns[KindCounter].ids[slot], grown)
-		r.touch(KindCounter, int(slot))
+		r.counted[slot] = sum
+		if grown != (exact.Int{}) {
+			b.AddCounter(col.ids[slot], grown)
+			r.touch(KindCounter, slot)
+		}
 	}
 }
 

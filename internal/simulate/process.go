@@ -58,11 +58,13 @@ type Process struct {
 	slots   []slot // by series
 	learned int
 	open    []int // series with samples in this tick
+	known   int   // series that ever had some
 }
 
 // slot is what a series has in the open tick.
 type slot struct {
 	tick     int64
+	order    int                  // in which the process came to know it, from 1; 0 before
 	units    exact.Int            // of a counter
 	gauge    float64              // the latest value
 	observed *series.Observations // of a histogram; nil before the first
@@ -85,6 +87,10 @@ func (p *Process) Record(s *Series, value float64) {
 	if at.tick != p.sim.tick {
 		at.tick = p.sim.tick
 		p.open = append(p.open, s.index)
+		if at.order == 0 {
+			p.known++
+			at.order = p.known
+		}
 	}
 	switch s.kind {
 	case series.KindCounter:
@@ -120,6 +126,9 @@ func (p *Process) Publish(final bool) {
 	for ; p.learned < len(p.catalog.texts); p.learned++ {
 		p.sim.Learn(uint64(p.learned)+1, p.catalog.texts[p.learned])
 	}
+	// In the order of a program's buckets, which decides which of the groups
+	// of a tick are the first.
+	slices.SortFunc(p.open, func(a, b int) int { return p.slots[a].order - p.slots[b].order })
 	for _, index := range p.open {
 		p.close(uint64(index)+1, &p.slots[index], p.catalog.texts[index][0])
 	}
