@@ -15,8 +15,8 @@ func TestTold(t *testing.T) { testFiles(t, "testdata/told/*_test.yaml") }
 // end of one.
 func TestJudged(t *testing.T) { testFiles(t, "testdata/judged/*_test.yaml") }
 
-// TestValues runs the files that say what values are.
-func TestValues(t *testing.T) { testFiles(t, "testdata/values/*_test.yaml") }
+// TestMeasured runs the files that say what values are.
+func TestMeasured(t *testing.T) { testFiles(t, "testdata/values/*_test.yaml") }
 
 func testFiles(t *testing.T, pattern string) {
 	t.Parallel()
