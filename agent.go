@@ -278,7 +278,11 @@ func (a *agent) step(t feed.Tick) evaluate.Tick {
 	if t.Status == feed.Unknown {
 		unknown++
 	}
-	return evaluate.Tick{N: t.N, End: t.End, Unknown: time.Duration(unknown) * a.h.store.Traits().Tick, Late: t.Late}
+	asleep := time.Duration(0)
+	if t.Asleep {
+		asleep = a.h.store.Traits().Tick
+	}
+	return evaluate.Tick{N: t.N, End: t.End, Asleep: asleep, Unknown: time.Duration(unknown) * a.h.store.Traits().Tick, Late: t.Late}
 }
 
 // finish evaluates what Final has published, and gives up the head, so that

@@ -37,11 +37,18 @@ type process struct {
 
 func startProcess(t *testing.T, state string, mailsFail bool) *process {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], "-test.run=^TestProcessOfOtherTests$")
-	cmd.Env = append(os.Environ(), stateEnv+"="+state)
+	env := []string{stateEnv + "=" + state}
 	if mailsFail {
-		cmd.Env = append(cmd.Env, failEnv+"=1")
+		env = append(env, failEnv+"=1")
 	}
+	return startChild(t, "TestProcessOfOtherTests", env...)
+}
+
+// startChild runs one test of this binary as a process of its own.
+func startChild(t *testing.T, test string, env ...string) *process {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], "-test.run=^"+test+"$")
+	cmd.Env = append(os.Environ(), env...)
 	cmd.Stderr = t.Output()
 	in, err := cmd.StdinPipe()
 	if err != nil {

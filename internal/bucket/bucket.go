@@ -39,6 +39,7 @@ var (
 type Bucket struct {
 	Final    bool // the writer's last one
 	Keyframe bool // Gauges holds all current gauges, not just the changed ones
+	Asleep   bool // the writer slept through the tick: what there was to count, it couldn't
 
 	Counters   []Counter
 	Gauges     []Gauge
@@ -129,7 +130,7 @@ func MetricHash(name string) uint64 {
 
 // Reset empties b and keeps its memory for the next use.
 func (b *Bucket) Reset() {
-	b.Final, b.Keyframe = false, false
+	b.Final, b.Keyframe, b.Asleep = false, false, false
 	b.Counters = b.Counters[:0]
 	b.Gauges = b.Gauges[:0]
 	b.Histograms = b.Histograms[:0]
@@ -167,6 +168,7 @@ func (b *Beyond) Units() exact.Int { return exact.Mul(b.Whole, Unit) }
 const (
 	flagFinal = 1 << iota
 	flagKeyframe
+	flagAsleep
 )
 
 // The tags of the sections, which follow each other in ascending order. A tag

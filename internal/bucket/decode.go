@@ -32,6 +32,7 @@ func decode(data []byte, b *Bucket) error {
 	// Flags that are not known are a newer minor addition, like tags.
 	b.Final = data[1]&flagFinal != 0
 	b.Keyframe = data[1]&flagKeyframe != 0
+	b.Asleep = data[1]&flagAsleep != 0
 	r := reader{data: data[2:]}
 	for last := byte(0); len(r.data) > 0; {
 		tag := r.byte()

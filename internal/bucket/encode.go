@@ -38,6 +38,9 @@ func Append(dst []byte, b *Bucket) []byte {
 	if b.Keyframe {
 		flags |= flagKeyframe
 	}
+	if b.Asleep {
+		flags |= flagAsleep
+	}
 	dst = append(dst, Version, flags)
 	dst = appendSection(dst, tagCounters, b.Counters, appendCounters)
 	dst = appendSection(dst, tagGauges, b.Gauges, appendGauges)

@@ -24,7 +24,7 @@ func reference(data []byte) (b Bucket, ok bool) {
 		panic("version")
 	}
 	flags := d.byte()
-	b.Final, b.Keyframe = flags&1 != 0, flags&2 != 0
+	b.Final, b.Keyframe, b.Asleep = flags&1 != 0, flags&2 != 0, flags&4 != 0
 	for last := byte(0); d.r.Len() > 0; {
 		tag := d.byte()
 		if tag <= last {

@@ -29,6 +29,9 @@ type Tick struct {
 	// Unknown is how much time up to and with this tick nobody knows
 	// anything of, since the tick before.
 	Unknown time.Duration
+	// Asleep is how much of that time all processes were paused: what could
+	// have been counted in it nobody did, and so it counts as unknown.
+	Asleep time.Duration
 	// Late are earlier ticks to be judged again, for firing only.
 	Late []int64
 }
@@ -187,6 +190,8 @@ func (e *Evaluator) Step(w Windows, t Tick) []Change {
 	e.collect(w, t)
 	if t.Unknown > 0 {
 		e.unknown = t.N
+	}
+	if t.Unknown += t.Asleep; t.Unknown > 0 {
 		e.skip()
 	}
 	kept := e.todo[:0]

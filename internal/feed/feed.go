@@ -78,6 +78,9 @@ type Tick struct {
 	N      int64
 	End    time.Time
 	Status Status
+	// Asleep says that all writers slept through it: there is no sample in it,
+	// and nobody could have counted one.
+	Asleep bool
 	// Skipped is how many unknown ticks before N were passed over at once,
 	// because nothing is left of them in the Store.
 	Skipped int64

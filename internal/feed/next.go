@@ -304,7 +304,7 @@ func (f *Feed) decide(ctx context.Context) (Tick, bool, error) {
 	}
 	t.status = status
 	f.mark(n, status)
-	out := Tick{N: n, End: end, Status: status, Skipped: f.skipped, Late: f.lateTicks()}
+	out := Tick{N: n, End: end, Status: status, Asleep: status == Complete && t.awake == 0, Skipped: f.skipped, Late: f.lateTicks()}
 	f.advance(out, live, missing)
 	return out, true, nil
 }

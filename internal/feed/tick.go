@@ -28,6 +28,7 @@ type tick struct {
 	stored   int                   // how many buckets the Store had when it was looked at last
 	doubt    bool                  // they may be others than those of has
 	bad      int                   // how many of them can't be decoded
+	awake    int                   // how many of them are of a writer that could count
 	recalled bool                  // what is held of it was taken, too
 	settled  bool                  // it was read after its waiting time was over
 	begun    bool                  // the windows stand at it, or beyond
@@ -138,6 +139,9 @@ func (f *Feed) takeAll(n int64, t *tick) {
 			t.bad++
 			f.reject(n, r.writer, err)
 			return true
+		}
+		if !f.scratch.Asleep {
+			t.awake++
 		}
 		if f.scratch.Final {
 			f.cfg.Runs.saw(n, r.writer, true)

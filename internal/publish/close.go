@@ -15,6 +15,9 @@ const (
 	// anything, as far as sleepFor.
 	liveTicks = 10
 	sleepFor  = 10 * time.Second
+	// pauseAfter is how late a tick must be closed for the process to have been
+	// stopped meanwhile, and not just busy.
+	pauseAfter = time.Second
 	// keyframeEvery is how often a bucket names all gauges: on seconds
 	// divisible by it.
 	keyframeEvery = 5 * time.Second
@@ -60,11 +63,11 @@ func (p *Publisher) closeDue() (open int64) {
 	first := c.open == 0
 	due := now > c.open
 	if due && !first {
-		p.fill(max(c.open, now-p.slept(asleep)), now-1)
+		p.fill(max(c.open, now-p.slept(asleep)), now-1, asleep-p.traits.Tick >= pauseAfter)
 	}
 	if first {
 		// The hello: from the next tick on, everybody waits for us.
-		p.fill(now-1, now)
+		p.fill(now-1, now, false)
 		p.began = now - 1
 	}
 	if due {
@@ -93,11 +96,13 @@ func (p *Publisher) slept(asleep time.Duration) int64 {
 }
 
 // fill adds empty buckets for the ticks from up to, but without, to: this
-// process slept through them, and says so. What was counted meanwhile is in
-// the tick that follows. It wants mu held.
-func (p *Publisher) fill(from, to int64) {
+// process slept through them. What was counted meanwhile is in the tick that
+// follows. Of a pause that was no mere delay it says so: in it nobody could
+// count what should have been. It wants mu held.
+func (p *Publisher) fill(from, to int64, paused bool) {
+	data := bucket.Append(nil, &bucket.Bucket{Asleep: paused})
 	for ; from < to; from++ {
-		p.ring.add(entry{tick: from, writer: p.stats.Writer, data: bucket.Append(nil, &bucket.Bucket{})})
+		p.ring.add(entry{tick: from, writer: p.stats.Writer, data: data})
 	}
 }
 
