@@ -1,4 +1,4 @@
-package alert
+package alert_test
 
 import (
 	"fmt"
@@ -9,6 +9,10 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/go-batteries/hawkeye/internal/alert"
+	"github.com/go-batteries/hawkeye/internal/evaluate"
+	"github.com/go-batteries/hawkeye/internal/monitor"
 	"gopkg.in/yaml.v3"
 )
 
@@ -54,7 +58,7 @@ type conformance struct {
 }
 
 type caseRule struct {
-	Op            Op
+	Op            string
 	Threshold     float64
 	EvalEvery     duration `yaml:"eval_every"`
 	For           duration
@@ -64,7 +68,7 @@ type caseRule struct {
 	NoDataPending bool     `yaml:"no_data_pending"`
 	Levels        []struct {
 		Name      string
-		Op        Op
+		Op        string
 		Threshold float64
 	}
 	RecoveryThreshold *float64 `yaml:"recovery_threshold"`
@@ -178,43 +182,75 @@ func TestConformanceIsWhole(t *testing.T) {
 
 var epoch = time.Unix(1_800_000_000, 0).UTC()
 
-func (c caseRule) rule() *Rule {
-	r := &Rule{
-		Key: "case", Op: c.Op, KeepFiringFor: time.Duration(c.KeepFiringFor), NoData: OK,
-		Levels: []Level{{Name: "critical", Threshold: c.Threshold, For: time.Duration(c.For), Clear: c.RecoveryThreshold}},
+// inFile is the rule of a monitor that a file has with these keys. What no file
+// can say no case may need.
+func inFile(t *testing.T, keys []string, triggers ...string) *alert.Rule {
+	t.Helper()
+	keys = append([]string{"name: case", "metric: m", "type: gauge", "notify: [r]"}, keys...)
+	keys = append(keys, "triggers: ["+strings.Join(triggers, ", ")+"]")
+	text := "version: 2\nreceivers: {r: {email: {to: [r@example.com]}}}\nmonitors: [{" + strings.Join(keys, ", ") + "}]\n"
+	set, err := monitor.Parse("case.yaml", []byte(text))
+	if err != nil {
+		t.Fatalf("the case can't be said in a file: %v", err)
 	}
-	if c.OnNoData == "nodata" {
-		r.NoData = NoDataState
-	}
-	if c.NoDataPending {
-		r.NoDataFor = time.Duration(c.For)
-	}
-	if c.OnError == "alerting" {
-		r.EvalError = Alert
-	}
-	if len(c.Levels) > 0 {
-		r.Op, r.Levels = c.Levels[0].Op, nil
-		for _, l := range c.Levels {
-			r.Levels = append(r.Levels, Level{Name: l.Name, Threshold: l.Threshold})
-		}
-	}
-	return r
+	return &evaluate.NewPlan(set, time.Second).Rules[0].Alert
 }
 
-func input(v any) Input {
+func (d duration) String() string { return monitor.FormatDuration(time.Duration(d)) }
+
+func (c caseRule) rule(t *testing.T) *alert.Rule {
+	t.Helper()
+	noData, wait := "ok", duration(0)
+	if c.OnNoData != "" {
+		noData = c.OnNoData
+	}
+	if c.NoDataPending {
+		wait = c.For
+	}
+	keys := []string{
+		fmt.Sprintf("keep_firing_for: %s", c.KeepFiringFor), "no_data: " + noData, fmt.Sprintf("no_data_for: %s", wait),
+	}
+	op := c.Op
+	if len(c.Levels) > 0 {
+		op = c.Levels[0].Op
+	}
+	if op != "" {
+		keys = append(keys, fmt.Sprintf("op: %q", op))
+	}
+	if c.EvalEvery >= duration(time.Second) {
+		keys = append(keys, fmt.Sprintf("every: %s", c.EvalEvery))
+	}
+	if c.OnError == "alerting" {
+		keys = append(keys, "eval_error: alert")
+	}
+	if len(c.Levels) == 0 {
+		trigger := fmt.Sprintf("{level: critical, threshold: %v, for: %s", c.Threshold, c.For)
+		if c.RecoveryThreshold != nil {
+			trigger += fmt.Sprintf(", clear: %v", *c.RecoveryThreshold)
+		}
+		return inFile(t, keys, trigger+"}")
+	}
+	var triggers []string
+	for _, l := range c.Levels {
+		triggers = append(triggers, fmt.Sprintf("{level: %s, threshold: %v}", l.Name, l.Threshold))
+	}
+	return inFile(t, keys, triggers...)
+}
+
+func input(v any) alert.Input {
 	switch v := v.(type) {
 	case int:
-		return Input{Value: float64(v)}
+		return alert.Input{Value: float64(v)}
 	case float64:
-		return Input{Value: v}
+		return alert.Input{Value: v}
 	case nil:
-		return Input{Status: StatusMissing}
+		return alert.Input{Status: alert.StatusMissing}
 	case string:
 		if v == "ERR" {
-			return Input{Status: StatusError}
+			return alert.Input{Status: alert.StatusError}
 		}
 		if v == "NaN" {
-			return Input{Value: math.NaN()}
+			return alert.Input{Value: math.NaN()}
 		}
 	}
 	panic(fmt.Sprintf("no input for %v", v))
@@ -222,29 +258,29 @@ func input(v any) Input {
 
 // track is one alert being stepped through.
 type track struct {
-	rule   *Rule
-	state  State
+	rule   *alert.Rule
+	state  alert.State
 	drawn  int
-	events []Event // of the last step
+	events []alert.Event // of the last step
 }
 
-func (tr *track) step(at time.Duration, in Input) string {
-	tr.state, tr.events = Step(tr.rule, tr.state, in, epoch.Add(at), func() string {
+func (tr *track) step(at time.Duration, in alert.Input) string {
+	tr.state, tr.events = alert.Step(tr.rule, tr.state, in, epoch.Add(at), func() string {
 		tr.drawn++
 		return fmt.Sprintf("inc-%d", tr.drawn)
 	})
 	for _, e := range tr.events {
-		if e.Kind == Resolved && tr.state.Phase == Inactive {
+		if e.Kind == alert.Resolved && tr.state.Phase == alert.Inactive {
 			return "resolved"
 		}
 	}
 	return tr.state.Phase.String()
 }
 
-func (tr *track) kinds() []Kind {
-	var out []Kind
+func (tr *track) kinds() []alert.Kind {
+	var out []alert.Kind
 	for _, e := range tr.events {
-		if e.Kind != Troubled && e.Kind != Untroubled {
+		if e.Kind != alert.Troubled && e.Kind != alert.Untroubled {
 			out = append(out, e.Kind)
 		}
 	}
@@ -254,14 +290,14 @@ func (tr *track) kinds() []Kind {
 func (tr *track) reason() any {
 	reason := tr.state.Reason
 	for _, e := range tr.events {
-		if e.Kind == Resolved {
+		if e.Kind == alert.Resolved {
 			reason = e.Reason
 		}
 	}
 	switch reason {
-	case ReasonError:
+	case alert.ReasonError:
 		return "Error"
-	case ReasonNoData:
+	case alert.ReasonNoData:
 		return "NoData"
 	}
 	return nil
@@ -277,7 +313,7 @@ func testStates(t *testing.T, c conformance) {
 		t.Fatal(err)
 	}
 	for i, series := range c.Series {
-		tr := track{rule: c.Rule.rule()}
+		tr := track{rule: c.Rule.rule(t)}
 		var states []string
 		var reasons, since []any
 		for n, v := range series.Values {
@@ -299,9 +335,9 @@ func testStates(t *testing.T, c conformance) {
 		}
 	}
 	if c.ID == "A05" {
-		tr := track{rule: c.Rule.rule()}
-		tr.rule.Levels[0].For = 0
-		if got := tr.step(0, Input{}); got != "firing" {
+		c.Rule.For = 0
+		tr := track{rule: c.Rule.rule(t)}
+		if got := tr.step(0, alert.Input{}); got != "firing" {
 			t.Errorf("with for 0 the first evaluation gives %s, want firing", got)
 		}
 	}
@@ -312,11 +348,12 @@ func testRaisedFor(t *testing.T, c conformance) {
 	if err := c.Want.Decode(&want); err != nil {
 		t.Fatal(err)
 	}
-	tr := track{rule: c.Rule.rule()}
+	tr := track{rule: c.Rule.rule(t)}
 	var got []string
 	for i, at := range c.Times {
 		if i == 2 {
-			tr.rule.Levels[0].For = time.Hour
+			c.Rule.For = duration(time.Hour)
+			tr.rule = c.Rule.rule(t)
 		}
 		got = append(got, tr.step(time.Duration(at), input(c.Series[0].Values[i])))
 	}
@@ -333,8 +370,8 @@ func testRaisedFor(t *testing.T, c conformance) {
 // changes nothing, and the clock runs on.
 func testMissingKeep(t *testing.T, c conformance) {
 	testStates(t, c)
-	tr := track{rule: c.Rule.rule()}
-	tr.rule.NoData = Keep
+	c.Rule.OnNoData = "keep"
+	tr := track{rule: c.Rule.rule(t)}
 	var got []string
 	for n, v := range c.Series[0].Values {
 		got = append(got, tr.step(time.Duration(n)*time.Minute, input(v)))
@@ -347,7 +384,7 @@ func testMissingKeep(t *testing.T, c conformance) {
 
 func testWorst(t *testing.T, c conformance) {
 	var rows []struct {
-		Instances []Phase
+		Instances []alert.Phase
 		Rule      string
 		Evaluated *bool
 	}
@@ -358,7 +395,7 @@ func testWorst(t *testing.T, c conformance) {
 		if row.Evaluated != nil {
 			continue // "unknown" is the handle's word for what was never evaluated
 		}
-		if got := Worst(row.Instances...); got.String() != row.Rule {
+		if got := alert.Worst(row.Instances...); got.String() != row.Rule {
 			t.Errorf("Worst(%v) = %s, want %s", row.Instances, got, row.Rule)
 		}
 	}
@@ -375,16 +412,16 @@ func testNoDataOptions(t *testing.T, c conformance) {
 	if err := c.Expect.Decode(&rows); err != nil {
 		t.Fatal(err)
 	}
-	policies := map[string]Policy{"evaluate_as_zero": Zero, "last_known": Keep, "notify_no_data": NoDataState, "show_ok": OK}
-	states := map[string]Phase{"ok": Inactive, "alert": Firing, "nodata": NoData}
+	policies := map[string]string{"evaluate_as_zero": "zero", "last_known": "keep", "notify_no_data": "nodata", "show_ok": "ok"}
+	states := map[string]alert.Phase{"ok": alert.Inactive, "alert": alert.Firing, "nodata": alert.NoData}
 	for _, row := range rows {
 		policy, ok := policies[row.Option]
 		if !ok {
 			continue
 		}
-		tr := track{rule: &Rule{Op: Greater, NoData: policy, Levels: []Level{{Name: "critical", Threshold: 10}}}}
-		tr.step(0, Input{Value: 11})
-		tr.step(time.Minute, Input{Status: StatusMissing})
+		tr := track{rule: inFile(t, []string{`op: ">"`, "no_data: " + policy, "no_data_for: 0s"}, "{threshold: 10}")}
+		tr.step(0, alert.Input{Value: 11})
+		tr.step(time.Minute, alert.Input{Status: alert.StatusMissing})
 		if tr.state.Phase != states[row.State] {
 			t.Errorf("%s: phase %s, want %s", row.Option, tr.state.Phase, row.State)
 		}
@@ -392,8 +429,8 @@ func testNoDataOptions(t *testing.T, c conformance) {
 			t.Errorf("%s: told %v, want %v", row.Option, told, *row.Notify)
 		}
 	}
-	tr := track{rule: &Rule{Op: Greater, NoData: NoDataState, Levels: []Level{{Threshold: 10}}}}
-	if got := tr.step(0, Input{Status: StatusUnseen}); got != "inactive" || len(tr.kinds()) != 0 {
+	tr := track{rule: inFile(t, []string{`op: ">"`, "no_data: nodata", "no_data_for: 0s"}, "{threshold: 10}")}
+	if got := tr.step(0, alert.Input{Status: alert.StatusUnseen}); got != "inactive" || len(tr.kinds()) != 0 {
 		t.Errorf("never seen: %s with %v, want inactive and nothing told", got, tr.kinds())
 	}
 }

@@ -11,6 +11,39 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+var epoch = time.Unix(1_800_000_000, 0).UTC()
+
+// track is one alert being stepped through.
+type track struct {
+	rule   *Rule
+	state  State
+	drawn  int
+	events []Event // of the last step
+}
+
+func (tr *track) step(at time.Duration, in Input) string {
+	tr.state, tr.events = Step(tr.rule, tr.state, in, epoch.Add(at), func() string {
+		tr.drawn++
+		return fmt.Sprintf("inc-%d", tr.drawn)
+	})
+	for _, e := range tr.events {
+		if e.Kind == Resolved && tr.state.Phase == Inactive {
+			return "resolved"
+		}
+	}
+	return tr.state.Phase.String()
+}
+
+func (tr *track) kinds() []Kind {
+	var out []Kind
+	for _, e := range tr.events {
+		if e.Kind != Troubled && e.Kind != Untroubled {
+			out = append(out, e.Kind)
+		}
+	}
+	return out
+}
+
 // script is a rule and evaluations one a second; each line says what comes in
 // and how the alert stands then, with what happened.
 type script struct {
