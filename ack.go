@@ -123,7 +123,7 @@ func (h *Hawkeye) History(_ context.Context, which string) []HistoryEntry {
 		}
 		out = append(out, HistoryEntry{
 			At: e.At, Alert: e.Alert, Incident: e.Incident, Receiver: e.Receiver,
-			What: e.What, Level: e.Level, Reason: e.Reason, Value: float64(e.Value),
+			What: e.What, Level: e.Level, Reason: e.Reason, Value: finite(float64(e.Value)),
 		})
 	}
 	return out

@@ -353,12 +353,12 @@ func (a *agent) overlay(byKey map[string]Alert) {
 		}
 		value := e.Value.V
 		if !known {
-			value = 0 // and not NaN, which JSON doesn't know
+			value = 0
 		}
 		byKey[e.Key] = Alert{
 			Monitor: e.Rule.Monitor.Name, Key: e.Key, Tags: e.TagMap(),
 			State: state, Level: s.Level, Incident: s.Incident,
-			Value: value, Known: known, Complete: e.Value.Complete(), Since: s.Since,
+			Value: finite(value), Known: known, Complete: e.Value.Complete(), Since: s.Since,
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -163,26 +164,29 @@ func explanation(a *evaluate.Alert, end time.Time) Explanation {
 			Complete: a.Value.Complete(), Since: a.State.Since,
 		},
 		At: end, Metric: m.Metric, Op: string(m.Op), Window: m.Window,
-		Total: orZero(a.Total), Compare: orZero(a.Compare),
+		Total: finite(a.Total), Compare: finite(a.Compare),
 	}
 	if a.State.Phase == alert.Inactive && a.Value.Status == window.Unseen {
 		out.State = stateUnseen
 	}
 	if out.Known {
-		out.Value = a.Value.V
+		out.Value = finite(a.Value.V)
 	}
 	for _, v := range a.Verdicts() {
-		out.Levels = append(out.Levels, LevelVerdict(v))
+		verdict := LevelVerdict(v)
+		verdict.Threshold = finite(v.Threshold)
+		out.Levels = append(out.Levels, verdict)
 	}
 	return out
 }
 
-// orZero makes what isn't there 0, because JSON knows no NaN.
-func orZero(v float64) float64 {
+// finite returns the number nearest to v, and 0 for NaN: JSON knows neither
+// that nor infinities, and a status page must not fail because of one of them.
+func finite(v float64) float64 {
 	if v != v {
 		return 0
 	}
-	return v
+	return min(max(v, -math.MaxFloat64), math.MaxFloat64)
 }
 
 func (h *Hawkeye) samples(ev *evaluate.Evaluator, w *feed.Feed, plan *evaluate.Plan, group string, width time.Duration, end time.Time) []Sample {
@@ -192,7 +196,7 @@ func (h *Hawkeye) samples(ev *evaluate.Evaluator, w *feed.Feed, plan *evaluate.P
 		to := end.Add(-plan.Queries[i].Delay)
 		s := Sample{From: to.Add(-width), To: to, Known: v.Status == window.OK, Complete: v.Complete()}
 		if s.Known {
-			s.Value = orZero(v.V)
+			s.Value = finite(v.V)
 		}
 		out = append(out, s)
 	}

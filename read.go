@@ -105,7 +105,7 @@ func (h *Hawkeye) Query(ctx context.Context, metric string, length time.Duration
 	if a.Status == window.Unseen {
 		return Result{Complete: a.Complete()}, nil
 	}
-	r := Result{Kind: a.Kind.String(), Value: a.V, Count: a.Count, Sum: a.Sum, Complete: a.Complete(), quantile: a.Quantile}
+	r := Result{Kind: a.Kind.String(), Value: finite(a.V), Count: finite(a.Count), Sum: finite(a.Sum), Complete: a.Complete(), quantile: a.Quantile}
 	if a.Status != window.OK {
 		r.Value = 0
 	}
@@ -332,7 +332,7 @@ func (h *Hawkeye) Alerts(context.Context) []Alert {
 		byKey[key] = Alert{
 			Monitor: r.Snapshot.Name, Key: key, Tags: maps.Clone(r.Snapshot.Tags),
 			State: shown(&r.State, r.Snapshot.HasValue), Level: r.State.Level, Incident: r.State.Incident,
-			Value: float64(r.Snapshot.Value), Known: r.Snapshot.HasValue, Complete: !r.Snapshot.Incomplete,
+			Value: finite(float64(r.Snapshot.Value)), Known: r.Snapshot.HasValue && r.Snapshot.Value == r.Snapshot.Value, Complete: !r.Snapshot.Incomplete,
 			Since: r.State.Since,
 		}
 	}
