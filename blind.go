@@ -367,9 +367,9 @@ func (o *outage) send(ctx context.Context, m *notify.Message) {
 	go func() { // it may outlive the outage, if the receiver ignores its deadline
 		attempt, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 		defer cancel()
-		err := n.guardedSend(attempt, set, m)
+		res := n.guardedSend(attempt, set, m)
 		select {
-		case results <- sendResult{id: m.ID, err: err}:
+		case results <- sendResult{id: m.ID, Result: res}:
 		case <-ctx.Done():
 		}
 	}()
@@ -382,11 +382,10 @@ func (o *outage) settle(r sendResult) {
 		return // of an outage before this one
 	}
 	delete(o.busy, r.id)
-	res := result(r.err)
 	now := o.h.clock().Now()
-	if res.Kind == notify.Delivered && len(res.Failed) == 0 {
+	if r.Kind == notify.Delivered && len(r.Failed) == 0 {
 		o.h.sent.delivered(m, now)
 	}
-	plan := notify.Settle(o.view(), m, res, now, rand.Float64())
+	plan := notify.Settle(o.view(), m, r.Result, now, rand.Float64())
 	o.apply(&plan)
 }

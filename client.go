@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-batteries/hawkeye/internal/guard"
 	"github.com/go-batteries/hawkeye/internal/series"
 )
 
@@ -105,6 +106,7 @@ func NewClient(path string, opts ...ClientOption) (*Client, error) {
 	if err := errors.Join(append(problems, cfg.validate(path))...); err != nil {
 		return nil, err
 	}
+	cfg.logger = guard.Logger(cfg.logger)
 	return newClient(path, cfg, dialSocket(path)), nil
 }
 
@@ -141,7 +143,7 @@ func (c *Client) Ping(ctx context.Context) error {
 	if c == nil {
 		return nil
 	}
-	return c.relay.ping(ctx)
+	return c.relay.ping(guard.Context(ctx))
 }
 
 // Flush waits until the server has acknowledged all that was recorded before
@@ -151,7 +153,7 @@ func (c *Client) Flush(ctx context.Context) error {
 	if c == nil {
 		return nil
 	}
-	return c.relay.flush(ctx)
+	return c.relay.flush(guard.Context(ctx))
 }
 
 // Close hands over what was recorded, as Flush does, until ctx ends, but for
@@ -164,7 +166,7 @@ func (c *Client) Close(ctx context.Context) error {
 	if c == nil {
 		return nil
 	}
-	return c.relay.close(ctx)
+	return c.relay.close(guard.Context(ctx))
 }
 
 // ClientStats are counts since NewClient, in samples unless something else is

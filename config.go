@@ -1,6 +1,7 @@
 package hawkeye
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"maps"
@@ -15,6 +16,7 @@ import (
 // WithReceiver adds somebody to tell, whom monitors name in Notify; see
 // [WithConfigFile].
 func WithReceiver(name string, r Receiver) Option {
+	r = r.clone()
 	return optionFunc(func(c *config) {
 		c.code.Receivers = append(c.code.Receivers, monitor.Receiver{
 			Name: name, Kind: monitor.KindEmail, Email: monitor.Email{To: r.To, Cc: r.Cc, Bcc: r.Bcc},
@@ -27,6 +29,7 @@ func WithReceiver(name string, r Receiver) Option {
 // WithRules adds what a file says beside monitors and receivers; see
 // [WithConfigFile].
 func WithRules(r Rules) Option {
+	r = r.clone()
 	return optionFunc(func(c *config) {
 		for _, s := range r.SLOs {
 			c.addSLO(s)
@@ -84,6 +87,7 @@ func (c *config) addMuteTime(name string, periods []MutePeriod) {
 // WithConfig adds the content of a file of monitors, such as an embedded one;
 // name stands for it in messages. See [WithConfigFile].
 func WithConfig(name string, data []byte) Option {
+	data = bytes.Clone(data)
 	return optionFunc(func(c *config) {
 		c.sources = append(c.sources, monitor.Source{Name: name, Data: data})
 	})
@@ -139,6 +143,8 @@ func (c *config) parse(files []monitor.Source) (*monitor.Set, error) {
 
 func (c *config) check(files []monitor.Source) (*monitor.Set, error) {
 	opts := c.code
+	// What is added is for this time: a reload may be under way beside us.
+	opts.Monitors, opts.Receivers = slices.Clip(opts.Monitors), slices.Clip(opts.Receivers)
 	for i := range c.monitors {
 		m, receivers := c.monitors[i].internal(i)
 		opts.Monitors = append(opts.Monitors, m)

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"runtime/debug"
 	"time"
 
 	"github.com/go-batteries/hawkeye/internal/failpoint"
+	"github.com/go-batteries/hawkeye/internal/guard"
 	"github.com/go-batteries/hawkeye/internal/notify"
 	"github.com/go-batteries/hawkeye/store"
 )
@@ -24,10 +24,11 @@ type sending struct {
 	ended, abandoned bool
 }
 
-// sendResult is how one ended. err may be nil.
+// sendResult is how one ended.
 type sendResult struct {
-	id  string
-	err error
+	id string
+	notify.Result
+	unclaimed bool // it was left to who claimed it since
 }
 
 // capacity is how many more messages a receiver may be sent now. Any Send
@@ -65,20 +66,21 @@ func (n *notifier) send(m notify.Message, claimed time.Time) {
 		if err == nil {
 			err = n.lookAgain(ctx, &m, claimed)
 		}
+		res := result(err)
 		if err == nil {
 			n.begin(s)
 			attempt, cancel := context.WithTimeout(ctx, n.h.cfg.sendTimeout)
-			err = n.guardedSend(attempt, set, &m)
+			res = n.guardedSend(attempt, set, &m)
 			cancel()
 		}
-		if err == nil {
+		if res.Kind == notify.Delivered && len(res.Failed) == 0 {
 			failpoint.At("accepted")
 		}
 		if n.returned(s) {
 			return // nobody waits for it any more
 		}
 		select {
-		case n.results <- sendResult{id: m.ID, err: err}:
+		case n.results <- sendResult{m.ID, res, errors.Is(err, errUnclaimed)}:
 		case <-n.gone:
 		}
 	}()
@@ -126,15 +128,32 @@ func (n *notifier) abandon(s *sending) bool {
 	return true
 }
 
-// guardedSend renders and sends, and turns a panic into an error.
-func (n *notifier) guardedSend(ctx context.Context, set *setup, m *notify.Message) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("the receiver panicked: %v", p)
-			n.logger.LogAttrs(ctx, slog.LevelError, "a receiver panicked", slog.String("receiver", m.Receiver),
-				slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
+// guardedSend renders and sends. The outcome is read here and now: what a
+// receiver returns is its own code again, which may do anything when it is
+// asked for its text.
+func (n *notifier) guardedSend(ctx context.Context, set *setup, m *notify.Message) notify.Result {
+	var err error
+	bad := guard.Apart(func() error {
+		err = n.hand(ctx, set, m)
+		return nil
+	})
+	if bad == nil {
+		if err != nil && guard.IsNil(err) {
+			n.logger.LogAttrs(ctx, slog.LevelWarn, "a receiver returned a nil pointer as its error, which is taken for none",
+				slog.String("receiver", m.Receiver), slog.String("type", fmt.Sprintf("%T", err)))
 		}
-	}()
+		return result(err)
+	}
+	n.logger.LogAttrs(ctx, slog.LevelError, "a receiver failed in a way that it mustn't", slog.String("receiver", m.Receiver),
+		slog.String("error", bad.Error()), slog.String("stack", guard.Stack(bad)))
+	if errors.Is(bad, guard.ErrExited) {
+		return result(fmt.Errorf("the receiver: %w", bad))
+	}
+	return result(fmt.Errorf("the receiver panicked: %w", bad))
+}
+
+// hand gives a message to its receiver.
+func (n *notifier) hand(ctx context.Context, set *setup, m *notify.Message) error {
 	to := set.senders[m.Receiver]
 	if to == nil {
 		// It was removed since the message was claimed, which is then handed over.
@@ -154,17 +173,16 @@ func (n *notifier) ended(r sendResult) {
 	if s == nil {
 		return // it was given up
 	}
-	if errors.Is(r.err, errUnclaimed) {
+	if r.unclaimed {
 		delete(n.busy, r.id)
 		n.logger.LogAttrs(context.Background(), slog.LevelInfo, "a message is left to who claimed it since",
 			slog.String("receiver", s.message.Receiver))
 		return
 	}
-	res := result(r.err)
-	if res.Kind == notify.Delivered && len(res.Failed) == 0 {
+	if r.Kind == notify.Delivered && len(r.Failed) == 0 {
 		n.h.sent.delivered(&s.message, n.h.clock().Now())
 	}
-	n.attempted(s, res)
+	n.attempted(s, r.Result)
 }
 
 // giveUp abandons the Sends that ignore their deadline.
@@ -223,28 +241,50 @@ func (n *notifier) abandonAll() {
 	}
 }
 
-// result classifies what a MailingService returned.
+// result classifies what a MailingService returned, whatever the methods of
+// that do when they are called.
 func result(err error) notify.Result {
-	var some *RecipientsError
-	var permanent interface{ Permanent() bool }
-	switch {
-	case err == nil:
+	if guard.IsNil(err) {
 		return notify.Result{Kind: notify.Delivered}
-	case errors.As(err, &some) && len(some.Failed) > 0:
-		res := notify.Result{Kind: notify.Delivered, Error: err.Error()}
+	}
+	text := guard.Text(err)
+	res := notify.Result{Kind: notify.Temporary, Error: text}
+	_ = guard.Apart(func() error {
+		res = classify(err, text) // only if it returns
+		return nil
+	})
+	return res
+}
+
+func classify(err error, text string) notify.Result {
+	var some *RecipientsError
+	switch {
+	case errors.As(err, &some) && some != nil && len(some.Failed) > 0:
+		res := notify.Result{Kind: notify.Delivered, Error: text}
 		for rcpt, rerr := range some.Failed {
-			f := notify.RecipientFailure{Address: rcpt, Error: fmt.Sprint(rerr)}
-			f.Permanent = errors.As(rerr, &permanent) && permanent.Permanent()
+			f := notify.RecipientFailure{Address: rcpt, Error: guard.Text(rerr), Permanent: isPermanent(rerr)}
 			res.Failed = append(res.Failed, f)
 		}
 		return res
-	case errors.As(err, &permanent) && permanent.Permanent():
-		return notify.Result{Kind: notify.Permanent, Error: err.Error()}
+	case isPermanent(err):
+		return notify.Result{Kind: notify.Permanent, Error: text}
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return notify.Result{Kind: notify.Unknown, Error: err.Error()}
+		return notify.Result{Kind: notify.Unknown, Error: text}
 	default:
-		return notify.Result{Kind: notify.Temporary, Error: err.Error()}
+		return notify.Result{Kind: notify.Temporary, Error: text}
 	}
+}
+
+// isPermanent says whether an error says of itself that trying again won't
+// mend it. One that can't even be asked doesn't.
+func isPermanent(err error) bool {
+	permanent := false
+	_ = guard.Apart(func() error {
+		var p interface{ Permanent() bool }
+		permanent = errors.As(err, &p) && p.Permanent()
+		return nil
+	})
+	return permanent
 }
 
 // stuck returns the receivers that get nothing more because too many Sends

@@ -63,6 +63,9 @@ type RecipientsError struct {
 
 // Error lists the recipients in alphabetical order.
 func (e *RecipientsError) Error() string {
+	if e == nil {
+		return "<nil>"
+	}
 	parts := make([]string, 0, len(e.Failed))
 	for _, rcpt := range slices.Sorted(maps.Keys(e.Failed)) {
 		parts = append(parts, fmt.Sprintf("%s: %v", rcpt, e.Failed[rcpt]))

@@ -13,6 +13,7 @@ import (
 	"github.com/go-batteries/hawkeye/internal/alert"
 	"github.com/go-batteries/hawkeye/internal/evaluate"
 	"github.com/go-batteries/hawkeye/internal/feed"
+	"github.com/go-batteries/hawkeye/internal/guard"
 	"github.com/go-batteries/hawkeye/internal/notify"
 	"github.com/go-batteries/hawkeye/internal/window"
 )
@@ -71,6 +72,7 @@ type LevelVerdict struct {
 // [ErrNotFound] for an unknown monitor, an error if a tag is missing or the
 // Store can't be read, and ctx's error.
 func (h *Hawkeye) Explain(ctx context.Context, monitor string, tags ...Tag) (Explanation, error) {
+	ctx = guard.Context(ctx)
 	if h == nil {
 		return Explanation{}, fmt.Errorf("%w: monitor %q", ErrNotFound, monitor)
 	}

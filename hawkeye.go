@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/go-batteries/hawkeye/internal/guard"
 	"github.com/go-batteries/hawkeye/internal/httpcount"
 	"github.com/go-batteries/hawkeye/internal/ledger"
 	"github.com/go-batteries/hawkeye/internal/monitor"
@@ -95,6 +96,7 @@ func New(opts ...Option) (*Hawkeye, error) {
 	h.sup = supervisor{logger: cfg.logger, restarts: make(map[string]restarts)}
 	h.reg = series.New(series.Limits{MaxSeries: cfg.limits.MaxSeries, MaxTags: cfg.limits.MaxTags})
 	h.meter = httpcount.New(h.reg)
+	h.cfg.route = h.guardRoute(h.cfg.route)
 	h.reloader = newReloader(h, loaded)
 	h.assemble()
 	return h, nil
@@ -105,7 +107,7 @@ func (c *config) complete(set *monitor.Set) error {
 	if c.logger == nil {
 		c.logger = slog.Default()
 	}
-	c.logger = c.logger.With(slog.String("component", "hawkeye"))
+	c.logger = guard.Logger(c.logger).With(slog.String("component", "hawkeye"))
 	c.service = firstOf(c.service, set.Service, executable())
 	c.environment = firstOf(c.environment, set.Environment)
 	c.startTimeout = firstOf(c.startTimeout, DefaultStartTimeout)
@@ -176,7 +178,11 @@ func (h *Hawkeye) Start(ctx context.Context) error {
 	if err := h.enter(stateNew, stateStarting); err != nil {
 		return err
 	}
-	err := h.start(ctx)
+	// On a goroutine of its own, which code of others may end.
+	err := guardedStep(func() error { return h.start(guard.Context(ctx)) })
+	if guard.Misbehaved(err) { // it ended half-way
+		err = errors.Join(err, h.unwind())
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.state = stateRunning
@@ -208,7 +214,7 @@ func (h *Hawkeye) start(ctx context.Context) (err error) {
 	if err := h.server.listen(); err != nil {
 		return errors.Join(err, h.closeStore())
 	}
-	if m, ok := h.store.(store.Maintainer); ok {
+	if m, ok := guard.As[store.Maintainer](h.store); ok {
 		h.parts.maintain = h.sup.start("store", m.Maintain)
 	}
 	if h.keeper != nil {
@@ -239,7 +245,7 @@ func (h *Hawkeye) start(ctx context.Context) (err error) {
 // openStore has the Store make sure that it can be used, which comes first: a
 // predecessor that is just ending may have the socket as well.
 func (h *Hawkeye) openStore(ctx context.Context) (err error) {
-	s, ok := h.store.(store.Opener)
+	s, ok := guard.As[store.Opener](h.store)
 	if !ok {
 		return nil
 	}
@@ -253,7 +259,7 @@ func (h *Hawkeye) openStore(ctx context.Context) (err error) {
 
 // closeStore lets the next process have what the Store has to itself.
 func (h *Hawkeye) closeStore() error {
-	s, ok := h.store.(store.Opener)
+	s, ok := guard.As[store.Opener](h.store)
 	if !ok {
 		return nil
 	}
@@ -293,7 +299,7 @@ func (h *Hawkeye) awaitStore(ctx context.Context) error {
 // time: a client that tries again by itself may hold back its reason for
 // longer than all of it.
 func (h *Hawkeye) reach(ctx context.Context) error {
-	s, ok := h.store.(interface{ Reach(context.Context) error })
+	s, ok := guard.As[interface{ Reach(context.Context) error }](h.store)
 	if !ok {
 		return nil
 	}
@@ -308,14 +314,16 @@ func (h *Hawkeye) reach(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, h.cfg.startTimeout/4)
 	defer cancel()
-	return s.Reach(ctx)
+	return guardedStep(func() error { return s.Reach(ctx) })
 }
 
 // unwind takes a start back.
 func (h *Hawkeye) unwind() error {
 	ctx, cancel := context.WithTimeout(context.Background(), h.cfg.shutdownTimeout) // the start's ctx may be over
 	defer cancel()
-	err := errors.Join(h.parts.publish.stop(ctx), h.server.close(), h.parts.keep.stop(ctx), h.parts.maintain.stop(ctx), h.closeStore())
+	p := &h.parts
+	err := errors.Join(p.reload.stop(ctx), p.server.stop(ctx), p.publish.stop(ctx), p.blind.stop(ctx), p.agent.stop(ctx),
+		p.notify.stop(ctx), p.follow.stop(ctx), h.server.close(), p.keep.stop(ctx), p.maintain.stop(ctx), h.closeStore())
 	h.parts = parts{}
 	return err
 }
@@ -337,6 +345,7 @@ func (h *Hawkeye) announce(ctx context.Context) {
 // [WithShutdownTimeout]. It returns as well when somebody else has called
 // Shutdown and that has ended.
 func (h *Hawkeye) Run(ctx context.Context) error {
+	ctx = guard.Context(ctx)
 	if err := h.Start(ctx); err != nil {
 		return err
 	}

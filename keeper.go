@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-batteries/hawkeye/internal/guard"
 	"github.com/go-batteries/hawkeye/internal/ledger"
 	"github.com/go-batteries/hawkeye/internal/trouble"
 	"github.com/go-batteries/hawkeye/store"
@@ -54,7 +55,7 @@ type keeper struct {
 
 // newKeeper returns nil for a Store that needs none.
 func newKeeper(h *Hawkeye) *keeper {
-	s, ok := h.store.(store.Syncer)
+	s, ok := guard.As[store.Syncer](h.store)
 	if !ok || h.store.Traits().Shared {
 		return nil
 	}
@@ -115,8 +116,7 @@ func (k *keeper) write(ctx context.Context) (err error) {
 		close(k.moved)
 		k.moved = make(chan struct{})
 	}()
-	defer recovered(&err)
-	return k.syncer.Sync(ctx)
+	return guardedStep(func() error { return k.syncer.Sync(ctx) })
 }
 
 // keep waits until all that was decided so far is written down, the disk has
@@ -203,8 +203,8 @@ func (k *keeper) stats() (n uint64, last time.Time, reason error) {
 // or as its calls do, and what went out in spite of that.
 func (h *Hawkeye) keepProblems(bad func(format string, args ...any)) {
 	var err error
-	if r, ok := h.store.(store.Reporter); ok {
-		err = r.Problem()
+	if r, ok := guard.As[store.Reporter](h.store); ok {
+		err = guardedStep(r.Problem)
 	}
 	if err == nil && h.keeper != nil {
 		err = h.keeper.problem()

@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"runtime/debug"
 	"runtime/pprof"
 	"sync"
 	"time"
+
+	"github.com/go-batteries/hawkeye/internal/guard"
 )
 
 // A restarted component waits between these, doubling.
@@ -89,8 +90,11 @@ func (s *supervisor) failed(ctx context.Context, name string, err error, delay t
 	s.mu.Lock()
 	s.restarts[name] = restarts{s.restarts[name].n + 1, time.Now()}
 	s.mu.Unlock()
-	s.logger.LogAttrs(ctx, slog.LevelError, "component failed, starting it again",
-		slog.String("component", name), slog.Any("error", err), slog.Duration("in", delay))
+	attrs := []slog.Attr{slog.String("component", name), slog.String("error", guard.Text(err)), slog.Duration("in", delay)}
+	if stack := guard.Stack(err); stack != "" {
+		attrs = append(attrs, slog.String("stack", stack))
+	}
+	s.logger.LogAttrs(ctx, slog.LevelError, "component failed, starting it again", attrs...)
 }
 
 func (s *supervisor) supervise(ctx context.Context, name string, run func(ctx context.Context) error) {
@@ -121,7 +125,7 @@ func (s *supervisor) restarted() map[string]restarts {
 	return maps.Clone(s.restarts)
 }
 
-// guarded turns a panic of run into an error with its stack.
+// guarded turns a panic of run into an error.
 func guarded(ctx context.Context, run func(ctx context.Context) error) (err error) {
 	defer recovered(&err)
 	if err = run(ctx); err == nil {
@@ -130,10 +134,10 @@ func guarded(ctx context.Context, run func(ctx context.Context) error) (err erro
 	return err
 }
 
-// recovered, deferred, turns a panic into an error with its stack.
+// recovered, deferred, turns a panic into an error.
 func recovered(err *error) {
 	if p := recover(); p != nil {
-		*err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		*err = guard.Caught(p)
 	}
 }
 

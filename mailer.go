@@ -12,7 +12,9 @@ import (
 // Send is called off the hot path, with a deadline in ctx, maybe concurrently.
 // An error is retried with backoff for a day, unless it says that it is
 // [Permanent]; a [RecipientsError] says that only some recipients failed. A
-// panic is recovered and counts as an error. A Send that ignores its ctx is
+// panic is recovered and counts as an error, and so does the end of the
+// goroutine (runtime.Goexit), or an error whose methods panic. A nil pointer
+// that is returned as an error is none. A Send that ignores its ctx is
 // abandoned, at most a few at a time, after which further messages to the
 // same receiver wait and [Hawkeye.Health] says so.
 //
@@ -23,7 +25,8 @@ type MailingService interface {
 	Send(ctx context.Context, cfg MailerConfig) error
 }
 
-// MailerConfig is one mail. Fields may be added; those that are here stay.
+// MailerConfig is one mail. Fields may be added; those that are here stay. Its
+// slices and maps are the MailingService's own, which may change and keep them.
 type MailerConfig struct {
 	// Subject is one line: no CR, LF or other control character.
 	Subject string

@@ -7,13 +7,16 @@ import (
 	"log/slog"
 	"math"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
 
+	"github.com/go-batteries/hawkeye/internal/guard"
 	"github.com/go-batteries/hawkeye/internal/ledger"
 	"github.com/go-batteries/hawkeye/internal/monitor"
 	"github.com/go-batteries/hawkeye/store"
+	"github.com/go-batteries/hawkeye/store/memstore"
 )
 
 // Defaults of the options of the same name.
@@ -107,11 +110,16 @@ func WithService(name, environment string) Option {
 // by [New]. Several files, and monitors given by [WithMonitors], make a union;
 // the same name twice is an error that names both places.
 func WithConfigFile(paths ...string) Option {
+	paths = slices.Clone(paths)
 	return optionFunc(func(c *config) { c.files = append(c.files, paths...) })
 }
 
 // WithMonitors adds monitors from code; see [WithConfigFile].
 func WithMonitors(monitors ...Monitor) Option {
+	monitors = slices.Clone(monitors)
+	for i := range monitors {
+		monitors[i] = monitors[i].clone()
+	}
 	return optionFunc(func(c *config) { c.monitors = append(c.monitors, monitors...) })
 }
 
@@ -119,7 +127,7 @@ func WithMonitors(monitors ...Monitor) Option {
 // and Start warns that it does.
 func WithMailer(m MailingService) Option {
 	return optionFunc(func(c *config) {
-		if m == nil {
+		if f, ok := m.(MailerFunc); m == nil || ok && f == nil {
 			c.problem("WithMailer", "want a MailingService, got nil")
 		}
 		c.mailer = m
@@ -192,6 +200,7 @@ func WithSocketMode(mode fs.FileMode) Option {
 // (Linux). Default: the process's own and root. No uid at all lets everybody
 // in whom the file's mode lets in.
 func WithPeers(uids ...int) Option {
+	uids = slices.Clone(uids)
 	return optionFunc(func(c *config) {
 		for _, uid := range uids {
 			if uid < 0 || int64(uid) > math.MaxUint32 {
@@ -257,7 +266,7 @@ func WithoutNotifier() Option { return optionFunc(func(c *config) { c.noNotifier
 // WithRoute sets how the middleware names the route of a request, for routers
 // whose pattern isn't in the request. An empty answer means that the request
 // is looked at as if there were no WithRoute. The answer must come from a
-// bounded set: never the raw path.
+// bounded set: never the raw path. A panic counts as an empty answer.
 func WithRoute(route func(*http.Request) string) Option {
 	return optionFunc(func(c *config) {
 		if route == nil {
@@ -293,6 +302,7 @@ func (c *config) validate() error {
 		c.problem("WithDatagramSocket", "is the path of WithSocket as well")
 	}
 	c.limits.validate(c)
+	c.guardStore()
 	shared := c.storeSet && c.store != nil && c.store.Traits().Shared
 	if !shared && c.noAgent {
 		c.problem("WithoutAgent", "needs a Store that is shared with a process that evaluates; this one is not shared")
@@ -300,12 +310,31 @@ func (c *config) validate() error {
 	if !shared && c.noNotifier {
 		c.problem("WithoutNotifier", "needs a Store that is shared with a process that notifies; this one is not shared")
 	}
-	if v, ok := c.store.(interface{ Validate() error }); ok && c.store != nil {
-		if err := v.Validate(); err != nil {
+	if v, ok := guard.As[interface{ Validate() error }](c.store); ok {
+		if err := guardedStep(v.Validate); err != nil {
 			c.problems = append(c.problems, fmt.Errorf("%w: WithStore: %w", ErrInvalidOption, err))
 		}
 	}
 	return errors.Join(c.problems...)
+}
+
+// guardStore puts a guard before a Store that isn't hawkeye's own memory.
+func (c *config) guardStore() {
+	if _, own := c.store.(*memstore.Store); c.store == nil || own && !guard.IsNilPointer(c.store) {
+		return
+	}
+	if guard.IsNilPointer(c.store) {
+		c.problem("WithStore", fmt.Sprintf("want a Store, got a nil %T", c.store))
+		c.store = nil
+		return
+	}
+	guarded, err := guard.NewStore(c.store)
+	if err != nil {
+		c.problem("WithStore", err.Error())
+		c.store = nil
+		return
+	}
+	c.store = guarded
 }
 
 func (l Limits) validate(c *config) {

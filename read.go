@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-batteries/hawkeye/internal/alert"
 	"github.com/go-batteries/hawkeye/internal/feed"
+	"github.com/go-batteries/hawkeye/internal/guard"
 	"github.com/go-batteries/hawkeye/internal/matcher"
 	"github.com/go-batteries/hawkeye/internal/notify"
 	"github.com/go-batteries/hawkeye/internal/publish"
@@ -58,6 +59,7 @@ func (r Result) Quantile(q float64) float64 {
 // the arguments, if the Store can't be read, and ctx's error; before Start and
 // after Shutdown it reads what is stored.
 func (h *Hawkeye) Query(ctx context.Context, metric string, length time.Duration, matchers ...string) (Result, error) {
+	ctx = guard.Context(ctx)
 	if h == nil {
 		return Result{}, nil
 	}

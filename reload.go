@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/go-batteries/hawkeye/internal/evaluate"
+	"github.com/go-batteries/hawkeye/internal/guard"
 	"github.com/go-batteries/hawkeye/internal/message"
 	"github.com/go-batteries/hawkeye/internal/monitor"
 	"github.com/go-batteries/hawkeye/internal/notify"
@@ -80,6 +81,7 @@ func newReloader(h *Hawkeye, loaded [32]byte) *reloader {
 // It returns once the configuration is in force, which evaluation follows at
 // its next tick. After Shutdown it returns [ErrShutdown].
 func (h *Hawkeye) Reload(ctx context.Context) error {
+	ctx = guard.Context(ctx)
 	if h == nil {
 		return fmt.Errorf("reload: %w", ErrNilHandle)
 	}

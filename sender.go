@@ -2,6 +2,7 @@ package hawkeye
 
 import (
 	"context"
+	"slices"
 
 	"github.com/go-batteries/hawkeye/internal/message"
 	"github.com/go-batteries/hawkeye/internal/monitor"
@@ -40,16 +41,16 @@ func (s mailSender) send(ctx context.Context, m *notify.Message, text message.Te
 	cfg := MailerConfig{
 		Subject:    text.Subject,
 		Body:       text.Body,
-		Recipients: s.email.To,
+		Recipients: slices.Clone(s.email.To), // the service's own from here on: it may sort or mask them in place
 		Sender:     s.from,
-		CC:         s.email.Cc,
-		Bcc:        s.email.Bcc,
+		CC:         slices.Clone(s.email.Cc),
+		Bcc:        slices.Clone(s.email.Bcc),
 		MessageID:  text.MessageID,
 		References: []string{text.Thread},
 		Headers:    map[string]string{"X-Hawkeye-Incident": m.Rows[0].Incident, "Auto-Submitted": "auto-generated"},
 	}
 	if len(m.Recipients) > 0 { // the others have it already
-		cfg.Recipients, cfg.CC, cfg.Bcc = m.Recipients, nil, nil
+		cfg.Recipients, cfg.CC, cfg.Bcc = slices.Clone(m.Recipients), nil, nil
 	}
 	return s.mailer.Send(ctx, cfg)
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-batteries/hawkeye/internal/guard"
 	"github.com/go-batteries/hawkeye/store"
 )
 
@@ -39,19 +40,19 @@ func (s *shutdown) hasBegun() bool {
 // join adds a caller. The first one runs stop, in the background, because it
 // goes on for the others when the first one's ctx ends.
 func (s *shutdown) join(ctx context.Context, stop func(ctx context.Context) error) {
+	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx)) // before anything is noted: ctx is the caller's
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.waiting++
 	if s.begun {
+		cancel(nil)
 		return
 	}
-	s.begun = true
-	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	s.cancel = cancel
+	s.begun, s.cancel = true, cancel
 	go func() {
 		defer cancel(nil)
 		defer close(s.done)
-		s.err = stop(work)
+		s.err = guardedStep(func() error { return stop(work) })
 	}()
 }
 
@@ -84,10 +85,16 @@ func (h *Hawkeye) Shutdown(ctx context.Context) error {
 	if h == nil {
 		return nil
 	}
-	s := h.shut
-	s.join(ctx, h.stop)
+	ctx = guard.Context(ctx)
 	soon, cancel := nearly(ctx, h.cfg.shutdownTimeout)
 	defer cancel()
+	if _, ok := ctx.Deadline(); !ok { // it waits for the rest, too, but not for code that never returns
+		var last context.CancelFunc
+		ctx, last = context.WithTimeout(ctx, 2*h.cfg.shutdownTimeout+endMargin)
+		defer last()
+	}
+	s := h.shut
+	s.join(ctx, h.stop)
 	select {
 	case <-s.done:
 		return s.err
@@ -156,7 +163,11 @@ func (h *Hawkeye) stop(ctx context.Context) error {
 		errs = append(errs, guardedStep(step))
 	}
 	err := errors.Join(errs...)
-	h.logger.LogAttrs(ctx, slog.LevelInfo, "shut down", slog.Duration("took", time.Since(began)), slog.Any("error", err))
+	attrs := []slog.Attr{slog.Duration("took", time.Since(began))}
+	if err != nil {
+		attrs = append(attrs, slog.Any("error", err))
+	}
+	h.logger.LogAttrs(ctx, slog.LevelInfo, "shut down", attrs...)
 	return err
 }
 
@@ -223,15 +234,12 @@ func (h *Hawkeye) drainNotifier(ctx context.Context) error {
 
 // sync has the Store write down what it holds, if it can.
 func (h *Hawkeye) sync(ctx context.Context) error {
-	if s, ok := h.store.(store.Syncer); ok {
+	if s, ok := guard.As[store.Syncer](h.store); ok {
 		return s.Sync(ctx)
 	}
 	return nil
 }
 
-// guardedStep turns a panic, of the Store say, into an error: the steps that
-// follow must be done, and the host must live.
-func guardedStep(step func() error) (err error) {
-	defer recovered(&err)
-	return step()
-}
+// guardedStep makes an error of whatever code of others, the Store's say, does
+// in a step: the steps that follow must be done, and the host must live.
+func guardedStep(step func() error) error { return guard.Error(guard.Apart(step)) }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/go-batteries/hawkeye/internal/guard"
 	"github.com/go-batteries/hawkeye/internal/ledger"
 	"github.com/go-batteries/hawkeye/internal/notify"
 	"github.com/go-batteries/hawkeye/store"
@@ -143,6 +144,7 @@ func putSilences(tx *ledger.Tx, silences ...*notify.Silence) error {
 // amend changes the ledger by hand. change is called again if somebody else
 // changed the same in the meantime.
 func (h *Hawkeye) amend(ctx context.Context, what string, change func(tx *ledger.Tx, v *notify.View, now time.Time) error) error {
+	ctx = guard.Context(ctx)
 	if h == nil {
 		return fmt.Errorf("%s: %w", what, ErrNilHandle)
 	}

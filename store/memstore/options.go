@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"github.com/go-batteries/hawkeye/internal/guard"
 )
 
 // What a Store does unless an [Option] says otherwise.
@@ -117,5 +119,6 @@ func (c *config) validate() error {
 	if c.logger == nil {
 		bad("WithLogger(nil)")
 	}
+	c.logger = guard.Logger(c.logger)
 	return errors.Join(errs...)
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-batteries/hawkeye/internal/guard"
 	"github.com/redis/go-redis/v9"
 )
 
@@ -72,9 +73,9 @@ func abandonable[T any](ctx context.Context, s *Store, f func(context.Context) (
 	}
 	done := make(chan result, 1)
 	go func() {
-		var r result
+		r := result{err: guard.ErrExited} // what a hook of the client can do
+		defer func() { done <- r }()
 		r.value, r.err = guarded(ctx, s, f)
-		done <- r
 	}()
 	select {
 	case r := <-done:

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-batteries/hawkeye/internal/guard"
 	"github.com/redis/go-redis/v9"
 )
 
@@ -118,6 +119,7 @@ func (c *config) validate(client redis.UniversalClient) error {
 	if c.logger == nil {
 		bad("WithLogger: logger is nil")
 	}
+	c.logger = guard.Logger(c.logger)
 	return errors.Join(errs...)
 }
 
