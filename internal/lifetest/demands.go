@@ -94,12 +94,14 @@ func (j *judge) news(w *watched, p *pair) {
 	is := theirs && (m.fires && knows < m.rank || m.flaps && knows == 0)
 	blocked := w.muted || j.isAway(p)
 	if p.prompt.late(j.now, is, blocked, j.patience(p, m.rank, p.prompt.since)) {
-		level := w.m.level(m.rank).Name
+		what := "%s stands, which the receiver hasn't heard for %v"
 		if m.flaps {
-			j.fail(Prompt, j.now, w.name, p.Name, "it flaps, up to %s, which the receiver hasn't heard for %v", level, j.now-p.prompt.since)
-		} else {
-			j.fail(Prompt, j.now, w.name, p.Name, "%s stands, which the receiver hasn't heard for %v", level, j.now-p.prompt.since)
+			what = "it flaps, up to %s, which the receiver hasn't heard for %v"
 		}
+		if p.prompt.since > 0 && w.freed-p.prompt.since <= j.life.Tick && w.freed >= p.prompt.since {
+			what += ", since the end of a mute"
+		}
+		j.fail(Prompt, j.now, w.name, p.Name, what, w.m.level(m.rank).Name, j.now-p.prompt.since)
 	}
 	j.viaFallback(w, p, k, theirs && m.fires)
 }
@@ -126,7 +128,11 @@ func (j *judge) again(w *watched, p *pair) {
 	blocked := w.muted || w.acked || j.isAway(p)
 	is := m.fires && k.told && own > 0 && j.now >= k.heard+w.m.level(max(own, 1)).Repeat
 	if p.repeat.late(j.now, is, blocked, j.carried(p)) {
-		j.fail(Repeats, j.now, w.name, p.Name, "it heard nothing for %v, of what it is told every %v", j.now-k.heard, w.m.level(own).Repeat)
+		what := "it heard nothing for %v, of what it is told every %v"
+		if m.bounced {
+			what += ", while it changes between levels"
+		}
+		j.fail(Repeats, j.now, w.name, p.Name, what, j.now-k.heard, w.m.level(own).Repeat)
 	}
 	j.ackTold(w, p, k, blocked)
 }

@@ -45,11 +45,10 @@ func (v *Violation) String() string {
 // Judge returns what the record of a life has that the rules don't allow, the
 // first of each kind.
 func Judge(l *Life, r *Record) []Violation {
-	j := &judge{life: l, rec: r, groups: map[groupKey][]told{}, away: map[string]time.Duration{}, rows: map[string]bool{}, said: map[[4]string]bool{}}
+	j := &judge{life: l, rec: r, groups: map[groupKey][]told{}, away: map[string]time.Duration{}, rows: map[string]bool{}, byID: map[string]*incident{}, said: map[[4]string]bool{}}
 	for i := range l.Courses {
 		j.watch(newTruth(l, &l.Courses[i]))
 	}
-	j.incidents()
 	if r.Broken != "" {
 		j.fail(Rest, l.End, Name{}, "", "%s", r.Broken)
 		return j.violations
@@ -85,6 +84,7 @@ type judge struct {
 
 	watched []*watched
 	byID    map[string]*incident
+	entry   int // the next of the history
 	groups  map[groupKey][]told
 	away    map[string]time.Duration // by receiver: until when it may not be retried
 	rows    map[string]bool          // delivered
@@ -159,25 +159,23 @@ func (j *judge) watch(t *truth) {
 	j.watched = append(j.watched, w)
 }
 
-// incidents finds out by the history which incidents its ids are.
+// incidents finds out by the history which incidents its ids are, up to now.
 func (j *judge) incidents() {
-	j.byID = make(map[string]*incident)
-	for _, e := range j.rec.History {
-		if e.What != "fired" {
-			continue
-		}
+	for ; j.entry < len(j.rec.History) && j.rec.History[j.entry].At <= j.now; j.entry++ {
+		e := &j.rec.History[j.entry]
 		w := j.alert(e.Alert)
-		if w == nil {
+		if e.What != "fired" || w == nil {
 			continue
 		}
+		found := false
 		for _, inc := range w.all {
 			for _, at := range inc.fired {
 				if d := e.At - at; d >= 0 && d <= j.rec.Slack {
-					j.byID[e.Incident] = inc
+					j.byID[e.Incident], found = inc, true
 				}
 			}
 		}
-		if j.byID[e.Incident] == nil {
+		if !found {
 			j.fail(Ends, e.At, w.name, "", "it fires, which its value doesn't explain")
 		}
 	}

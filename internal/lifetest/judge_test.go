@@ -95,6 +95,7 @@ func TestJudge(t *testing.T) {
 			r.Messages = slices.DeleteFunc(r.Messages, func(m Message) bool { return m.To == "chief" })
 		}, Escalation, "isn't escalated"},
 		{"an escalation too soon", later(3, -time.Minute), Escalation, "before that is due"},
+		{"an escalation before anything else", with(escalated(61, "chief", "warning")), Escalation, "before that is due"},
 		{"an escalation to somebody else", with(escalated(400, "team", "warning")), Escalation, "before that is due"},
 		{"escalated twice", with(escalated(400, "chief", "warning")), Escalation, "escalated twice"},
 		{"no end", without(6), Ends, "isn't told"},

@@ -18,6 +18,7 @@ type ack struct {
 
 // note takes note of what mutes and acknowledges each alert now.
 func (j *judge) note() {
+	j.incidents()
 	for _, w := range j.watched {
 		before := w.mutes
 		w.wasMuted = w.wasMuted || w.muted

@@ -117,11 +117,18 @@ func (j *judge) escalation(m *Message, r *Row, w *watched, p *pair, k *knowledge
 		}
 	}
 	switch {
+	case !due && !k.standsIn && !w.running(k.of, rank):
+		j.fail(Escalation, m.At, w.name, p.Name, "%s is escalated before anybody was told of it", r.Level)
 	case !due && !k.standsIn:
 		j.fail(Escalation, m.At, w.name, p.Name, "%s is escalated before that is due", r.Level)
 	case due && !fresh && !m.Repeat:
 		j.fail(Escalation, m.At, w.name, p.Name, "%s is escalated twice", r.Level)
 	}
+}
+
+// running says whether the clock of a level, or of a lower one, has begun.
+func (w *watched) running(inc *incident, rank int) bool {
+	return slices.ContainsFunc(w.steps, func(s *step) bool { return s.of == inc && s.rank <= rank && s.on })
 }
 
 // cameDue says whether an escalation of a level came due for a receiver, and
