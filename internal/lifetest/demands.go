@@ -22,10 +22,14 @@ const (
 // demands looks for what should have been told by now.
 func (j *judge) demands() {
 	for _, w := range j.watched {
+		now := j.stands(w).incident
 		for _, p := range w.pairs {
 			j.owed(w, p)
+			if p.of != now {
+				p.of, p.dues = now, dues{}
+			}
 		}
-		if j.stands(w).incident == nil {
+		if now == nil {
 			continue
 		}
 		j.lateSteps(w)

@@ -114,9 +114,13 @@ type pair struct {
 	know map[*incident]*knowledge
 	owed []*knowledge // of incidents that are over
 
-	prompt, repeat, fallback, remind, looked due
-	changes                                  []time.Duration
+	of *incident // the one that is open, which the dues are about
+	dues
+	changes []time.Duration
 }
+
+// dues are what a receiver may wait for.
+type dues struct{ prompt, repeat, fallback, remind, looked due }
 
 // knowledge is what a receiver knows of an incident.
 type knowledge struct {

@@ -76,6 +76,9 @@ func (j *judge) row(m *Message, r *Row, w *watched, p *pair, k *knowledge) {
 			k.ended = true
 		}
 		j.escalated(w, k.of, p.Name)
+		if r.Escalated {
+			j.escalation(m, r, w, p, k)
+		}
 		return
 	case r.Ends:
 		j.end(m, r, w, p, k)
@@ -121,7 +124,10 @@ func isOpening(r *Row) bool {
 func (j *judge) opening(m *Message, r *Row, w *watched, p *pair, k *knowledge) {
 	rank := w.m.rank(r.Level)
 	p.overtakes(j, m, k)
-	if r.Over {
+	if r.Kind == "undelivered" {
+		k.standsIn = true
+	}
+	if r.Over || r.Both {
 		j.over(m, w, p, k)
 		return
 	}
@@ -131,9 +137,6 @@ func (j *judge) opening(m *Message, r *Row, w *watched, p *pair, k *knowledge) {
 	told := k.told
 	if r.Escalated && r.Kind != "undelivered" {
 		j.escalation(m, r, w, p, k)
-	}
-	if r.Kind == "undelivered" {
-		k.standsIn = true
 	}
 	switch {
 	case !stands:
