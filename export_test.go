@@ -1,6 +1,13 @@
 package hawkeye
 
-import "github.com/go-batteries/hawkeye/internal/ledger"
+import (
+	"context"
+	"time"
+
+	"github.com/go-batteries/hawkeye/internal/ledger"
+	"github.com/go-batteries/hawkeye/internal/message"
+	"github.com/go-batteries/hawkeye/internal/notify"
+)
 
 // WriterID is under which the process publishes.
 func (h *Hawkeye) WriterID() string { return h.publisher.Writer().String() }
@@ -13,3 +20,24 @@ func WithReads(f ledger.Formats) Option {
 
 // AddToSet adds a value to a set, as a line on the socket does.
 func (h *Hawkeye) AddToSet(name, value string, tags ...Tag) { h.reg.AddToSet(name, value, tags) }
+
+// Watch lets seen see each message after it was sent, with when it was handed
+// over. It is called before Start.
+func (h *Hawkeye) Watch(seen func(m *notify.Message, at time.Time, err error)) {
+	senders := h.setup().senders
+	for name, s := range senders {
+		senders[name] = watchedSender{s, seen}
+	}
+}
+
+type watchedSender struct {
+	sender
+	seen func(m *notify.Message, at time.Time, err error)
+}
+
+func (s watchedSender) send(ctx context.Context, m *notify.Message, text message.Text) error {
+	at := time.Now()
+	err := s.sender.send(ctx, m, text)
+	s.seen(m, at, err)
+	return err
+}

@@ -168,7 +168,7 @@ func (j *judge) ackTold(w *watched, p *pair, k *knowledge, blocked bool) {
 // posted about; 0 if there is none.
 func (j *judge) own(w *watched, p *pair, k *knowledge, stands int) int {
 	for rank := stands; rank > 0; rank-- {
-		if w.m.level(rank).names(p.Name) || w.cameDue(k.of, p.Name, rank) {
+		if j.subscribed(w, p, k, rank) {
 			return rank
 		}
 	}

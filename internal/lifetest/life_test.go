@@ -24,9 +24,6 @@ var (
 	find   = flag.Bool("find", false, "say which seed finds which violation first, and don't fail")
 )
 
-// held are the rules that are looked at unless -rule or -find says otherwise.
-var held = []Rule{Noise, Fallbacks, Mutes}
-
 // TestLives runs random lives through the very code that decides whom to tell,
 // and judges what was told by the rules. A seed that fails is shown with its
 // configuration, what happened in it, what was told, and the violation, made as
@@ -64,7 +61,7 @@ func TestLives(t *testing.T) {
 func violations(l *Life, rec *Record) []Violation {
 	var out []Violation
 	for _, v := range Judge(l, rec) {
-		if strings.Contains(v.Text+string(v.Rule), *rule) && (*find || *rule != "" || slices.Contains(held, v.Rule)) {
+		if strings.Contains(v.Text+string(v.Rule), *rule) && (*find || *rule != "" || slices.Contains(Held, v.Rule)) {
 			out = append(out, v)
 		}
 	}
@@ -205,22 +202,6 @@ func (in *living) send(m *notify.Message, at time.Time) notify.Result {
 
 // told writes down what a receiver saw.
 func (in *living) told(m *simulate.Message) {
-	out := Message{
-		At: m.At.Sub(Start), To: m.Receiver, Repeat: m.Sent.MaybeRepeat,
-		Outcome: map[notify.ResultKind]Outcome{notify.Temporary: Failed, notify.Permanent: Refused}[m.Result.Kind],
-	}
-	for _, r := range m.Rows {
-		row := Row{
-			ID: r.ID, Alert: r.Alert, Incident: r.Incident, Kind: string(r.Kind), Level: r.Snapshot.Level,
-			Escalated: r.Escalated, Over: m.Sent.Over[r.ID], Ends: r.Ends(), Both: r.Both,
-		}
-		if u := r.Undelivered; u != nil {
-			row.For, row.Was = u.Receiver, string(u.Kind)
-		}
-		out.Rows = append(out.Rows, row)
-	}
-	for _, a := range m.Sent.Standing {
-		out.Standing = append(out.Standing, a.Key)
-	}
-	in.rec.Messages = append(in.rec.Messages, out)
+	outcomes := map[notify.ResultKind]Outcome{notify.Temporary: Failed, notify.Permanent: Refused}
+	in.rec.Messages = append(in.rec.Messages, NewMessage(m.Sent, m.At.Sub(Start), outcomes[m.Result.Kind]))
 }

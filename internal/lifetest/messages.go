@@ -61,8 +61,8 @@ func (j *judge) row(m *Message, r *Row, w *watched, p *pair, k *knowledge) {
 		k.failing = -1
 	}
 	opens := isOpening(r)
-	if opens {
-		w.attempted(k.of, rank, m.At)
+	if opens || r.Kind == "stable" || r.Kind == "fall" {
+		j.attempted(w, p, k, rank)
 	}
 	switch {
 	case m.Outcome == Failed:
@@ -98,6 +98,9 @@ func (j *judge) row(m *Message, r *Row, w *watched, p *pair, k *knowledge) {
 		return
 	}
 	j.once(m, r, w, p)
+	if r.Acked {
+		k.acked = m.At
+	}
 	if k.heard = m.At; !r.Ends {
 		if !k.told {
 			k.first = m.At
@@ -198,6 +201,11 @@ func (j *judge) repeated(m *Message, r *Row, w *watched, p *pair, k *knowledge) 
 		j.fail(Acks, m.At, w.name, p.Name, "%s is told again though it is acknowledged", r.Level)
 	}
 	every := w.m.level(rank).Repeat
+	for below := 1; below < rank; below++ { // it may have been due at a lower level
+		if w.m.level(below).names(p.Name) {
+			every = min(every, w.m.level(below).Repeat)
+		}
+	}
 	if since := m.At - k.heard; since+j.rec.Slack < every && w.freed < k.heard {
 		j.fail(Repeats, m.At, w.name, p.Name, "%s is told again after %v, which is due after %v", r.Level, since, every)
 	}

@@ -78,11 +78,12 @@ func (j *judge) noteAcks(w *watched) {
 		case a.At > j.now || a.over:
 			continue
 		case a.of == nil: // it has just been given
-			if !m.fires {
+			then := w.at(a.At, j.life.Tick)
+			if then.incident == nil || then.incident != m.incident {
 				a.over = true
 				continue
 			}
-			a.of, a.rank = m.incident, m.rank
+			a.of, a.rank = then.incident, then.rank
 			for _, other := range w.acks {
 				if other != a && other.of == a.of {
 					other.over = true // this one takes its place

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/go-batteries/hawkeye/internal/notify"
 )
 
 // Record is what users saw of a life.
@@ -35,6 +37,25 @@ type Message struct {
 	Outcome Outcome
 }
 
+// NewMessage returns what a receiver sees of a message.
+func NewMessage(m *notify.Message, at time.Duration, outcome Outcome) Message {
+	out := Message{At: at, To: m.Receiver, Repeat: m.MaybeRepeat, Outcome: outcome}
+	for _, r := range m.Rows {
+		row := Row{
+			ID: r.ID, Alert: r.Alert, Incident: r.Incident, Kind: string(r.Kind), Level: r.Snapshot.Level, Escalated: r.Escalated,
+			Over: m.Over[r.ID], Ends: r.Ends(), Both: r.Both, Acked: r.Ack != nil,
+		}
+		if u := r.Undelivered; u != nil {
+			row.For, row.Was = u.Receiver, string(u.Kind)
+		}
+		out.Rows = append(out.Rows, row)
+	}
+	for _, a := range m.Standing {
+		out.Standing = append(out.Standing, a.Key)
+	}
+	return out
+}
+
 // Outcome is what a receiver made of a message.
 type Outcome uint8
 
@@ -57,6 +78,8 @@ type Row struct {
 	Over bool
 	// Ends says that it tells of an end, Both that it also tells of the firing.
 	Ends, Both bool
+	// Acked says that it tells of an ack.
+	Acked bool
 	// For is, in a message to a fallback, for whom it was, and Was the kind.
 	For, Was string
 }

@@ -13,8 +13,9 @@ type step struct {
 	*Step
 
 	of    *incident
-	on    bool            // the clock runs
-	from  time.Duration   // when it began
+	on    bool            // somebody was told of the level, or would have been
+	sure  bool            // it was somebody who is to hear of it
+	from  time.Duration   // since when
 	left  time.Duration   // since when the level was left; -1 if it wasn't
 	least time.Duration   // what has surely passed
 	most  time.Duration   // what may have passed
@@ -31,7 +32,7 @@ func newStep(rank int, s *Step) *step {
 }
 
 func (s *step) reset(inc *incident) {
-	s.of, s.on, s.left, s.least, s.most = inc, false, -1, 0, 0
+	s.of, s.on, s.sure, s.left, s.least, s.most = inc, false, false, -1, 0, 0
 	s.told, s.said, s.came, s.due = map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]*due{}
 }
 
@@ -49,13 +50,17 @@ func (w *watched) restartLow() {
 	}
 }
 
-// attempted starts the clocks of the levels up to that of which somebody was
+// attempted starts the clocks of the levels up to that of which a receiver was
 // told, or would have been.
-func (w *watched) attempted(inc *incident, rank int, at time.Duration) {
+func (j *judge) attempted(w *watched, p *pair, k *knowledge, rank int) {
 	for _, s := range w.steps {
-		if s.of == inc && rank >= s.rank && !s.on {
-			s.on, s.from = true, at
+		if s.of != k.of || rank < s.rank {
+			continue
 		}
+		if !s.on {
+			s.on, s.from = true, j.now
+		}
+		s.sure = s.sure || j.subscribed(w, p, k, rank)
 	}
 }
 
@@ -88,7 +93,7 @@ func (j *judge) passOne(w *watched) {
 			continue
 		}
 		passed := min(j.life.Tick, j.now-s.from)
-		if !w.muted && !w.wasMuted && !w.acked {
+		if s.sure && !w.muted && !w.wasMuted && !w.acked {
 			s.least += passed
 		}
 		if !w.surely && !w.ackedSurely {
