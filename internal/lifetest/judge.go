@@ -27,7 +27,7 @@ const (
 )
 
 // Held are the rules that hold by now, which tests look at.
-var Held = []Rule{Prompt, Noise, Fallbacks}
+var Held = []Rule{Order, Repeats, Mutes, Noise, Fallbacks, Rest}
 
 // Violation is something that a rule doesn't allow.
 type Violation struct {
