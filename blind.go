@@ -386,6 +386,10 @@ func (o *outage) settle(r sendResult) {
 	if r.Kind == notify.Delivered && len(r.Failed) == 0 {
 		o.h.sent.delivered(m, now)
 	}
+	if r.Error != "" {
+		o.h.notifier.logFailed(m, &r.Result)
+	}
 	plan := notify.Settle(o.view(), m, r.Result, now, rand.Float64())
 	o.apply(&plan)
+	o.h.notifier.logDead(context.Background(), plan.Rows)
 }

@@ -203,9 +203,7 @@ func (n *notifier) attempted(s *sending, res notify.Result) {
 	delete(n.busy, s.message.ID)
 	n.attempts = append(n.attempts, notify.Attempt{Message: &s.message, Result: res, Random: rand.Float64()})
 	if res.Error != "" {
-		n.logger.LogAttrs(context.Background(), slog.LevelWarn, "a message was not delivered",
-			slog.String("receiver", s.message.Receiver), slog.String("error", res.Error),
-			slog.Bool("permanent", res.Kind == notify.Permanent))
+		n.logFailed(&s.message, &res)
 	}
 }
 
@@ -226,6 +224,7 @@ func (n *notifier) settle(ctx context.Context) {
 		if err == nil {
 			n.unsettled.Note(ctx, nil)
 			n.remember(plan.Rows)
+			n.logDead(ctx, plan.Rows)
 			return
 		}
 		if !errors.Is(err, store.ErrConflict) {

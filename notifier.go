@@ -165,6 +165,7 @@ func (n *notifier) decide(ctx context.Context) time.Duration {
 			return time.Second
 		case !plan.Empty() || n.failedAt != n.mirror.Cursor(): // by us, or by somebody else
 			n.unclaimed.Note(ctx, nil)
+			n.logDead(ctx, plan.Rows)
 		}
 		if len(plan.Send) > 0 {
 			failpoint.At("claim")

@@ -195,13 +195,8 @@ type Health struct {
 	Store string
 }
 
-const (
-	// healthMemory is how long a mishap that is over is a problem.
-	healthMemory = 10 * time.Minute
-	// deadMemory is how long a message that failed for good is one, unless
-	// its receiver gets another one before.
-	deadMemory = time.Hour
-)
+// healthMemory is how long a mishap that is over is a problem.
+const healthMemory = 10 * time.Minute
 
 // Health looks for what is wrong: not running, no socket, a store that is away
 // or doesn't answer, a state file that can't be written, or what went out
@@ -250,6 +245,7 @@ func (h *Hawkeye) Health(context.Context) Health {
 	for receiver, dead := range h.undelivered() {
 		bad("%d messages to %s could not be delivered, the last one because of: %s", dead.n, receiver, dead.reason)
 	}
+	h.untoldProblems(bad)
 	for name, r := range h.sup.restarted() {
 		if time.Since(r.last) < healthMemory {
 			bad("the %s failed and was started again, %d times so far", name, r.n)

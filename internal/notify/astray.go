@@ -73,6 +73,7 @@ func (d *draft) expire(chain []*Row) {
 			continue
 		}
 		d.drop(r, Dead, "expired after "+d.now.Sub(r.Created).Round(time.Second).String()+": "+unconfigured(r))
+		d.edit(r).Untold = true
 	}
 }
 
@@ -109,6 +110,7 @@ func (d *draft) handOver(chain []*Row) {
 	for _, r := range chain {
 		if r = d.current(r); r.Live() {
 			d.drop(r, outcome, unconfigured(r))
+			d.edit(r).Untold = outcome == Dead
 		}
 	}
 }

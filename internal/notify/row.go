@@ -89,6 +89,9 @@ type Row struct {
 	Outcome Outcome   `json:"outcome,omitempty"`
 	Reason  string    `json:"reason,omitempty"`
 	Settled time.Time `json:"settled,omitzero"`
+	// Untold, of a dead letter, says that nobody was told in its place: there is
+	// no fallback, or it failed as well.
+	Untold bool `json:"untold,omitempty"`
 
 	Snapshot Snapshot `json:"snapshot"`
 }
@@ -214,6 +217,14 @@ func (k RowKind) opens() bool {
 // relative says that a row tells how something changed, which is nothing to
 // somebody who knows nothing of it.
 func (k RowKind) relative() bool { return k == Rise || k == Fall || k == Stable || k == Repeat }
+
+// MeantFor returns whom a row was for, in the order in which it was tried.
+func (r *Row) MeantFor() []string {
+	if r.Undelivered == nil {
+		return []string{r.Receiver}
+	}
+	return append(slices.Clone(r.Undelivered.Via), r.Receiver)
+}
 
 // Outcome is how a row ended.
 type Outcome string

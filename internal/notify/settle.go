@@ -185,8 +185,8 @@ func (d *draft) owe(r *Row) {
 func (d *draft) dead(r *Row, reason string) {
 	d.finish(r, Dead, reason)
 	d.note(r, WhatDead, reason)
-	if !r.FellBack && !d.standIn(r) {
-		d.fallback(r, reason)
+	if !r.FellBack && !d.standIn(r) && d.fallback(r, reason) == nil {
+		d.edit(r).Untold = true
 	}
 	if r.Alert == "" {
 		return
