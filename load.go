@@ -76,7 +76,7 @@ func (a *agent) load(ctx context.Context) (*evaluate.Evaluator, error) {
 // one that was left.
 func (a *agent) letOthersRecollect(ctx context.Context, ok bool) error {
 	tick := a.h.store.Traits().Tick
-	wait := recollectTicks*tick - time.Since(a.mirror.TurnedAt())
+	wait := recollectFor(tick) - time.Since(a.mirror.TurnedAt())
 	if !ok || wait <= 0 || !a.h.store.Traits().Shared || failpoint.On("split") {
 		return nil
 	}

@@ -25,8 +25,10 @@ const (
 	// neglectTicks is how long what is to be told is left to those with the
 	// newer configuration.
 	neglectTicks = 5
-	// recollectTicks is how long nothing is claimed after a roll-back.
+	// recollectTicks is how long nothing is claimed after a roll-back, but at
+	// least leastRecollect: others may be slow to notice.
 	recollectTicks = 3
+	leastRecollect = time.Second
 	// maxHold is for how long after a start everything is kept back at most.
 	maxHold = 10 * time.Second
 	// lateGrace is how long after its deadline a Send is waited for.

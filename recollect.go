@@ -49,10 +49,13 @@ func (n *notifier) recollect(ctx context.Context) error {
 	}
 	n.turned = turned
 	if n.h.store.Traits().Shared {
-		n.hold = n.h.clock().Now().Add(recollectTicks * n.h.store.Traits().Tick)
+		n.hold = n.h.clock().Now().Add(recollectFor(n.h.store.Traits().Tick))
 	}
 	return nil
 }
+
+// recollectFor is how long all have the time to write down what they know.
+func recollectFor(tick time.Duration) time.Duration { return max(recollectTicks*tick, leastRecollect) }
 
 // putBack writes down the rows that this process is sending, as it claimed
 // them, and those that it doesn't know to be delivered or not, unless the
