@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"math"
 
 	"github.com/go-batteries/hawkeye/store"
 )
@@ -168,6 +169,9 @@ func decodeBody(body []byte) (entry, error) {
 	}
 	if len(r.data) > 0 {
 		r.fail("bytes after the end of an entry")
+	}
+	if e.after.rev > math.MaxInt64 {
+		r.fail("a revision that no ledger comes to")
 	}
 	return e, r.err
 }

@@ -107,21 +107,15 @@ func (s *Store) Open(ctx context.Context) error {
 	s.file.mu.Lock()
 	s.file.opened++
 	s.file.mu.Unlock()
-	written := make(chan error, 1)
-	go func() { // ends when the disk answers
-		defer s.file.give()
-		written <- s.write()
-	}()
-	select {
-	case err = <-written:
-		if err != nil {
-			err = errors.Join(err, s.Close())
-		}
-		return err
-	case <-ctx.Done():
-		s.file.logger.Warn("state file is still being written, going on without it for now", "error", context.Cause(ctx))
+	ended, err := s.writeWithin(ctx)
+	switch {
+	case !ended:
+		s.file.logger.Warn("state file is still being written, going on without it for now", "error", err)
 		return nil
+	case err != nil:
+		return errors.Join(err, s.Close())
 	}
+	return nil
 }
 
 // Close implements [store.Opener]: it gives the lock back, for another process
@@ -251,18 +245,37 @@ func (s *Store) save(ctx context.Context) error {
 	if err := f.take(ctx); err != nil {
 		return err
 	}
-	defer f.give()
 	f.mu.Lock()
 	done := f.saved > began
 	f.mu.Unlock()
 	if done {
+		f.give()
 		return nil
 	}
 	if err := s.claim(); err != nil {
+		f.give()
 		f.note(err)
 		return err
 	}
-	return s.write()
+	_, err := s.writeWithin(ctx)
+	return err
+}
+
+// writeWithin is write, but doesn't wait for a disk beyond ctx: then it hasn't
+// ended. It gives the token back when it has.
+func (s *Store) writeWithin(ctx context.Context) (ended bool, err error) {
+	written := make(chan error, 1)
+	go func() { // ends when the disk answers
+		err := s.write()
+		s.file.give()
+		written <- err
+	}()
+	select {
+	case err = <-written:
+		return true, err
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
 }
 
 // write writes the state as it is, and has the journal begin anew. It wants
@@ -287,8 +300,9 @@ func (s *Store) write() error {
 	f.since = time.Time{}
 	if err == nil {
 		f.saved, f.kept = number, st.unsaved
+	} else {
+		f.healed = time.Now().Add(max(minHealPause, healShare*time.Since(began)))
 	}
-	f.healed = time.Now().Add(max(minHealPause, healShare*time.Since(began)))
 	f.mu.Unlock()
 	f.note(err)
 	return err

@@ -374,3 +374,6 @@ func BenchmarkSync(b *testing.B) {
 		mustSync(b, s)
 	}
 }
+
+// ctxOfTests is for what a goroutine of a test does after that has ended.
+var ctxOfTests = context.Background()

@@ -144,9 +144,18 @@ func (j *journalWriter) saved(seq uint64) {
 	j.run()
 }
 
-// awaitRenewal waits until what follows from saved is done.
+// awaitRenewal waits until what follows from saved is done, or can't be.
 func (j *journalWriter) awaitRenewal() {
-	_ = j.await(context.Background(), func() bool { return !j.renew && !j.renewing })
+	for {
+		j.mu.Lock()
+		due := j.active && j.renew && (j.failed == nil || j.covered >= j.lost)
+		pending, moved := due || j.renewing, j.moved
+		j.mu.Unlock()
+		if !pending {
+			return
+		}
+		<-moved
+	}
 }
 
 // awaitWrite waits, but not for long, until the system has an entry: then it

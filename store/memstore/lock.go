@@ -104,6 +104,9 @@ func unlockState(path string) {
 	locks.mu.Lock()
 	defer locks.mu.Unlock()
 	held := locks.held[path]
+	if held == nil {
+		return
+	}
 	if held.users--; held.users == 0 {
 		delete(locks.held, path)
 		held.file.Release()

@@ -20,6 +20,9 @@ type replayed struct {
 // by one, and skips those that the ledger holds already. It ends before an
 // entry that doesn't fit.
 func (l *ledger) replay(journal []byte) (done replayed) {
+	if len(journal) == 0 { // its writer died before it wrote
+		return done
+	}
 	if done.err = checkHeader(journal); done.err != nil {
 		return done
 	}
