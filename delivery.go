@@ -246,7 +246,7 @@ func result(err error) notify.Result {
 	if guard.IsNil(err) {
 		return notify.Result{Kind: notify.Delivered}
 	}
-	text := guard.Text(err)
+	text := guard.ShortText(err)
 	res := notify.Result{Kind: notify.Temporary, Error: text}
 	_ = guard.Apart(func() error {
 		res = classify(err, text) // only if it returns
@@ -261,7 +261,7 @@ func classify(err error, text string) notify.Result {
 	case errors.As(err, &some) && some != nil && len(some.Failed) > 0:
 		res := notify.Result{Kind: notify.Delivered, Error: text}
 		for rcpt, rerr := range some.Failed {
-			f := notify.RecipientFailure{Address: rcpt, Error: guard.Text(rerr), Permanent: isPermanent(rerr)}
+			f := notify.RecipientFailure{Address: rcpt, Error: guard.ShortText(rerr), Permanent: isPermanent(rerr)}
 			res.Failed = append(res.Failed, f)
 		}
 		return res

@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"reflect"
 	"runtime/debug"
+	"strings"
 )
 
 // ErrExited says that code ended the goroutine that it was run on.
@@ -117,6 +118,19 @@ func Text(err error) string {
 		return "<nil>"
 	}
 	return show(err)
+}
+
+// MaxText bounds the texts of errors that are stored.
+const MaxText = 4 << 10
+
+// ShortText is Text, cut to [MaxText] bytes: what is stored stays bounded
+// whatever a service answers.
+func ShortText(err error) string {
+	text := Text(err)
+	if len(text) <= MaxText {
+		return text
+	}
+	return strings.ToValidUTF8(text[:MaxText-3], "") + "..."
 }
 
 // Error returns an error with the text of err, which is read now, and of which

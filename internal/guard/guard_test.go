@@ -101,6 +101,17 @@ func TestTextAndError(t *testing.T) {
 	}
 }
 
+func TestShortText(t *testing.T) {
+	t.Parallel()
+	if got := ShortText(io.EOF); got != "EOF" {
+		t.Errorf("ShortText() = %q, want EOF", got)
+	}
+	long := ShortText(errors.New(strings.Repeat("ä", MaxText)))
+	if len(long) > MaxText || len(long) < MaxText-8 || !strings.HasSuffix(long, "ä...") {
+		t.Errorf("ShortText() of a long one has %d bytes and ends with %q", len(long), long[len(long)-8:])
+	}
+}
+
 func TestContext(t *testing.T) {
 	t.Parallel()
 	if Context(nil) != context.Background() || Context(t.Context()) != t.Context() { //nolint:staticcheck // nil is what it is about
