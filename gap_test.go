@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -77,6 +79,78 @@ func TestSlowStoreIsNoGap(t *testing.T) {
 		after(30 * tick)
 		want(t, "while reading takes long", f.box.lines(), fired, ended)
 	})
+}
+
+// What began and ended while nobody evaluated is told to everybody whose level
+// was reached, be it after a group's wait; the history says what wasn't told.
+func TestWhatHappenedInAGap(t *testing.T) {
+	t.Parallel()
+	const config = `version: 2
+receivers:
+  team: {email: {to: [team@example.com]}}
+  slow: {email: {to: [slow@example.com]}, group: {wait: 2s, interval: 5s}}
+  slower: {email: {to: [slower@example.com]}, group: {wait: 1m}}
+  boss: {email: {to: [boss@example.com]}}
+monitors:
+  - name: errors
+    metric: errors
+    window: 10s
+    triggers:
+      - {level: warning, threshold: 10, notify: [team, slow, slower]}
+      - {level: critical, threshold: 50, notify: [boss]}
+`
+	for _, c := range []struct {
+		name string
+		more bool // whether it lasts until somebody evaluates
+		want []string
+	}{
+		{"it is over", false, []string{
+			"boss@example.com: [fired and ended] errors in shop (test)",
+			"slow@example.com: [fired and ended] errors in shop (test)",
+			"team@example.com: [fired and ended] errors in shop (test)",
+		}},
+		{"it is back at the lower level", true, []string{
+			"slow@example.com: [warning] errors in shop (test)",
+			"team@example.com: [warning] errors in shop (test)",
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				f := newFleet(t)
+				f.startN(1, config)
+				late := f.start(config, hawkeye.WithoutAgent(), hawkeye.WithoutNotifier())
+				after(3 * tick)
+				f.kill(f.all[0])
+				count(late.Hawkeye, "errors", 20)
+				after(5 * tick)
+				count(late.Hawkeye, "errors", 40)
+				after(30 * tick)
+				if c.more {
+					count(late.Hawkeye, "errors", 20)
+				}
+				after(tick)
+				r := f.start(config)
+				after(8 * tick)
+				got := f.box.lines()
+				slices.Sort(got)
+				want(t, "after the gap", got, c.want...)
+				reasons := ""
+				for _, e := range r.History(t.Context(), "errors") {
+					if e.What == "not told" {
+						reasons += e.Receiver + ": " + e.Reason + "\n"
+					}
+				}
+				why := "slower: over before the group's wait was: it lasted for 18s, the wait is 1m0s"
+				if c.more {
+					why = "boss: the level that stands, warning, is not boss's"
+				}
+				if !strings.Contains(reasons, why) {
+					t.Errorf("the history has\n%swant %q in it", reasons, why)
+				}
+			})
+		})
+	}
 }
 
 // Thousands of groups that fire in one tick are judged at a cost that grows

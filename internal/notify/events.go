@@ -249,6 +249,11 @@ func (d *draft) resolved(a about, rank int) {
 		}
 		switch {
 		case !d.tellsEnds(a.monitor, t.Receiver):
+			for _, r := range d.chain(a.alert, a.incident, t.Receiver) {
+				if r.Claim == nil && d.runEvery(a.monitor) == 0 {
+					d.edit(r).OverAt = a.snapshot.At
+				}
+			}
 		case d.knows(a, t.Receiver):
 			d.end(a, t, Resolved, max(t.Rank, 1))
 		default:

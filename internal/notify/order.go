@@ -3,6 +3,7 @@ package notify
 import (
 	"cmp"
 	"slices"
+	"time"
 )
 
 // head returns the row of a chain that is next, after it merged what can be
@@ -191,8 +192,9 @@ func (d *draft) fold(rows []*Row) *Row {
 	}
 	if why := d.nothingLeft(rows, told, rank); why != "" {
 		for _, r := range rows {
-			d.drop(r, Dropped, why)
+			d.finish(r, Dropped, why)
 		}
+		d.note(last, WhatNotTold, why)
 		return nil
 	}
 	if len(rows) == 1 {
@@ -290,8 +292,8 @@ func (d *draft) nothingLeft(rows []*Row, told bool, rank int) string {
 		return "its firing was not told"
 	case last.Ends() && !told && first.Muted:
 		return "came and went while " + first.Held
-	case last.Ends() && !told && d.beforeWait(first, last):
-		return "over before the group's wait was"
+	case last.Ends() && !told && d.beforeWait(first, last.Snapshot.At):
+		return d.tooShort(first, last.Snapshot.At)
 	case !last.Ends() && told && last.Rank == rank && onlyLevels(rows):
 		return "back at the level that was told"
 	}
@@ -301,9 +303,14 @@ func (d *draft) nothingLeft(rows []*Row, told bool, rank int) string {
 // beforeWait says whether an incident was shorter than its group waits for
 // more to tell, by the ticks in which it happened: when they were learnt of
 // doesn't count.
-func (d *draft) beforeWait(first, last *Row) bool {
+func (d *draft) beforeWait(first *Row, over time.Time) bool {
 	group := d.groupOf(first)
-	return group != nil && first.Attempts == 0 && first.Opens() && last.Snapshot.At.Sub(first.beganAt()) < group.Wait
+	return group != nil && first.Attempts == 0 && first.Opens() && over.Sub(first.beganAt()) < group.Wait
+}
+
+func (d *draft) tooShort(first *Row, over time.Time) string {
+	return "over before the group's wait was: it lasted for " + over.Sub(first.beganAt()).Round(time.Millisecond).String() +
+		", the wait is " + d.groupOf(first).Wait.String()
 }
 
 // onlyLevels says whether the rows tell of nothing but changes of level, be it

@@ -44,6 +44,8 @@ type Row struct {
 	// Told, on an end, says that something of the incident was told, or may
 	// have been, so that the end must be.
 	Told bool `json:"told,omitempty"`
+	// OverAt is when it was over, of a row whose receiver isn't told of the end.
+	OverAt time.Time `json:"over_at,omitzero"`
 	// Escalated says that nobody acknowledged in time; Step is the level whose
 	// step it is, if that isn't the row's.
 	Escalated bool   `json:"escalated,omitempty"`

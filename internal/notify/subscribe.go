@@ -113,6 +113,8 @@ func (d *draft) dropUnwanted(r *Row) bool {
 func (d *draft) stale(r *Row, a *Alert, told bool) string {
 	ack := d.ack(r.Incident)
 	switch {
+	case !told && a == nil && !r.OverAt.IsZero() && d.beforeWait(r, r.OverAt):
+		return d.tooShort(r, r.OverAt)
 	case r.Escalated && a == nil:
 		return "over before it could be told"
 	case r.Escalated && a.Phase.Told() && a.Rank < d.stepRank(r) && (told || !d.named(a, r.Receiver, a.Rank)):
