@@ -301,6 +301,9 @@ func (p *part) notes() []string {
 	if row.AckEnded != "" {
 		notes = append(notes, "\nThe acknowledgement of "+row.AckEnded+" was for a lower level, and has ended.")
 	}
+	if row.Ack != nil && row.Kind != notify.Acked && !row.Ends() {
+		notes = append(notes, "\n"+acknowledged(row.Ack))
+	}
 	if row.AckOver != "" {
 		notes = append(notes, "\nYou are reminded because the acknowledgement of "+row.AckOver+" has run out.")
 	}

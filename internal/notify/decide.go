@@ -33,6 +33,7 @@ func Decide(v *View, now time.Time) Plan {
 		if r == nil {
 			continue
 		}
+		r = d.fit(d.current(r))
 		d.overdue(r)
 		if d.due(d.current(r)) {
 			ready = append(ready, d.current(r))

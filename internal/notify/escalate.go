@@ -256,7 +256,7 @@ func (d *draft) escalateTo(a *Alert, receivers []string, rank int, mute *Mute) {
 		kind, rank := Firing, rank
 		if d.knows(a.about(), receiver) {
 			t := d.thread(a.Key, receiver)
-			if rank = max(rank, d.hears(a, t), min(t.ToldRank, a.Rank)); t.Told && t.ToldRank < rank {
+			if rank = max(rank, d.hears(a, t)); t.Told && t.ToldRank < rank {
 				kind = Rise
 			} else {
 				kind = Repeat

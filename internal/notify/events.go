@@ -96,7 +96,7 @@ func (d *draft) event(a *Alert, e *alert.Event) {
 // incident that flaps: that it comes and goes says nothing of how bad it gets.
 // It is told once a level, since its falls aren't told.
 func (d *draft) whileFlapping(a about, e *alert.Event) {
-	if e.Kind != alert.Fired && e.Kind != alert.Rose || d.runEvery(a.monitor) > 0 {
+	if e.Kind != alert.Fired && e.Kind != alert.Rose && e.Kind != alert.Fell || d.runEvery(a.monitor) > 0 {
 		return
 	}
 	d.ackEnds(a.monitor, a.alert, a.incident, e.To)

@@ -163,7 +163,7 @@ func testJ10(t *testing.T, _ yaml.Node) {
 		w.pushes(float64(25+i), 0, "a")
 	}
 	w.run(1000)
-	w.want("0s r: firing a", "2s r: resolved a", "4s r: firing a", "6s r: flapping a (over)", "5m22s r: stable a")
+	w.want("0s r: firing a", "2s r: resolved a", "4s r: firing a", "6s r: flapping a", "5m22s r: stable a")
 	if n := len(w.rows); n != 0 {
 		t.Errorf("%d rows left", n)
 	}

@@ -93,7 +93,7 @@ func (d *draft) earlier(r *Row, with []*Row) (before []*Row, wait string) {
 			if d.dropUnwanted(d.current(other)) {
 				continue
 			}
-			before = append(before, d.fit(d.current(other)))
+			before = append(before, d.current(other))
 		case r.Batch != "":
 			// What may have been delivered goes as it was.
 		default:
@@ -214,11 +214,14 @@ func (d *draft) fold(rows []*Row) *Row {
 func netKind(rows []*Row, told bool, rank int) RowKind {
 	last := rows[len(rows)-1]
 	switch {
-	case last.Ends(), last.Kind == Flapping, last.Kind == FlappingLevels, last.Kind == Missing,
-		last.Kind == Stable && told && !hasKind(rows, Flapping), last.Kind == Acked && told && last.Rank == rank:
+	case last.Ends(), last.Kind == Flapping, last.Kind == FlappingLevels, last.Kind == Missing, last.Kind == Acked && told && last.Rank == rank:
 		return last.Kind
 	case !told:
 		return Firing
+	case hasKind(rows, Stable) && !hasKind(rows, Flapping):
+		return Stable
+	case last.Snapshot.StandsLevel != "" && last.Rank < rank:
+		return Repeat
 	case last.Rank > rank:
 		return Rise
 	case last.Rank < rank:
@@ -237,7 +240,12 @@ func (d *draft) merge(into *Row, rows []*Row) {
 		into.Also = append(append(into.Also, r.ID), r.Also...)
 		into.Attempts += r.Attempts
 		into.Breaches += r.Breaches
-		into.Escalated = into.Escalated || r.Escalated
+		if r.Escalated && !into.Escalated {
+			into.Escalated, into.Step = true, cmp.Or(r.Step, r.Snapshot.Level)
+		}
+		if into.Ack == nil {
+			into.Ack = r.Ack
+		}
 		into.AckEnded, into.AckOver = cmp.Or(into.AckEnded, r.AckEnded), cmp.Or(into.AckOver, r.AckOver)
 		if into.Released == nil {
 			into.Released = r.Released

@@ -14,7 +14,11 @@ func (d *draft) repeats() {
 	for _, key := range slices.Sorted(maps.Keys(d.v.Alerts)) {
 		a := d.v.Alerts[key]
 		routing := d.v.Config.Monitors[a.Monitor]
-		if routing == nil || !a.Phase.Told() || a.Snapshot.Source == SourceOverflow || d.kept(key) {
+		if routing == nil || !a.Open() || a.Snapshot.Source == SourceOverflow || d.kept(key) {
+			continue
+		}
+		if !a.Phase.Told() { // it flaps, and is down
+			d.escalate(a, routing, d.quiet(a))
 			continue
 		}
 		if !d.v.Outranked {
@@ -152,8 +156,11 @@ func (d *draft) standsAbove(a *Alert, r *Row) {
 	if level := d.level(a.Monitor, a.Rank); level != nil {
 		r.Snapshot.StandsLevel, r.Snapshot.StandsSince = level.Name, a.LevelAt
 	}
+	// It may know of a higher level, though that isn't its own.
+	own := d.editThread(r.Alert, r.Receiver)
+	own.Rank = max(own.Rank, own.ToldRank)
 	for _, t := range d.threadsOf(a.Key) {
-		if t.Incident == a.Incident && t.Told && t.ToldRank >= a.Rank {
+		if t.Incident == a.Incident && t.Told && t.ToldRank >= a.Rank && t.Receiver != r.Receiver {
 			r.Snapshot.StandsTold = append(r.Snapshot.StandsTold, t.Receiver)
 		}
 	}

@@ -105,14 +105,8 @@ func (d *draft) bundles(ready []*Row) []*bundle {
 	return d.release(out)
 }
 
-// complete makes the rows of a message what is so now, and adds what belongs
-// into it or must not come after it.
+// complete adds to a message what belongs into it or must not come after it.
 func (d *draft) complete(b *bundle) {
-	if b.bound == "" {
-		for i, r := range b.rows {
-			b.rows[i] = d.fit(r)
-		}
-	}
 	b.rows = d.inOrder(b.rows)
 	if len(b.rows) == 0 || b.group == nil && b.released == nil || b.bound != "" {
 		return
@@ -135,7 +129,7 @@ func (d *draft) triedBefore(b *bundle) []*Row {
 			continue
 		}
 		if d.heard(r) && !d.dropUnwanted(d.current(r)) {
-			out = append(out, d.fit(d.current(r)))
+			out = append(out, d.current(r))
 		}
 	}
 	return out
@@ -176,7 +170,7 @@ func (d *draft) claim(b *bundle) {
 		r.Claim = &Claim{Writer: d.v.Self, Message: m.ID, At: d.now, Length: d.v.Config.Retry.claim()}
 		r.Held, r.Muted = "", false
 		m.MaybeRepeat = m.MaybeRepeat || r.Uncertain || r.FellBack
-		if r.Alert != "" && r.Opens() && !d.fires(r) {
+		if r.Alert != "" && r.Opens() && !d.open(r) {
 			m.Over[r.ID] = true
 		}
 		// A copy: what is sent must not change with the ledger's record.

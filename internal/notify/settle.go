@@ -163,7 +163,7 @@ func (d *draft) told(r *Row) {
 	// A thread without a row of its own was absorbed by this one.
 	if t.Incident == r.Incident || t.Seq == 0 {
 		rank := r.Rank
-		if r.Undelivered != nil && t.Told {
+		if (r.Undelivered != nil || r.Snapshot.StandsLevel != "") && t.Told {
 			rank = max(rank, t.ToldRank)
 		}
 		t.Told, t.ToldRank = true, rank

@@ -115,20 +115,34 @@ func (d *draft) stale(r *Row, a *Alert, told bool) string {
 	switch {
 	case !told && a == nil && !r.OverAt.IsZero() && d.beforeWait(r, r.OverAt):
 		return d.tooShort(r, r.OverAt)
-	case r.Escalated && a == nil:
+	case r.Escalated && a == nil && !d.ofLevel(r, r.Rank):
 		return "over before it could be told"
-	case r.Escalated && a.Phase.Told() && a.Rank < d.stepRank(r) && (told || !d.named(a, r.Receiver, a.Rank)):
+	case r.Escalated && a != nil && a.Phase.Told() && a.Rank < d.stepRank(r) && (told && r.Kind == Repeat || !told && !d.named(a, r.Receiver, a.Rank)):
 		return "the level of the step doesn't stand"
+	case told && a != nil && (r.Kind == Rise || r.Kind == Fall) && r.Rank == d.toldRank(r) && !r.News():
+		return "back at the level that was told"
 	case told && a == nil && (r.Kind == Fall || r.Kind == Repeat || r.Kind == Acked || r.Kind == FlappingLevels):
 		return "over before it could be told"
 	case r.Kind == Repeat && told && !r.News() && d.thread(r.Alert, r.Receiver).ToldAt.After(r.waitsSince()):
 		return "told with others meanwhile"
 	case r.Kind == Acked && !ack.Holds(d.now):
 		return "the acknowledgement is over"
-	case ack.Holds(d.now) && (r.Escalated || r.Kind == Repeat && told):
+	case ack.Holds(d.now) && (told && r.Kind == Repeat || r.Escalated && !told && a != nil && !d.ofLevel(r, a.Rank)):
 		return string(ByAck) + " by " + ack.Author
 	}
 	return ""
+}
+
+// ofLevel says whether a level's trigger notifies the receiver of a row, so
+// that the row is for it without an escalation.
+func (d *draft) ofLevel(r *Row, rank int) bool {
+	return slices.Contains(d.receivers(r.Monitor, max(rank, 1)), r.Receiver)
+}
+
+// toldRank is the level that a row's receiver was told of.
+func (d *draft) toldRank(r *Row) int {
+	_, rank := d.toldOf([]*Row{r})
+	return rank
 }
 
 // meantFor returns whom a row is for: its receiver, or those in whose place
@@ -148,33 +162,4 @@ func (d *draft) openAlert(r *Row) *Alert {
 		return nil
 	}
 	return a
-}
-
-// fit makes of a row that waited what it is now: of the level that stands, as
-// far as that is the receiver's.
-func (d *draft) fit(r *Row) *Row {
-	a := d.openAlert(r)
-	if a == nil || !a.Phase.Told() || a.Rank < 1 || a.Rank == r.Rank || r.Escalated && a.Rank >= d.stepRank(r) || d.runEvery(r.Monitor) > 0 || d.v.Outranked {
-		return r
-	}
-	told, _ := d.toldOf([]*Row{r})
-	switch {
-	case r.Kind == Firing && !told && d.subscribed(a, r.Receiver, a.Rank):
-		fitting := d.queue(a.about(), r.Receiver, Firing, a.Rank)
-		d.merge(fitting, []*Row{r})
-		fitting.Escalated = false
-		return fitting
-	case r.Kind == Flapping || r.Kind == Missing:
-		rank := a.Rank
-		if told && a.Rank > r.Rank && !d.subscribed(a, r.Receiver, a.Rank) {
-			return r
-		}
-		if level := d.level(a.Monitor, rank); level != nil {
-			r = d.edit(r)
-			r.Rank = rank
-			level.Describe(&r.Snapshot)
-			d.editThread(r.Alert, r.Receiver).Rank = rank
-		}
-	}
-	return r
 }

@@ -172,8 +172,11 @@ func NewAlert(key, monitor string, s *alert.State) Alert {
 		Key: key, Monitor: monitor, Incident: s.Incident, Phase: s.Phase, Rank: s.Rank,
 		FiredAt: s.FiredAt, LevelAt: s.LevelAt, Flapping: s.Flapping(),
 	}
-	if a.Flapping {
-		a.Incident = s.Flap.Incident // also while it is down
+	if a.Flapping { // be it that it is down
+		a.Incident = s.Flap.Incident
+		if !s.Phase.Told() && s.Last != nil {
+			a.LevelAt = s.Last.Ended
+		}
 	}
 	return a
 }
