@@ -61,7 +61,9 @@ func TestWireNames(t *testing.T) {
 		t.Errorf("Stats().Refused = %v, want the name with tags, and the blank one", refused)
 	}
 	// A browser or curl --unix-socket that comes by mistake.
-	client := http.Client{Transport: &http.Transport{Dial: func(string, string) (net.Conn, error) { return net.Dial("unix", path) }}}
+	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", path)
+	}}}
 	resp, err := client.Get("http://localhost/metrics")
 	if err != nil {
 		t.Fatal(err)

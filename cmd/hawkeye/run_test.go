@@ -113,7 +113,7 @@ func TestRunRefuses(t *testing.T) {
 		want []string
 	}{
 		"mistake":           {"--config broken.yaml", []string{"broken.yaml:2:1: monitor", "did you mean"}},
-		"no file":           {"--config none.yaml", []string{"open none.yaml: no such file"}},
+		"no file":           {"--config none.yaml", []string{"none.yaml: no such file"}},
 		"empty folder":      {"--config conf.d", []string{`the folder "conf.d" holds no .yaml or .yml file`}},
 		"only in memory":    {"--only server", []string{"--only server needs a store that processes share"}},
 		"two in memory":     {"--only agent,notifier --store memory:x", []string{"--only agent,notifier needs a store that processes share"}},

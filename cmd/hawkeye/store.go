@@ -35,7 +35,7 @@ func (p *storePlace) close() {
 func (cmd *runCmd) openStore(logger *slog.Logger) (*storePlace, error) {
 	scheme, rest, found := strings.Cut(cmd.Store, ":")
 	if !found && scheme != "memory" {
-		return nil, errors.New("--store: expected memory:, memory:FILE or redis://...")
+		return nil, errors.New("--store: expected memory:, memory:FILE or redis://HOST:PORT")
 	}
 	switch scheme {
 	case "memory":
