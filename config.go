@@ -160,7 +160,7 @@ func (m *Monitor) internal(i int) (monitor.Monitor, []monitor.Receiver) {
 		Name: m.Name, Description: m.Description, Disabled: m.Disabled,
 		Metric: m.Metric, Kind: monitor.Kind(m.Type), Where: m.Where, By: m.By, MaxGroups: m.MaxGroups,
 		Aggregate: monitor.Aggregate(m.Aggregate), Fleet: monitor.Aggregate(m.Fleet),
-		DivideBy: m.DivideBy, DivideWhere: m.DivideWhere, MinTotal: m.MinTotal, Window: m.Window, Every: m.Every, Delay: m.Delay,
+		StaleAfter: m.StaleAfter, DivideBy: m.DivideBy, DivideWhere: m.DivideWhere, MinTotal: m.MinTotal, Window: m.Window, Every: m.Every, Delay: m.Delay,
 		Op: monitor.Op(m.Op), CompareTo: m.CompareTo, KeepFiringFor: m.KeepFiringFor,
 		NoData: monitor.NoData(m.NoData), NoDataFor: m.NoDataFor, Idle: monitor.NoData(m.Idle), IdleFor: m.IdleFor, EvalError: monitor.EvalError(m.EvalError),
 		MustExist: m.MustExist, Notify: m.Notify, MuteTimes: m.MuteTimes,

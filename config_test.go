@@ -51,7 +51,7 @@ monitors:
     runbook: https://example.com/r
     dashboard: https://example.com/d
     unit: percent
-  - {name: load, metric: load, type: gauge, fleet: max, notify: [team], triggers: [{threshold: 4}]}
+  - {name: load, metric: load, type: gauge, fleet: max, stale_after: 1m, no_data: ok, notify: [team], triggers: [{threshold: 4}]}
   - {name: at-once, metric: load, no_data: ok, no_data_for: 0s, idle: keep, idle_for: 0s, notify: [team], triggers: [{threshold: 4}]}
   - {name: share, metric: load, divide_by: {metric: total, where: [{zone: a}]}, notify: [team], triggers: [{threshold: 4}]}
 slos:
@@ -102,7 +102,7 @@ func inCode(t *testing.T) []Option {
 			},
 			MuteTimes: []string{"nights"}, Labels: map[string]string{"team": "payments"},
 			Runbook: "https://example.com/r", Dashboard: "https://example.com/d", Unit: "percent",
-		}, Monitor{Name: "load", Metric: "load", Type: "gauge", Fleet: "max", Notify: []string{"team"}, Triggers: []Trigger{{Threshold: 4}}},
+		}, Monitor{Name: "load", Metric: "load", Type: "gauge", Fleet: "max", StaleAfter: time.Minute, NoData: "ok", Notify: []string{"team"}, Triggers: []Trigger{{Threshold: 4}}},
 			Monitor{
 				Name: "at-once", Metric: "load", NoData: "ok", NoDataFor: 1, Idle: "keep", IdleFor: 1,
 				Notify: []string{"team"}, Triggers: []Trigger{{Threshold: 4}},

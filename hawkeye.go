@@ -95,6 +95,10 @@ func New(opts ...Option) (*Hawkeye, error) {
 	h.conf.Store(newSetup(&h.cfg, set))
 	h.sup = supervisor{logger: cfg.logger, restarts: make(map[string]restarts)}
 	h.reg = series.New(series.Limits{MaxSeries: cfg.limits.MaxSeries, MaxTags: cfg.limits.MaxTags})
+	if cfg.gaugeTTL > 0 {
+		h.reg.ForgetGauges(max(int(cfg.gaugeTTL/h.store.Traits().Tick), 1))
+	}
+	h.reg.WatchGauges(set.Stale())
 	h.meter = httpcount.New(h.reg)
 	h.cfg.route = h.guardRoute(h.cfg.route)
 	h.reloader = newReloader(h, loaded)

@@ -82,6 +82,7 @@ type config struct {
 	peers                []int
 	anyPeer              bool
 	gaugeDelta           bool
+	gaugeTTL             time.Duration
 	logger               *slog.Logger
 	limits               Limits
 	startTimeout         time.Duration
@@ -214,6 +215,23 @@ func WithPeers(uids ...int) Option {
 // WithGaugeDelta makes a signed gauge on the wire ("g:-10|g") a change, as
 // Etsy's statsd has it. Default: it sets the value, as DogStatsD has it.
 func WithGaugeDelta() Option { return optionFunc(func(c *config) { c.gaugeDelta = true }) }
+
+// WithGaugeTTL sets after how long a gauge is forgotten that comes by the socket
+// and isn't sent again: whoever sent it may be gone, and the value of then says
+// nothing of now. It has no value from then on, until it is sent again. What
+// this process records itself stays. Default: gauges stay as long as this
+// process lives. [Monitor.StaleAfter] is for a single monitor, and for gauges of
+// any origin.
+//
+// New returns an error wrapping [ErrInvalidOption] if d < 1s.
+func WithGaugeTTL(d time.Duration) Option {
+	return optionFunc(func(c *config) {
+		if d < time.Second {
+			c.problem("WithGaugeTTL", fmt.Sprintf("want at least 1s, got %v", d))
+		}
+		c.gaugeTTL = d
+	})
+}
 
 // WithLogger sets the logger. Default: [slog.Default] at the time of New.
 func WithLogger(l *slog.Logger) Option {

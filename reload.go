@@ -116,6 +116,7 @@ func (h *Hawkeye) use(ctx context.Context, sources []monitor.Source) error {
 		return nil
 	}
 	h.conf.Store(newSetup(&h.cfg, set))
+	h.reg.WatchGauges(set.Stale())
 	h.notifier.reload()
 	h.logger.LogAttrs(ctx, slog.LevelInfo, "configuration reloaded",
 		slog.Int("monitors", len(set.Alerting())), slog.String("hash", set.Hash))

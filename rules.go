@@ -31,6 +31,9 @@ type Monitor struct {
 	// Fleet is how the replicas' latest values of a gauge combine: sum (the
 	// default), avg, min or max.
 	Fleet string
+	// StaleAfter is how long a gauge counts that isn't set again, 10 s to 30 d;
+	// then it is missing (see NoData). Default: as long as its process lives.
+	StaleAfter time.Duration
 	// DivideBy is a second metric; the value is the ratio. DivideWhere are
 	// matchers for its series: while it is nil, Where holds for both sides;
 	// else, be it empty, Where holds for Metric alone.

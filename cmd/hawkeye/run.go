@@ -19,18 +19,19 @@ import (
 // runCmd is hawkeye as a process of its own. Each flag may come from the
 // environment instead (see environment).
 type runCmd struct {
-	Config      []string `default:"${config}" help:"Configuration: files, folders or patterns; together they are one. Default: monitors.yaml." placeholder:"FILE"`
-	Only        []string `enum:"server,agent,notifier" help:"Run only these parts; the others run elsewhere over the same store: server, agent, notifier." placeholder:"PART"`
-	Store       string   `default:"memory:" help:"Where counts and alerts lie: memory:, memory:FILE (kept over restarts), redis://..., rediss://... or unix://... (shared by processes). Default: memory:" placeholder:"URL"`
-	Prefix      string   `default:"${prefix}" help:"What each key in Redis begins with."`
-	SMTP        string   `name:"smtp" help:"Mail server: smtp://USER:PASSWORD@HOST:PORT, or smtps://. Without it mails go to the log." placeholder:"URL"`
-	From        string   `help:"Sender of mails, unless the configuration has its own." placeholder:"ADDRESS"`
-	Socket      string   `help:"Path of the metric server's socket. Default: one that belongs to the service's name." placeholder:"PATH"`
-	Datagram    string   `help:"Path of a datagram socket for statsd clients. Default: none." placeholder:"PATH"`
-	SocketMode  string   `help:"Permission bits of the sockets, such as 0660. Default: 0600." placeholder:"MODE"`
-	Peers       []int    `help:"User ids that may send, beside our own and root." placeholder:"UID"`
-	Service     string   `help:"Name of what is watched, unless the configuration has one." placeholder:"NAME"`
-	Environment string   `help:"Name of the environment, unless the configuration has one." placeholder:"NAME"`
+	Config      []string      `default:"${config}" help:"Configuration: files, folders or patterns; together they are one. Default: monitors.yaml." placeholder:"FILE"`
+	Only        []string      `enum:"server,agent,notifier" help:"Run only these parts; the others run elsewhere over the same store: server, agent, notifier." placeholder:"PART"`
+	Store       string        `default:"memory:" help:"Where counts and alerts lie: memory:, memory:FILE (kept over restarts), redis://..., rediss://... or unix://... (shared by processes). Default: memory:" placeholder:"URL"`
+	Prefix      string        `default:"${prefix}" help:"What each key in Redis begins with."`
+	SMTP        string        `name:"smtp" help:"Mail server: smtp://USER:PASSWORD@HOST:PORT, or smtps://. Without it mails go to the log." placeholder:"URL"`
+	From        string        `help:"Sender of mails, unless the configuration has its own." placeholder:"ADDRESS"`
+	Socket      string        `help:"Path of the metric server's socket. Default: one that belongs to the service's name." placeholder:"PATH"`
+	Datagram    string        `help:"Path of a datagram socket for statsd clients. Default: none." placeholder:"PATH"`
+	SocketMode  string        `help:"Permission bits of the sockets, such as 0660. Default: 0600." placeholder:"MODE"`
+	Peers       []int         `help:"User ids that may send, beside our own and root." placeholder:"UID"`
+	GaugeTTL    time.Duration `name:"gauge-ttl" help:"After how long a gauge is forgotten that isn't sent again. Default: never." placeholder:"DURATION"`
+	Service     string        `help:"Name of what is watched, unless the configuration has one." placeholder:"NAME"`
+	Environment string        `help:"Name of the environment, unless the configuration has one." placeholder:"NAME"`
 
 	RequireStore bool          `help:"Exit with 75 if the store doesn't answer at the start."`
 	DrainTimeout time.Duration `default:"30s" help:"How long to go on at the end until everything is evaluated and sent."`
@@ -118,6 +119,7 @@ func (cmd *runCmd) options(c *console, logger *slog.Logger) (opts []hawkeye.Opti
 	add(cmd.has(partServer) && cmd.Socket != "", hawkeye.WithSocket(cmd.Socket))
 	add(cmd.has(partServer) && cmd.Datagram != "", hawkeye.WithDatagramSocket(cmd.Datagram))
 	add(mode != 0, hawkeye.WithSocketMode(mode))
+	add(cmd.GaugeTTL != 0, hawkeye.WithGaugeTTL(cmd.GaugeTTL))
 	add(len(cmd.Peers) > 0, hawkeye.WithPeers(append(cmd.Peers, os.Getuid())...))
 	add(mailer != nil, hawkeye.WithMailer(mailer))
 	add(cmd.From != "", hawkeye.WithSender(cmd.From))

@@ -41,13 +41,13 @@ var beyond = map[string][]string{
 	},
 	"how two values stand to each other": {
 		"v1_aggregate_of_counter", "v1_duplicate_trigger", "v1_empty_recipients", "v2_clear_kind", "v2_level_twice",
-		"v2_fallback_after_alone", "v2_min_total_alone", "v2_min_total_of_counter", "v2_mute_same", "v2_nobody_told", "v2_percentile_of_counter", "v2_receiver_own_fallback",
+		"v2_fallback_after_alone", "v2_min_total_alone", "v2_min_total_of_counter", "v2_stale_counter", "v2_mute_same", "v2_nobody_told", "v2_percentile_of_counter", "v2_receiver_own_fallback",
 		"v2_relative_without_compare", "v2_same_name_twice", "v2_three_levels_unnamed",
 	},
 	"what a name refers to": {
 		"v2_receiver_kind", "v2_unknown_mute_time", "v2_unknown_receiver", "v2_unknown_receiver_trigger",
 	},
-	"how long a duration is":      {"v2_fallback_after_long", "v2_window_too_long", "v2_idle_for_long", "v2_zero_window", "v2_heartbeat_early_short"},
+	"how long a duration is":      {"v2_fallback_after_long", "v2_window_too_long", "v2_idle_for_long", "v2_stale_short", "v2_zero_window", "v2_heartbeat_early_short"},
 	"how much aliases make of it": {"alias_bomb"},
 }
 

@@ -55,6 +55,9 @@ type Bucket struct {
 	// Beyond is what Counters have no room for, for some of their ids: see
 	// [Bucket.AddCounter].
 	Beyond []Beyond
+	// Ages says which of Gauges, in their order, were not set in this tick, and
+	// how long ago they were. An older reader doesn't know.
+	Ages []Age
 	// Rests are what Sum of Histograms and Folded has no digits for, for some
 	// of their ids. An older reader does without.
 	Rests []Rest
@@ -83,6 +86,12 @@ type Rest struct {
 type Gauge struct {
 	ID    uint64
 	Value float64
+}
+
+// Age is how many ticks ago a gauge was set last.
+type Age struct {
+	Gauge int // into Gauges
+	Ticks int64
 }
 
 // Histogram is what a histogram observed: how many values fell into each
@@ -141,6 +150,7 @@ func (b *Bucket) Reset() {
 	b.Covers = b.Covers[:0]
 	b.Beyond = b.Beyond[:0]
 	b.Rests = b.Rests[:0]
+	b.Ages = b.Ages[:0]
 }
 
 // maxDelta is about the Delta beside which there is a Beyond: what the version
@@ -184,4 +194,5 @@ const (
 	tagCovers
 	tagBeyond
 	tagRests
+	tagAges
 )

@@ -107,6 +107,9 @@ func randomBucket(rng *rand.Rand) (b Bucket) {
 		b.Covers = append(b.Covers, rng.Uint64())
 		b.Beyond = append(b.Beyond, Beyond{rng.Uint64(), integer()})
 		b.Rests = append(b.Rests, Rest{rng.Uint64(), float()})
+		if n := len(b.Gauges); n > len(b.Ages) {
+			b.Ages = append(b.Ages, Age{len(b.Ages), int64(rng.Uint32() >> 1)})
+		}
 		b.Notes = append(b.Notes, bytes.Repeat([]byte{byte(rng.Uint32())}, rng.IntN(300)))
 		b.Taken = append(b.Taken, Taken{Tick: integer(), Writers: make([]store.ID, rng.IntN(4))})
 		b.Folded = append(b.Folded, FoldedGauge{rng.Uint64(), float(), float(), float(), float(), rng.Uint64()})
@@ -259,7 +262,7 @@ func TestReuseDoesNotAllocate(t *testing.T) {
 
 // TestDecodeIsBoundedInMemory gives Decode data whose counts promise the most.
 func TestDecodeIsBoundedInMemory(t *testing.T) {
-	for tag := byte(tagCounters); tag <= tagRests; tag++ {
+	for tag := byte(tagCounters); tag <= tagAges; tag++ {
 		payload := make([]byte, 1<<20)
 		copy(payload, []byte{0xff, 0xff, 0x3f}) // 2^20 - 1 elements
 		data := append([]byte{Version, 0, tag, 0, 0, 0x10, 0}, payload...)

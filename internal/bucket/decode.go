@@ -94,6 +94,8 @@ func (r *reader) section(tag byte, b *Bucket) {
 		for i := range b.Rests {
 			b.Rests[i] = Rest{ID: r.uint64(), Value: r.float()}
 		}
+	case tagAges:
+		b.Ages = r.ages(b.Ages, len(b.Gauges))
 	default:
 		r.data = nil
 	}
@@ -185,6 +187,21 @@ func (r *reader) histogram(h *Histogram) {
 		}
 		h.Buckets[i] = HistBucket{Index: int32(index), Count: r.uvarint()}
 	}
+}
+
+func (r *reader) ages(dst []Age, gauges int) []Age {
+	dst = grow(dst, r.count(2))
+	next := 0
+	for i := range dst {
+		skipped, ticks := r.uvarint(), r.uvarint()
+		if skipped >= uint64(gauges-next) || ticks > math.MaxInt32 {
+			r.fail()
+			return dst
+		}
+		dst[i] = Age{Gauge: next + int(skipped), Ticks: int64(ticks)}
+		next = dst[i].Gauge + 1
+	}
+	return dst
 }
 
 func (r *reader) set(s *Set) {

@@ -21,6 +21,7 @@ import (
 //	covers      hashes, ascending
 //	beyond      id, whole number...
 //	rests       id, float...
+//	ages        place in gauges after the one before (0 is the next), ticks...
 //
 // Counts, lengths and n are unsigned varints; ticks, whole numbers and
 // differences of indexes are signed (zig-zag) varints; ids and hashes are 8 bytes,
@@ -51,7 +52,8 @@ func Append(dst []byte, b *Bucket) []byte {
 	dst = appendSection(dst, tagFolded, b.Folded, appendFolded)
 	dst = appendSection(dst, tagCovers, b.Covers, appendHashes)
 	dst = appendSection(dst, tagBeyond, b.Beyond, appendBeyond)
-	return appendSection(dst, tagRests, b.Rests, appendRests)
+	dst = appendSection(dst, tagRests, b.Rests, appendRests)
+	return appendSection(dst, tagAges, b.Ages, appendAges)
 }
 
 // appendSection appends tag, length (4 bytes, little-endian) and payload of a
@@ -176,6 +178,16 @@ func appendRests(dst []byte, elems []Rest) []byte {
 	for i := range elems {
 		dst = binary.LittleEndian.AppendUint64(dst, elems[i].ID)
 		dst = appendFloat(dst, elems[i].Value)
+	}
+	return dst
+}
+
+func appendAges(dst []byte, elems []Age) []byte {
+	next := 0
+	for _, a := range elems {
+		dst = binary.AppendUvarint(dst, uint64(a.Gauge-next))
+		dst = binary.AppendUvarint(dst, uint64(a.Ticks))
+		next = a.Gauge + 1
 	}
 	return dst
 }

@@ -38,7 +38,7 @@ func reference(data []byte) (b Bucket, ok bool) {
 
 func (d referenceReader) section(tag byte, b *Bucket) {
 	s := referenceReader{bytes.NewReader(d.bytes(uint64(binary.LittleEndian.Uint32(d.bytes(4)))))}
-	if tag < 1 || tag > 10 {
+	if tag < 1 || tag > 11 {
 		return
 	}
 	n := s.uvarint()
@@ -81,6 +81,15 @@ func (d referenceReader) section(tag byte, b *Bucket) {
 			b.Beyond = append(b.Beyond, Beyond{s.uint64(), s.varint()})
 		case 10:
 			b.Rests = append(b.Rests, Rest{s.uint64(), s.float()})
+		case 11:
+			at, ticks := s.uvarint(), s.uvarint()
+			if n := len(b.Ages); n > 0 {
+				at += uint64(b.Ages[n-1].Gauge) + 1
+			}
+			if at >= uint64(len(b.Gauges)) || ticks > math.MaxInt32 {
+				panic("no such gauge, or too old")
+			}
+			b.Ages = append(b.Ages, Age{int(at), int64(ticks)})
 		}
 	}
 	if s.r.Len() > 0 {

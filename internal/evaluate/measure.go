@@ -126,7 +126,9 @@ func (p plain) measure(r *reader) Reading {
 }
 
 // gone says whether the processes of a gauge are gone.
-func gone(v *window.Value) bool { return v.Status == window.Missing && v.Kind == series.KindGauge }
+func gone(v *window.Value) bool {
+	return v.Status == window.Missing && v.Kind == series.KindGauge && !v.Stale
+}
 
 func orZero(v float64) float64 {
 	if math.IsNaN(v) {

@@ -150,7 +150,7 @@ func (p *Plan) addHeartbeat(h *monitor.Heartbeat) {
 // query is what all queries about m have in common.
 func query(m *monitor.Monitor) window.Query {
 	return window.Query{
-		Selector: window.Selector{Metric: m.Metric, Where: m.Matchers(), By: m.By},
+		Selector: window.Selector{Metric: m.Metric, Where: m.Matchers(), By: m.By, StaleAfter: m.StaleAfter},
 		Window:   m.Window,
 		Delay:    m.Delay,
 	}

@@ -31,6 +31,7 @@ const (
 
 	minWindow   = time.Second
 	maxWindow   = 30 * 24 * time.Hour
+	minStale    = 10 * time.Second // a process that has no monitors tells each 5 s when gauges were set
 	minEvery    = 100 * time.Millisecond
 	minRepeat   = time.Second
 	minPeriod   = 24 * time.Hour
@@ -270,6 +271,9 @@ func (c check) ranges(m *Monitor) {
 		c.between("every", m.Every, minEvery, 24*time.Hour)
 	}
 	c.between("delay", m.Delay, 0, 24*time.Hour)
+	if m.StaleAfter != 0 {
+		c.between("stale_after", m.StaleAfter, minStale, maxWindow)
+	}
 	if m.CompareTo != 0 {
 		c.between("compare_to", m.CompareTo, minWindow, maxWindow)
 	}
@@ -339,6 +343,9 @@ func (c check) measure(m *Monitor) {
 	}
 	if percentile && m.DivideBy != "" {
 		c.fail("divide_by", "a percentile can't be divided; a ratio is of sums", "")
+	}
+	if m.StaleAfter != 0 && m.Kind != "" && m.Kind != Gauge {
+		c.fail("stale_after", "stale_after is for gauges; a "+string(m.Kind)+" has nothing that could get stale", "")
 	}
 	switch {
 	case m.DivideBy != "":

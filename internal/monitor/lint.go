@@ -22,6 +22,9 @@ func (c check) lints(m *Monitor) {
 	}
 	c.lintDivisor(m)
 	c.lintFilling(m)
+	if m.StaleAfter > 0 && m.NoData == NoDataKeep {
+		c.lint("stale_after", "what is stale is missing, and with no_data: keep that changes nothing; no_data says what it means", "")
+	}
 	if m.NoData != NoDataKeep && m.NoDataFor < shortNoData {
 		c.lint("no_data_for", "no_data_for ("+formatDuration(m.NoDataFor)+") is shorter than a restart may take ("+formatDuration(shortNoData)+
 			"): short gaps count, too, but for values whose processes are gone, which are always waited for that long", "")

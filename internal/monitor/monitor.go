@@ -46,6 +46,8 @@ type Monitor struct {
 	// Fleet is how the replicas' latest values of a gauge combine; default
 	// sum.
 	Fleet Aggregate
+	// StaleAfter, if not 0, is how long a gauge counts that isn't set again.
+	StaleAfter time.Duration `json:",omitzero"`
 	// DivideBy is a second metric; the value is the ratio. DivideWhere are
 	// matchers for its series. While it is nil, Where holds for both sides;
 	// else, be it empty, Where holds for Metric alone.

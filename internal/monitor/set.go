@@ -39,6 +39,20 @@ type Set struct {
 	Lints []Problem
 }
 
+// Stale returns the names of the gauges that monitors want to know the age of.
+func (s *Set) Stale() map[string]bool {
+	names := make(map[string]bool)
+	for i := range s.Monitors {
+		if m := &s.Monitors[i]; m.StaleAfter > 0 && !m.Disabled {
+			names[m.Metric] = true
+			if m.DivideBy != "" {
+				names[m.DivideBy] = true
+			}
+		}
+	}
+	return names
+}
+
 // Receiver is somebody to tell, and how.
 type Receiver struct {
 	// Name is what notify lists use. Version-1 triggers have one each.

@@ -104,6 +104,7 @@ func monitorFields(m *Monitor) []field {
 		{"max_groups", whole(&m.MaxGroups, 1)},
 		{"aggregate", unit(&m.Aggregate, "an aggregate such as sum", parseAggregate)},
 		{"fleet", enum(&m.Fleet, Sum, Avg, Min, Max)},
+		{"stale_after", duration(&m.StaleAfter, minStale)},
 		{"divide_by", divisor(m)},
 		{"min_total", unit(&m.MinTotal, "a number", parseNumber)},
 		{"window", duration(&m.Window, minWindow)},

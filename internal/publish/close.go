@@ -139,7 +139,7 @@ func (p *Publisher) collect(final bool, notes [][]byte) (e entry, firstDrop bool
 	tick := p.closing(final)
 	p.mu.Unlock()
 	p.cfg.Registry.Collect(b, c.keyframe || final || p.isKeyframe(tick))
-	c.keyframe, c.final = false, final
+	c.keyframe, c.final = p.cfg.Registry.Forgot(), final
 	b.Final, b.Notes = final, notes
 	e.data = bucket.Append(nil, b)
 	e.series = len(b.Counters) + len(b.Gauges) + len(b.Histograms) + len(b.Sets)

@@ -19,7 +19,7 @@ import (
 // sum may come in the next. While Collect runs, new series wait.
 func (r *Registry) Collect(b *bucket.Bucket, keyframe bool) {
 	b.Keyframe = keyframe
-	b.Counters, b.Gauges = b.Counters[:0], b.Gauges[:0]
+	b.Counters, b.Gauges, b.Ages = b.Counters[:0], b.Gauges[:0], b.Ages[:0]
 	b.Histograms, b.Sets, b.Beyond = b.Histograms[:0], b.Sets[:0], b.Beyond[:0]
 	if r == nil {
 		return
@@ -27,7 +27,7 @@ func (r *Registry) Collect(b *bucket.Bucket, keyframe bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.collectCounters(b)
-	b.Gauges = r.collectGauges(b.Gauges, keyframe)
+	r.collectGauges(b, keyframe)
 	b.Histograms = r.collectHistograms(b.Histograms)
 	b.Sets = r.collectSets(b.Sets)
 	r.collects.Add(1)
@@ -103,15 +103,28 @@ func (r *Registry) touch(kind Kind, slot int) {
 	}
 }
 
-func (r *Registry) collectGauges(dst []bucket.Gauge, keyframe bool) []bucket.Gauge {
+func (r *Registry) collectGauges(b *bucket.Bucket, keyframe bool) {
+	n := r.collects.Load() + 1
 	for slot, g := range r.gauges {
+		set := g.touched.Load() != 0
+		if set {
+			g.touched.Store(0) // before the value is read: what is set meanwhile is in the next
+			g.at = n
+		}
 		now := g.bits.Load()
-		if now != g.last || keyframe && now != unsetBits {
-			g.last = now
-			dst = append(dst, bucket.Gauge{ID: r.columns[KindGauge].ids[slot], Value: math.Float64frombits(now)})
+		if r.gaugeTTL > 0 && n-g.at > r.gaugeTTL && now != unsetBits && g.relayed.Load() != 0 && g.bits.CompareAndSwap(now, unsetBits) {
+			g.last, r.forgot = unsetBits, true // which a keyframe tells by leaving it out
+			continue
+		}
+		if now == unsetBits || now == g.last && !keyframe && !(set && (g.watched || g.relayed.Load() != 0)) {
+			continue
+		}
+		g.last = now
+		b.Gauges = append(b.Gauges, bucket.Gauge{ID: r.columns[KindGauge].ids[slot], Value: math.Float64frombits(now)})
+		if age := n - g.at; age > 0 {
+			b.Ages = append(b.Ages, bucket.Age{Gauge: len(b.Gauges) - 1, Ticks: int64(age)})
 		}
 	}
-	return dst
 }
 
 func (r *Registry) collectHistograms(dst []bucket.Histogram) []bucket.Histogram {

@@ -79,12 +79,16 @@ type Registry struct {
 	pages   []counterPage
 	counted []int64 // by counter's slot: the sum that Collect saw
 	gauges  []*gauge
-	hists   []*histogram
-	sets    []*set
-	index   idIndex // every slot that is not free
-	names   nameLog
-	salts   map[string]uint32 // by canonical text: how often it was salted
-	scratch scratch
+	// gaugeTTL is after how many Collects relayed gauges are forgotten.
+	gaugeTTL uint32
+	forgot   bool            // some were; see Forgot
+	watched  map[string]bool // names of gauges; see WatchGauges
+	hists    []*histogram
+	sets     []*set
+	index    idIndex // every slot that is not free
+	names    nameLog
+	salts    map[string]uint32 // by canonical text: how often it was salted
+	scratch  scratch
 
 	live          int // series, without overflow series
 	overflowing   int // overflow series

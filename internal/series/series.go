@@ -31,6 +31,9 @@ func (r *Registry) create(kind Kind, name string, tags []Tag) *series {
 	}
 	s.series = s
 	col.owners[slot] = s
+	if kind == KindGauge {
+		r.gauges[slot].watched = r.watched[name]
+	}
 	col.active[slot] = r.collects.Load()
 	col.ids[slot] = r.freeID(Canonical(kind, name, tags))
 	r.index.add(&r.columns, newSlotRef(kind, slot))

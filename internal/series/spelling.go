@@ -21,6 +21,9 @@ const wireSpelling = 1
 
 func (s *spelling) kind() Kind { return Kind(s.text[0] >> 1) }
 
+// name returns the name in a canonical spelling.
+func (s *spelling) name() string { return s.text[2 : 2+int(s.text[1])] }
+
 // isOverflow says whether this, a canonical spelling, is that of an overflow
 // series: OverflowTag is its only tag.
 func (s *spelling) isOverflow() bool {

@@ -168,6 +168,7 @@ func (a *Applier) record() bool {
 				g.Set(v.V)
 			}
 		}
+		g.Relayed()
 	case Set:
 		set := a.Registry.SetBytes(s.Name, s.Tags)
 		if set == nil {

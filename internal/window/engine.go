@@ -168,12 +168,7 @@ func (e *Engine) TakeInto(tiers uint8, tick int64, writer store.ID, b *bucket.Bu
 	w := e.writer(writer)
 	w.saw(tick, b.Final)
 	e.takeSums(source{tiers: tiers, fine: true}, tick, b, e.scratch)
-	for i, in := range e.scratch[len(b.Counters):][:len(b.Gauges)] {
-		e.seen(in, tick)
-		for _, g := range in.groups {
-			e.takeGauge(g, w, tick, &b.Gauges[i])
-		}
-	}
+	e.takeGauges(w, tick, b, e.scratch[len(b.Counters):][:len(b.Gauges)])
 	if e.folder.all != 0 {
 		e.folder.take(tiers, tick, w, writer, b, e.scratch)
 	}
@@ -309,25 +304,31 @@ func (e *Engine) markLate(g *Group, tick int64) {
 	}
 }
 
-func (e *Engine) takeGauge(g *Group, w *writer, tick int64, sample *bucket.Gauge) {
+func (e *Engine) takeGauge(g *Group, w *writer, id uint64, r reading) {
 	g.sees(series.KindGauge)
 	if w.gone(e.now) {
 		return
 	}
-	g.first = min(g.first, tick)
-	older, ok := g.gauge.take(w.index, sample.ID, sample.Value, tick)
+	g.first = min(g.first, r.tick)
+	before := len(g.gauge.members[w.index])
+	older, ok := g.gauge.take(w.index, id, r)
+	w.held += len(g.gauge.members[w.index]) - before
 	switch {
 	case e.recalls():
 		if ok {
-			e.recall.kept += g.gauge.keep(member{w.index, sample.ID}, older, e.now-e.margin)
+			e.recall.kept += g.gauge.keep(member{w.index, id}, older, e.now-e.margin)
 		}
 	case ok:
 		e.recall.kept -= g.gauge.forget()
 		e.recall.from = max(e.recall.from, e.now)
 	}
+	if g.track.stale > 0 {
+		g.gauge.until = min(g.gauge.until, g.track.old(r))
+		g.schedule()
+	}
 	w.groups[g] = struct{}{}
 	e.mark(g)
-	e.markLate(g, tick)
+	e.markLate(g, r.tick)
 }
 
 // leave drops the gauges of a writer that is gone.
@@ -340,6 +341,7 @@ func (e *Engine) leave(w *writer) {
 		}
 	}
 	clear(w.groups)
+	w.held = 0
 	e.folder.leave(w.index)
 }
 

@@ -11,15 +11,18 @@ import (
 type gauge struct {
 	members map[uint32]map[uint64]reading // by writer and series
 	stale   bool                          // combined and count must be made anew
+	until   int64                         // the first tick at which a member that counts is too old
 	combine float64                       // NaN if there are no members
 	count   int
 	span    span[past]
 	older   map[member][]reading // ascending; see recall
 }
 
+// reading is what a bucket says of a gauge. set is the tick at which that was
+// set, which may be before the bucket's.
 type reading struct {
-	v    float64
-	tick int64
+	v         float64
+	tick, set int64
 }
 
 // past is what the combined gauge was over the ticks of a cell.
@@ -53,19 +56,19 @@ func (p *past) add(q past) {
 
 // take takes a reading, which may be older than the latest one. It returns
 // the reading that isn't the latest any more, or never was.
-func (g *gauge) take(writer uint32, id uint64, v float64, tick int64) (older reading, ok bool) {
+func (g *gauge) take(writer uint32, id uint64, r reading) (older reading, ok bool) {
 	of := g.members[writer]
 	if of == nil {
 		of = make(map[uint64]reading)
 		g.members[writer] = of
 	}
 	old, known := of[id]
-	if known && old.tick > tick {
-		return reading{v, tick}, true
+	if known && old.tick > r.tick {
+		return r, true
 	}
-	of[id] = reading{v, tick}
+	of[id] = r
 	g.stale = true
-	return old, known && old.tick < tick
+	return old, known && old.tick < r.tick
 }
 
 // leave drops the gauges of a writer that is gone.
@@ -74,16 +77,21 @@ func (g *gauge) leave(writer uint32) {
 	g.stale = true
 }
 
-// now returns what the gauges come to, NaN without any.
-func (g *gauge) now(f Fleet) float64 {
-	if !g.stale {
+// now returns what the gauges that aren't too old come to at the present tick,
+// NaN without any.
+func (g *gauge) now(t *track) float64 {
+	now := t.engine.now
+	if !g.stale && now < g.until {
 		return g.combine
 	}
-	g.stale = false
-	c := combiner{fleet: f}
+	g.stale, g.until = false, never
+	c := combiner{fleet: t.fleet}
 	for _, of := range g.members {
 		for _, r := range of {
-			c.add(r.v)
+			if old := t.old(r); old > now {
+				g.until = min(g.until, old)
+				c.add(r.v)
+			}
 		}
 	}
 	g.count, g.combine = c.n, c.result()
@@ -92,7 +100,7 @@ func (g *gauge) now(f Fleet) float64 {
 
 // record notes what the gauges come to at a tick that is over.
 func (g *gauge) record(t *track, tick, now int64) {
-	if v := g.now(t.fleet); !math.IsNaN(v) {
+	if v := g.now(t); !math.IsNaN(v) {
 		cell, _ := g.span.at(&t.grid, t.grid.of(tick), now)
 		cell.add(pastAt(v, tick))
 	}
@@ -104,7 +112,7 @@ func (g *gauge) slide(grid *grid, now int64) {
 
 // value is that at tick now, which is not yet recorded.
 func (g *gauge) value(o op, t *track, now int64) Value {
-	v := g.now(t.fleet)
+	v := g.now(t)
 	if t.grid.delay > 0 || needsPast(o) {
 		return t.past(o, g.past(t, v, now))
 	}

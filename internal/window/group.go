@@ -18,7 +18,7 @@ func (g *Group) sees(kind series.Kind) {
 	case series.KindCounter:
 		g.counter.negative = math.MinInt64 / 4
 	case series.KindGauge:
-		g.gauge = &gauge{members: make(map[uint32]map[uint64]reading), combine: math.NaN()}
+		g.gauge = &gauge{members: make(map[uint32]map[uint64]reading), combine: math.NaN(), until: never}
 	case series.KindHistogram:
 		g.histogram = &histogram{}
 	case series.KindSet:
@@ -39,6 +39,9 @@ func (g *Group) slide() {
 	}
 	if g.gauge != nil {
 		g.gauge.slide(grid, now)
+		if t.stale > 0 {
+			g.gauge.now(t) // so that until is yet to come
+		}
 	}
 	if g.histogram != nil {
 		g.histogram.slide(grid, now)
@@ -57,7 +60,7 @@ func (g *Group) schedule() {
 		next = min(next, g.counter.next(grid))
 	}
 	if g.gauge != nil {
-		next = min(next, g.gauge.span.next(grid))
+		next = min(next, g.gauge.span.next(grid), g.gauge.until)
 	}
 	if g.histogram != nil {
 		next = min(next, g.histogram.span.next(grid))
@@ -100,6 +103,7 @@ func (e *Engine) Value(h Handle, g *Group) Value {
 		}
 	}
 	v.Kind, v.First = kind, g.first
+	v.Stale = v.Status == Missing && q.track.stale > 0 && g.gauge != nil && g.gauge.live()
 	e.countGaps(q.track, e.now, &v)
 	return v
 }

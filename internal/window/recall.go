@@ -60,14 +60,14 @@ func (g *gauge) forget() (n int) {
 
 // at returns what the gauges came to at an older tick. there says whether a
 // writer counted then.
-func (g *gauge) at(o op, f Fleet, tick int64, there func(writer uint32) bool) Value {
-	c := combiner{fleet: f}
+func (g *gauge) at(o op, t *track, tick int64, there func(writer uint32) bool) Value {
+	c := combiner{fleet: t.fleet}
 	for writer, of := range g.members {
 		if !there(writer) {
 			continue
 		}
 		for id, latest := range of {
-			if r, ok := g.reading(member{writer, id}, latest, tick); ok {
+			if r, ok := g.reading(member{writer, id}, latest, tick); ok && t.old(r) > tick {
 				c.add(r.v)
 			}
 		}
@@ -111,7 +111,7 @@ func (e *Engine) gaugeAt(q *query, g *Group, tick int64) (Value, bool) {
 	for _, w := range e.writers {
 		writers[w.index] = w
 	}
-	return g.gauge.at(q.op, q.track.fleet, tick, func(writer uint32) bool {
+	return g.gauge.at(q.op, q.track, tick, func(writer uint32) bool {
 		w := writers[writer]
 		return w != nil && (w.live(tick) || w.has(tick))
 	}), true

@@ -22,6 +22,7 @@ type track struct {
 	key     string
 	sel     Selector
 	fleet   Fleet
+	stale   int64 // ticks after which a gauge that isn't set counts no more; 0 is never
 	history bool  // of gauges
 	folded  int64 // the newest tick whose gauges came in a fold
 	groups  map[string]*Group
@@ -97,6 +98,7 @@ func (e *Engine) newTrack(key string, q *Query) *track {
 		engine:  e,
 		sel:     q.Selector,
 		fleet:   q.Selector.Fleet,
+		stale:   ceilDiv(int64(q.Selector.StaleAfter), int64(e.width)),
 		grid:    newGrid(e.width, e.retention, q.Window, q.Delay, e.margin),
 		seconds: q.Window.Seconds(),
 		folded:  math.MinInt64,
@@ -157,7 +159,7 @@ func (e *Engine) drop(g *Group) {
 // key is the same for selectors that select the same.
 func (s *Selector) key() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%q|%v|%d|%d", s.Metric, s.HasKind, s.Kind, s.Fleet)
+	fmt.Fprintf(&b, "%q|%v|%d|%d|%d", s.Metric, s.HasKind, s.Kind, s.Fleet, s.StaleAfter)
 	for _, m := range s.Where {
 		fmt.Fprintf(&b, "|%q%d%q", m.Name, m.Op, m.Value)
 	}

@@ -54,6 +54,8 @@ type Selector struct {
 	By []string
 	// Fleet is how the latest values of gauges combine; default [FleetSum].
 	Fleet Fleet
+	// StaleAfter, if not 0, is how long a gauge counts that isn't set again.
+	StaleAfter time.Duration
 }
 
 // Fleet is how the latest values of several gauges become one.
@@ -117,6 +119,8 @@ type Value struct {
 	// Partial and Unknown are how many ticks of the window lack a bucket of
 	// a live writer, and of how many nobody knows anything.
 	Partial, Unknown int64
+	// Stale says that there are gauges, and that all were set too long ago.
+	Stale bool
 	// First is the oldest tick of which this engine took a sample of the
 	// group; [Never] without samples. What a fold holds counts as of the
 	// fold's first tick.

@@ -21,6 +21,7 @@ type writer struct {
 	ticks  uint64 // bit i: there is one at last-i
 	final  int64  // the tick of the final one, never without
 	groups map[*Group]struct{}
+	held   int  // readings of its gauges in groups
 	left   bool // its gauges are dropped
 }
 
