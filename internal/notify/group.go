@@ -147,8 +147,12 @@ func (d *draft) firstDue(b *bundle, state *GroupState) (due time.Time) {
 // higher says whether a bundle has news of a level that is higher than all
 // that its group was told in this interval.
 func (d *draft) higher(b *bundle, state *GroupState) bool {
+	levels := state.Levels
+	if state.Count == 0 { // a version before told something, of the mildest level at least
+		levels = []ToldLevel{{Rank: 1}}
+	}
 	return slices.ContainsFunc(b.rows, func(r *Row) bool {
-		return r.News() && r.Rank > 0 && r.Snapshot.Level != "" && !slices.ContainsFunc(state.Levels, func(told ToldLevel) bool {
+		return r.News() && r.Rank > 0 && r.Snapshot.Level != "" && !slices.ContainsFunc(levels, func(told ToldLevel) bool {
 			return !d.above(r, told)
 		})
 	})
