@@ -132,13 +132,17 @@ func formatSubsecond(d time.Duration) string {
 	if d == 0 {
 		return "0s"
 	}
-	if d < time.Millisecond {
-		return FormatNumber(roundTo(float64(d)/float64(time.Microsecond), 3)) + "µs"
+	if us := roundTo(float64(d)/float64(time.Microsecond), 3); us < 1000 {
+		return FormatNumber(us) + "µs"
 	}
-	return FormatNumber(roundTo(float64(d)/float64(time.Millisecond), 1)) + "ms"
+	if ms := roundTo(float64(d)/float64(time.Millisecond), 1); ms < 1000 {
+		return FormatNumber(ms) + "ms"
+	}
+	return "1s"
 }
 
-// humanize prints a number with a prefix of its size in powers of base.
+// humanize prints a number with four digits and a prefix of its size in powers
+// of base. What rounds to a whole of the next prefix has that.
 func humanize(v, base float64, prefixes string) string {
 	if math.IsNaN(v) {
 		return missing
@@ -148,17 +152,26 @@ func humanize(v, base float64, prefixes string) string {
 		v /= base
 		i++
 	}
-	s := strconv.FormatFloat(v, 'g', 4, 64)
-	if a := math.Abs(v); a >= 1e-6 && a < 1e15 {
-		s = trimZeros(strconv.FormatFloat(v, 'f', max(0, 3-int(math.Floor(math.Log10(a)))), 64))
-	}
-	if v == 0 {
-		s = "0"
+	s := fourDigits(v)
+	if n, err := strconv.ParseFloat(s, 64); err == nil && math.Abs(n) >= base && i+1 < len(prefixes) {
+		s = fourDigits(math.Copysign(1, v))
+		i++
 	}
 	if i >= 0 {
 		s += prefixes[i : i+1]
 	}
 	return s
+}
+
+func fourDigits(v float64) string {
+	a := math.Abs(v)
+	switch {
+	case v == 0:
+		return "0"
+	case a >= 1e-6 && a < 1e15:
+		return trimZeros(strconv.FormatFloat(v, 'f', max(0, 3-int(math.Floor(math.Log10(a)))), 64))
+	}
+	return strconv.FormatFloat(v, 'g', 4, 64)
 }
 
 // describe names a value's type for an error, in the file's words.

@@ -53,6 +53,8 @@ func TestRender(t *testing.T) {
 		{`{{ date "15:04" .started (replace "/" "/" "Asia/Tokyo") }}`, "21:00"},
 		{"{{ humanize 1234567 }} {{ bytes 1572864 }} {{ humanize 0.00 }}", "1.235M 1.5MiB 0"},
 		{"{{ round 1 2.25 }} {{ round 0 2.5 }}", "2.3 3"},
+		{"{{ bytes 1048575 }} {{ humanize 999999 }} {{ humanize1024 -1048575 }} {{ bytes 999999 }}", "1MiB 1M -1M 976.6KiB"},
+		{"{{ duration 0.99999 }} {{ duration 0.9994 }}", "1s 999.4ms"},
 		{`{{ truncate 3 "größer" }}`, "grö…"},
 		{`{{ replace "." "/" .metric }}`, "http/response/400"},
 		{"{{ len .alerts }} {{ len .service }}", "2 8"},
