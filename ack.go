@@ -99,7 +99,7 @@ type HistoryEntry struct {
 	// Receiver is set if it is about a message.
 	Receiver string
 	// What is such as pending, fired, rose, fell, resolved, told, "not told",
-	// "failed for good", acknowledged.
+	// "failed for good", acknowledged, "without a value", "has a value again".
 	What string
 	// Level is the one that it is about.
 	Level string
@@ -123,7 +123,7 @@ func (h *Hawkeye) History(_ context.Context, which string) []HistoryEntry {
 		}
 		out = append(out, HistoryEntry{
 			At: e.At, Alert: e.Alert, Incident: e.Incident, Receiver: e.Receiver,
-			What: e.What, Level: e.Level, Reason: e.Reason, Value: finite(float64(e.Value)),
+			What: e.Words(), Level: e.Level, Reason: e.Reason, Value: finite(float64(e.Value)),
 		})
 	}
 	return out

@@ -337,6 +337,21 @@ func (a *agent) lag() time.Duration {
 	return a.h.clock().Now().Sub(a.h.clock().End(head.Tick))
 }
 
+// latest returns how an alert stands by what this process measured last, false
+// if it doesn't evaluate.
+func (a *agent) latest(key string) (notify.Snapshot, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.evaluator == nil {
+		return notify.Snapshot{}, false
+	}
+	e := a.evaluator.Alert(key)
+	if e == nil || !e.Read {
+		return notify.Snapshot{}, false
+	}
+	return e.Snapshot(a.h.cfg.service, a.h.cfg.environment), true
+}
+
 // overlay puts what this process has just measured over what is stored.
 func (a *agent) overlay(byKey map[string]Alert) {
 	a.mu.Lock()

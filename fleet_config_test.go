@@ -75,8 +75,8 @@ func TestFleetReloads(t *testing.T) {
 				keep(time.Minute)
 			}
 		}
-		want(t, "of the level that is new", f.box.lines(), "team@example.com: [fatal] errors in shop (test)")
+		want(t, "of the level that is new", f.box.lines(), "team@example.com: [fatal] errors rose from critical in shop (test)")
 		after(15 * time.Minute)
-		want(t, "of the fall and the end", f.box.lines(), teamCritical, teamEnded)
+		want(t, "of the fall and the end", f.box.lines(), "team@example.com: [critical] errors fell from fatal in shop (test)", teamEnded)
 	})
 }

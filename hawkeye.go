@@ -340,9 +340,21 @@ func (h *Hawkeye) announce(ctx context.Context) {
 	if len(set.Alerting()) == 0 {
 		h.logger.LogAttrs(ctx, slog.LevelWarn, "no monitors were given: nothing is watched")
 	}
-	h.logger.LogAttrs(ctx, slog.LevelInfo, "started",
-		slog.String("service", h.cfg.service), slog.String("store", h.store.Traits().Name),
-		slog.String("socket", h.server.path()), slog.Int("monitors", len(set.Alerting())))
+	h.logger.LogAttrs(ctx, slog.LevelInfo, "started", append([]slog.Attr{
+		slog.String("service", h.cfg.service), slog.String("store", h.store.Traits().Name), slog.String("socket", h.server.path()),
+	}, counted(set)...)...)
+}
+
+// counted says how much a configuration watches, in the terms of its files.
+func counted(set *monitor.Set) []slog.Attr {
+	attrs := []slog.Attr{slog.Int("monitors", set.Written())}
+	if n := len(set.SLOs); n > 0 {
+		attrs = append(attrs, slog.Int("slos", n))
+	}
+	if n := len(set.Heartbeats); n > 0 {
+		attrs = append(attrs, slog.Int("heartbeats", n))
+	}
+	return attrs
 }
 
 // Run is Start, then waiting until ctx ends, then Shutdown within

@@ -246,6 +246,7 @@ func (n *notifier) view() *notify.View {
 	v.Lapsed = n.lapsed
 	v.Hurry = n.hurry
 	v.Capacity = n.capacity
+	v.Latest = n.h.agent.latest
 	v.HoldUntil = n.hold
 	if until := n.holdUntil(); until.After(v.HoldUntil) {
 		v.HoldUntil = until

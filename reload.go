@@ -118,8 +118,7 @@ func (h *Hawkeye) use(ctx context.Context, sources []monitor.Source) error {
 	h.conf.Store(newSetup(&h.cfg, set))
 	h.reg.WatchGauges(set.Stale())
 	h.notifier.reload()
-	h.logger.LogAttrs(ctx, slog.LevelInfo, "configuration reloaded",
-		slog.Int("monitors", len(set.Alerting())), slog.String("hash", set.Hash))
+	h.logger.LogAttrs(ctx, slog.LevelInfo, "configuration reloaded", append(counted(set), slog.String("hash", set.Hash))...)
 	for i := range set.Lints {
 		h.logger.LogAttrs(ctx, slog.LevelWarn, "a doubt about the configuration", slog.String("doubt", set.Lints[i].String()))
 	}

@@ -24,6 +24,7 @@ monitors:
 
 const (
 	teamCritical = "team@example.com: [critical] errors in shop (test)"
+	teamAgain    = "team@example.com: [critical] errors still firing in shop (test)"
 	teamEnded    = "team@example.com: [ended] errors in shop (test)"
 )
 
@@ -61,7 +62,7 @@ func TestReload(t *testing.T) {
 		"a monitor that is removed ends its alert":   {text: errorsOver("3"), count: 5, write: strings.NewReplacer("name: errors", "name: others", "metric: errors", "metric: others").Replace(errorsOver("3")), mails: []string{teamCritical, teamEnded}},
 		"a mistake leaves the old one in force":      {text: errorsOver("3"), write: "version: 2\nmonitors: [{metric: errors, tresholds: 3}]\n", after: 5, mails: []string{teamCritical}},
 		"an empty file leaves the old one in force":  {text: errorsOver("3"), write: "", after: 5, mails: []string{teamCritical}},
-		"a level that is added above rises to there": {text: errorsOver("3"), count: 50, write: strings.Replace(errorsOver("3"), "{threshold: 3}", "{level: critical, threshold: 3}, {level: fatal, threshold: 40}", 1), mails: []string{teamCritical, "team@example.com: [fatal] errors in shop (test)"}},
+		"a level that is added above rises to there": {text: errorsOver("3"), count: 50, write: strings.Replace(errorsOver("3"), "{threshold: 3}", "{level: critical, threshold: 3}, {level: fatal, threshold: 40}", 1), mails: []string{teamCritical, "team@example.com: [fatal] errors rose from critical in shop (test)"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

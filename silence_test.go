@@ -172,7 +172,7 @@ func TestAck(t *testing.T) {
 		h := start(t, errorsRepeated, box)
 		defer stop(t, h)
 		keepFiring(h, 7*time.Minute)
-		want(t, "before", box.lines(), teamCritical, teamCritical)
+		want(t, "before", box.lines(), teamCritical, teamAgain)
 		if err := h.Ack(t.Context(), "errors", "", "", time.Time{}); err == nil {
 			t.Error("Ack() without an author = nil, want an error")
 		}
@@ -186,11 +186,11 @@ func TestAck(t *testing.T) {
 		keepFiring(h, 19*time.Minute)
 		want(t, "while somebody looks after it", box.lines(), "team@example.com: [acknowledged] errors in shop (test)")
 		keepFiring(h, 2*time.Minute)
-		want(t, "when the ack has expired", box.lines(), teamCritical)
+		want(t, "when the ack has expired", box.lines(), "team@example.com: [critical] errors reminder in shop (test)")
 		keepFiring(h, 10*time.Minute)
-		want(t, "escalation counts from there", box.lines(), teamCritical, teamCritical)
+		want(t, "escalation counts from there", box.lines(), teamAgain, teamAgain)
 		keepFiring(h, 2*time.Minute)
-		want(t, "12 minutes after the ack has expired", box.lines(), "boss@example.com: [critical] errors in shop (test)")
+		want(t, "12 minutes after the ack has expired", box.lines(), "boss@example.com: [critical] errors escalated in shop (test)")
 		after(3 * time.Minute)
 		want(t, "at the end", box.lines(), "boss@example.com: [ended] errors in shop (test)", teamEnded)
 		var acked, held bool

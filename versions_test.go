@@ -104,7 +104,7 @@ func TestBadBucketsAreShown(t *testing.T) {
 var escalating = strings.Replace(strings.Replace(olderFile, "receivers:\n", "receivers:\n  boss: {email: {to: [boss@example.com]}}\n", 1),
 	"notify: [ops]}", "notify: [ops], escalate: [{after: 5s, notify: [boss]}]}", 1)
 
-const escalated = "boss@example.com: [critical] errors in shop (test)"
+const escalated = "boss@example.com: [critical] errors escalated in shop (test)"
 
 // Three replicas meet a record of a newer version, of each kind. They leave it as
 // it is, say so once, don't go round in circles, tell of everything else, and

@@ -209,7 +209,7 @@ func (m *moment) write(w io.Writer, a *evaluate.Alert) {
 	_ = t.Flush()
 	for _, h := range e.History[max(0, len(e.History)-10):] {
 		fmt.Fprintf(w, "    %s %s\n", m.since(h.At), strings.Join(strings.Fields(
-			strings.Join([]string{h.What, h.Level, h.Receiver, h.Reason}, " ")), " "))
+			strings.Join([]string{h.Words(), h.Level, h.Receiver, h.Reason}, " ")), " "))
 	}
 }
 

@@ -3,19 +3,15 @@ package main
 import (
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
-	"github.com/go-batteries/hawkeye/internal/alert"
 	"github.com/go-batteries/hawkeye/internal/evaluate"
 	"github.com/go-batteries/hawkeye/internal/message"
 	"github.com/go-batteries/hawkeye/internal/monitor"
 	"github.com/go-batteries/hawkeye/internal/notify"
-	"github.com/go-batteries/hawkeye/internal/series"
-	"github.com/go-batteries/hawkeye/internal/window"
 )
 
 // previewCmd renders every message that a configuration can send.
@@ -126,7 +122,10 @@ func (cmd *previewCmd) messages(set *monitor.Set) []previewed {
 				for _, to := range receivers(set, &rule.Monitor.Triggers[i], row) {
 					row.Receiver = to
 					row.ID = notify.RowID("preview", row.Snapshot.Level, 1, to)
-					m := notify.Message{ID: row.ID, Receiver: to, Rows: []*notify.Row{row}}
+					m := notify.Message{
+						ID: row.ID, Receiver: to, Rows: []*notify.Row{row},
+						Coming: map[string]*notify.Coming{row.ID: coming(&rule.Monitor.Triggers[i], row)},
+					}
 					kind := string(row.Kind)
 					if row.Escalated {
 						kind = "escalated"
@@ -155,73 +154,4 @@ func receivers(set *monitor.Set, t *monitor.Trigger, row *notify.Row) []string {
 		}
 	}
 	return names
-}
-
-// rows are what can be told of a trigger.
-func (cmd *previewCmd) rows(rule *evaluate.Rule, i int) []*notify.Row {
-	m := rule.Monitor
-	kinds := []notify.RowKind{notify.Firing}
-	if i > 0 {
-		kinds = append(kinds, notify.Rise)
-	}
-	if i < len(m.Triggers)-1 {
-		kinds = append(kinds, notify.Fall)
-	}
-	if !m.Triggers[i].NeverRepeat {
-		kinds = append(kinds, notify.Repeat)
-	}
-	if !m.Legacy {
-		kinds = append(kinds, notify.Resolved, notify.Flapping)
-	}
-	if m.NoData == monitor.NoDataState {
-		kinds = append(kinds, notify.Missing)
-	}
-	var rows []*notify.Row
-	for _, kind := range kinds {
-		rows = append(rows, cmd.row(rule, i, kind))
-	}
-	if len(m.Triggers[i].Escalate) > 0 {
-		row := cmd.row(rule, i, notify.Firing)
-		row.Escalated = true
-		rows = append(rows, row)
-	}
-	return rows
-}
-
-// row makes up something to tell: the value is just what the trigger needs.
-func (cmd *previewCmd) row(rule *evaluate.Rule, i int, kind notify.RowKind) *notify.Row {
-	level := rule.Alert.Levels[i]
-	a := evaluate.Alert{Key: rule.Alert.Key, Rule: rule, Read: true}
-	for _, tag := range rule.Monitor.By {
-		a.Tags = append(a.Tags, series.Tag{Key: tag, Value: "<" + tag + ">"})
-	}
-	a.State = alert.State{
-		Phase: alert.Firing, Incident: "preview", Level: level.Name, Rank: i + 1,
-		Since: previewFired, FiredAt: previewFired, LevelAt: previewFired,
-	}
-	a.Reading = reading(rule, &rule.Monitor.Triggers[i], kind == notify.Missing)
-	s := a.Snapshot(cmd.Service, cmd.Environment)
-	s.At = previewTime
-	return &notify.Row{
-		V: notify.RecordVersion, Incident: "preview", Alert: a.Key, Monitor: rule.Alert.Key, Seq: 1,
-		Kind: kind, Rank: i + 1, Created: previewTime, Snapshot: s,
-	}
-}
-
-// reading makes up what was measured.
-func reading(rule *evaluate.Rule, t *monitor.Trigger, missing bool) evaluate.Reading {
-	r := evaluate.Reading{Total: math.NaN(), Compare: math.NaN(), Limit: math.NaN()}
-	if missing {
-		r.Value = window.Value{V: math.NaN(), Status: window.Missing}
-		return r
-	}
-	r.Value = window.Value{V: t.Threshold, Status: window.OK}
-	if rule.Monitor.DivideBy != "" {
-		r.Total = 1000
-	}
-	if t.Relative {
-		r.Compare = 100
-		r.Value.V = r.Compare * (1 + t.Threshold)
-	}
-	return r
 }

@@ -51,9 +51,11 @@ type Alert struct {
 	queued bool             // in Evaluator.todo
 	gone   bool             // dropped: no room is held for it
 
-	// Reading is that of the latest evaluation, if Read is set.
+	// Reading is that of the latest evaluation, if Read is set; it was at the
+	// end of a tick.
 	Read bool
 	Reading
+	readAt time.Time
 
 	Key   string
 	Tags  []series.Tag
@@ -269,7 +271,7 @@ func (e *Evaluator) touch(u use, g *window.Group, t Tick) {
 // step judges one alert.
 func (e *Evaluator) step(w Windows, a *Alert, t Tick, changes map[*Alert]*Change) {
 	e.reader = reader{e: e, w: w, a: a, t: t}
-	a.Reading, a.Read = a.Rule.measure.measure(&e.reader), true
+	a.Reading, a.Read, a.readAt = a.Rule.measure.measure(&e.reader), true, t.End
 	a.note(t)
 	in := a.input
 	in.Unknown, in.Elapsed, in.Settling = t.Unknown, e.elapsed(a, t), e.settling(t)

@@ -91,7 +91,7 @@ func (e *Evaluator) Read(w Windows, key, group string, t Tick) *Alert {
 	if e.kindOf != nil {
 		a.kind = e.kindOf(key)
 	}
-	a.Reading, a.Read = a.Rule.measure.measure(&reader{e: e, w: w, a: a, t: t}), true
+	a.Reading, a.Read, a.readAt = a.Rule.measure.measure(&reader{e: e, w: w, a: a, t: t}), true, t.End
 	a.note(t)
 	a.waits = a.input.Status == alert.StatusOK && a.input.Filling && a.rule().Breached(a.input.Value)
 	return a

@@ -23,6 +23,10 @@ type Reading struct {
 	// thresholds are against, Limit the threshold that takes the place of the
 	// trigger's own. NaN where there is none.
 	Total, Compare, Limit float64
+	// Part is what Total divides.
+	Part float64
+	// Pair are the windows of the burn rate that Value is.
+	Pair alert.BurnRate
 
 	input   alert.Input
 	samples bool    // there are some in the window
@@ -97,6 +101,9 @@ func (p plain) measure(r *reader) Reading {
 		d := r.value(p.divisor)
 		in.Incomplete = in.Incomplete || in.LowerBound || d.Partial > 0 || r.vague(&d)
 		in.LowerBound = false
+		if out.Part = math.NaN(); v.Status == window.OK {
+			out.Part = v.V
+		}
 		in.Value, in.Status = r.divide(in.Value, in.Status, &d)
 		out.samples = out.samples || d.Count > 0
 		if d.Status == window.OK {

@@ -83,6 +83,14 @@ func (a *Alert) Snapshot(service, environment string) notify.Snapshot {
 	}
 	if a.Read {
 		s.Total, s.Compare, s.Limit = number(a.Total), number(a.Compare), number(a.Limit)
+		s.Measured = a.readAt
+		if m.DivideBy != "" {
+			s.Part, s.DivideBy = number(a.Part), m.DivideBy
+		}
+	}
+	if b, ok := a.Rule.measure.(budget); ok {
+		s.Objective, s.Period = number(b.objective), b.period
+		s.Long, s.Short = a.Pair.Long, a.Pair.Short
 	}
 	if b, ok := a.Beat(); ok {
 		s.Due, s.Heard = b.Due, b.Heard

@@ -14,12 +14,13 @@ type budget struct {
 	pairs     []alert.BurnRate
 	at        map[time.Duration]int // total and part of a length, as a query
 	objective float64
+	period    time.Duration
 	minTotal  float64
 	bad       func(part, total float64) float64
 }
 
 func newBudget(o *monitor.SLO, at map[time.Duration]int) budget {
-	b := budget{at: at, objective: o.Objective, minTotal: o.MinTotal, bad: func(part, _ float64) float64 { return part }}
+	b := budget{at: at, objective: o.Objective, period: o.Period, minTotal: o.MinTotal, bad: func(part, _ float64) float64 { return part }}
 	for _, p := range o.BurnWindows() {
 		b.pairs = append(b.pairs, alert.BurnRate{Short: p.Short, Long: p.Long, Factor: p.Factor, Page: p.Page})
 	}
@@ -58,7 +59,8 @@ func (b budget) measure(r *reader) Reading {
 	default:
 		out.Value.Status = window.OK
 		out.input.Value = alert.SLOVerdict(b.pairs, b.objective, burnt.of)
-		out.Value.V, out.Limit = burnt.rate(out.input.Value)
+		out.Value.V, out.Pair = burnt.rate(out.input.Value)
+		out.Limit = out.Pair.Factor
 	}
 	return out
 }
@@ -90,8 +92,8 @@ func (b *burnt) of(p *alert.BurnRate) (short, long float64) {
 
 // rate returns how many times as fast as it may the budget burns in the pair
 // that is nearest to its limit, or farthest over it, among those of the
-// verdict; and that limit.
-func (b *burnt) rate(verdict float64) (rate, limit float64) {
+// verdict; and that pair.
+func (b *burnt) rate(verdict float64) (rate float64, pair alert.BurnRate) {
 	worst := -1.0
 	for i := range b.pairs {
 		p := &b.pairs[i]
@@ -100,8 +102,8 @@ func (b *burnt) rate(verdict float64) (rate, limit float64) {
 		}
 		short, long := b.of(p)
 		if burns := min(short, long) / (1 - b.objective); burns/p.Factor > worst {
-			rate, limit, worst = burns, p.Factor, burns/p.Factor
+			rate, pair, worst = burns, *p, burns/p.Factor
 		}
 	}
-	return rate, limit
+	return rate, pair
 }

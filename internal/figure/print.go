@@ -4,10 +4,13 @@ import (
 	"math"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/go-batteries/hawkeye/internal/msgtmpl"
 )
+
+// written is how many decimals people write: a number that has no more of them
+// is printed with all, so that a threshold is the one of the file.
+const written = 4
 
 // read returns what a reader takes a plain decimal number for.
 func read(text string) float64 {
@@ -60,13 +63,13 @@ func trimmed(s string) string {
 // percent prints a fraction as a percentage. The point is moved in the text,
 // because a multiplication rounds.
 func percent(v float64, digits int) (string, float64) {
+	exact := moved(strconv.FormatFloat(v, 'f', -1, 64))
 	text, ok := strings.CutSuffix(msgtmpl.FormatPercent(v), "%")
-	if !ok || digits > 0 {
-		text = strconv.FormatFloat(v, 'f', -1, 64)
-		if digits != full {
-			text = decimals(v, 4+digits)
-		}
-		text = moved(text)
+	switch _, part, _ := strings.Cut(exact, "."); {
+	case digits == full, len(part) <= written:
+		text = exact
+	case !ok, digits > 0:
+		text = moved(decimals(v, 4+digits))
 	}
 	return text + "%", read(text)
 }
@@ -141,9 +144,8 @@ func digitsOf(v float64, digits int) string {
 
 // step is a unit of durations under a minute.
 type step struct {
-	name  string
-	unit  float64 // in seconds
-	least int     // decimals
+	name string
+	unit float64 // in seconds
 }
 
 // duration prints seconds: 300µs, 12.5ms, 1.4s, 12.3s, 1h 5m.
@@ -159,16 +161,20 @@ func duration(v float64, digits int) (string, float64) {
 		text, shown := number(v, digits)
 		return text + "s", shown
 	}
-	for _, s := range []step{{"µs", 1e-6, 3}, {"ms", 1e-3, 1}} {
+	for _, s := range []step{{"µs", 1e-6}, {"ms", 1e-3}} {
 		if v < 1000*s.unit {
-			text := decimals(v/s.unit, max(s.least, places(v/s.unit, 3))+digits)
+			text := decimals(v/s.unit, places(v/s.unit, written)+digits)
 			if n := read(text); n < 1000 && n > 0 {
 				return text + s.name, n * s.unit
 			}
 		}
 	}
 	if v < 60 {
-		if text := decimals(v, places(v, 3)+digits); read(text) < 60 {
+		n := places(v, 3) + digits
+		if _, part, _ := strings.Cut(strconv.FormatFloat(v, 'f', -1, 64), "."); len(part) <= written {
+			n = max(n, len(part))
+		}
+		if text := decimals(v, n); read(text) < 60 {
 			return text + "s", read(text)
 		}
 	}
@@ -177,11 +183,7 @@ func duration(v float64, digits int) (string, float64) {
 
 // long prints a minute or more by its parts.
 func long(v float64, digits int) (string, float64) {
-	if digits == 0 {
-		text := msgtmpl.FormatDuration(time.Duration(v * float64(time.Second)))
-		return text, sum(text)
-	}
-	seconds := strconv.FormatFloat(v, 'f', digits-1, 64)
+	seconds := strconv.FormatFloat(v, 'f', max(digits-1, 0), 64)
 	whole, part, dotted := strings.Cut(seconds, ".")
 	n, err := strconv.ParseInt(whole, 10, 64)
 	if err != nil {
@@ -205,14 +207,4 @@ func long(v float64, digits int) (string, float64) {
 		parts = append(parts, last+"s")
 	}
 	return strings.Join(parts, " "), read(seconds)
-}
-
-// sum returns how many seconds a duration says, as [msgtmpl.FormatDuration]
-// prints it.
-func sum(text string) (seconds float64) {
-	for part := range strings.FieldsSeq(text) {
-		unit := map[byte]float64{'d': 24 * 60 * 60, 'h': 60 * 60, 'm': 60, 's': 1}[part[len(part)-1]]
-		seconds += read(part[:len(part)-1]) * unit
-	}
-	return seconds
 }

@@ -59,7 +59,7 @@ func (r *Renderer) Render(m *notify.Message, now time.Time) Text {
 		t.Problem = firstText(t.Problem, parts[i].problem)
 	}
 	t.Subject = oneLine(r.subject(m, parts))
-	t.Body = r.body(m, parts)
+	t.Body = r.body(m, parts, now)
 	return t
 }
 
@@ -72,10 +72,15 @@ type part struct {
 	over           bool
 	problem        string
 	service, where string
+
+	now     time.Time        // in the reader's location
+	fresh   bool             // the snapshot has the values of now
+	current *notify.Snapshot // how the alert stands now; nil if that isn't known
+	next    *notify.Coming   // what is told next; nil if that isn't known
 }
 
 func (r *Renderer) part(m *notify.Message, common map[string]any, row *notify.Row, now time.Time) part {
-	p := part{row: row, over: m.Over[row.ID]}
+	p := part{row: row, over: m.Over[row.ID], now: now, fresh: m.Fresh[row.ID], current: m.Now[row.Alert], next: m.Coming[row.ID]}
 	p.service = firstText(row.Snapshot.Service, r.service)
 	p.where = firstText(row.Snapshot.Environment, r.environment)
 	mon, trigger := r.find(row)
@@ -90,7 +95,7 @@ func (r *Renderer) part(m *notify.Message, common map[string]any, row *notify.Ro
 		p.subject = defaultSubject(&p)
 	}
 	if p.text == "" {
-		p.text = defaultText(&p, data)
+		p.text = defaultText(&p)
 	}
 	return p
 }
@@ -129,10 +134,10 @@ func (r *Renderer) subject(m *notify.Message, parts []part) string {
 	return groupSubject(m, parts)
 }
 
-func (r *Renderer) body(m *notify.Message, parts []part) string {
+func (r *Renderer) body(m *notify.Message, parts []part, now time.Time) string {
 	var b strings.Builder
 	if len(parts) > 1 && !sameAlert(m.Rows) {
-		groupHead(&b, m, parts)
+		groupHead(&b, m, parts, now)
 	}
 	for i := range parts {
 		if i > 0 {
@@ -140,10 +145,10 @@ func (r *Renderer) body(m *notify.Message, parts []part) string {
 		}
 		parts[i].write(&b)
 	}
-	standing(&b, m.Standing)
+	standings(&b, m.Standing, now)
 	if !m.Next.IsZero() {
 		fmt.Fprintf(&b, "\n%d alerts of this group fire. Further ones are told together at %s, unless they are worse.\n",
-			m.Firing, m.Next.UTC().Format("15:04:05 MST"))
+			m.Firing, moment(m.Next, now))
 	}
 	if m.MaybeRepeat {
 		b.WriteString("\nThis may be a repeat: it is not known whether an earlier attempt to send it succeeded.\n")
@@ -162,6 +167,12 @@ func (p *part) write(b *strings.Builder) {
 		b.WriteString("\n")
 	}
 	b.WriteString(strings.TrimRight(p.text, "\n") + "\n")
+	if !p.legacy {
+		b.WriteString("\n")
+		for _, line := range p.footer() {
+			b.WriteString(line + "\n")
+		}
+	}
 	for _, note := range p.notes() {
 		b.WriteString(note + "\n")
 	}

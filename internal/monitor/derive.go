@@ -19,6 +19,21 @@ func (s *Set) Alerting() []*Monitor {
 	return all
 }
 
+// Written returns how many monitors the files and the code have. A version-1
+// monitor is one, though each of its triggers is an alert of its own.
+func (s *Set) Written() (n int) {
+	legacy := make(map[Position]bool)
+	for i := range s.Monitors {
+		if m := &s.Monitors[i]; !m.Legacy {
+			n++
+		} else if !legacy[m.Pos] {
+			legacy[m.Pos] = true
+			n++
+		}
+	}
+	return n
+}
+
 // Monitor returns the objective as a monitor of two levels, ticket and page,
 // for routing and messages. Its value is the burn rate: how many times as fast
 // as it may the error budget burns. Whether that is a breach is up to
@@ -27,7 +42,7 @@ func (s *SLO) Monitor() *Monitor {
 	m := &Monitor{
 		Name: s.Name, Description: s.Description, Disabled: s.Disabled,
 		Metric: s.Total, Where: s.Where, By: s.By, MaxGroups: defaultMaxGroups, MinTotal: s.MinTotal,
-		Op: GreaterOrEqual, NoData: NoDataKeep, NoDataFor: defaultNoDataFor, EvalError: EvalErrorKeep,
+		Op: Greater, NoData: NoDataKeep, NoDataFor: defaultNoDataFor, EvalError: EvalErrorKeep,
 		MuteTimes: s.MuteTimes, Labels: s.Labels, Runbook: s.Runbook, Dashboard: s.Dashboard,
 		Pos: s.Pos, where: s.where,
 		Triggers: []Trigger{

@@ -137,7 +137,7 @@ func folder(name string) ([]string, error) {
 func readFile(name string) ([]byte, error) {
 	info, err := os.Stat(name)
 	if err != nil {
-		return nil, err
+		return nil, opening(err)
 	}
 	refuse := func(why string) ([]byte, error) {
 		return nil, &os.PathError{Op: "read", Path: name, Err: errors.New(why)}
@@ -154,6 +154,15 @@ func readFile(name string) ([]byte, error) {
 	}
 	defer f.Close()
 	return io.ReadAll(io.LimitReader(f, MaxFileBytes+1))
+}
+
+// opening makes of the error of a look at a file the one that opening it has.
+func opening(err error) error {
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return &os.PathError{Op: "open", Path: path.Path, Err: path.Err}
+	}
+	return err
 }
 
 // Parse makes one Set of several files and of what the options hold. The

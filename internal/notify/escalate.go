@@ -316,12 +316,17 @@ type Step struct {
 // Steps returns the steps that are to come of an alert that fires, as long as
 // it does and nobody acknowledges it.
 func Steps(v *View, a *Alert, now time.Time) []Step {
-	routing := v.Config.Monitors[a.Monitor]
-	if routing == nil || !a.Phase.Told() {
+	if !a.Phase.Told() {
 		return nil
 	}
-	d := newDraft(v, now)
-	var out []Step
+	return newDraft(v, now).steps(a)
+}
+
+func (d *draft) steps(a *Alert) (out []Step) {
+	routing := d.v.Config.Monitors[a.Monitor]
+	if routing == nil {
+		return nil
+	}
 	for rank := 1; rank <= min(a.Rank, len(routing.Levels)); rank++ {
 		route := &routing.Levels[rank-1]
 		l := d.clock(a.Key, a.Incident).level(route.Name)

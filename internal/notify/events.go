@@ -108,7 +108,7 @@ func (d *draft) eventAbout(a *Alert, e *alert.Event) about {
 	ab := a.about()
 	ab.incident, ab.firedAt = e.Incident, e.FiredAt
 	s := &ab.snapshot
-	s.Level, s.Reason, s.At = e.Level, string(e.Reason), e.At
+	s.Level, s.Reason, s.At, s.Measured = e.Level, string(e.Reason), e.At, time.Time{}
 	s.Incomplete, s.Late = e.Incomplete, e.Late
 	s.State = stateAfter(e)
 	if e.HasValue {

@@ -1,6 +1,10 @@
 package notify
 
-import "time"
+import (
+	"time"
+
+	"github.com/go-batteries/hawkeye/internal/alert"
+)
 
 // Plan is what to do: everything but Send and Next is one commit.
 type Plan struct {
@@ -75,6 +79,15 @@ type Message struct {
 	MaybeRepeat bool
 	// Recipients, if not empty, are those that are left of the receiver's.
 	Recipients []string
+
+	// Now is how alerts of Rows stand when the message is made, by alert, as
+	// far as that is known; Fresh are the rows, by id, whose snapshots have
+	// the values of that moment.
+	Now   map[string]*Snapshot
+	Fresh map[string]bool
+	// Coming is what is told next of what fires, by row; nil in a message of
+	// many.
+	Coming map[string]*Coming
 }
 
 // Entry is a row of the history: something that happened to an alert, a
@@ -90,6 +103,22 @@ type Entry struct {
 	Level  string `json:"level,omitempty"`
 	Reason string `json:"reason,omitempty"`
 	Value  Number `json:"value,omitempty"`
+}
+
+// Words returns what happened in the words that people read. What is stored
+// keeps the ones that other versions know.
+func (e *Entry) Words() string {
+	switch alert.Kind(e.What) {
+	case alert.Troubled:
+		return "without a value"
+	case alert.Untroubled:
+		return "has a value again"
+	case alert.LevelsFlap:
+		return "changes to and fro between levels"
+	case alert.WentMissing:
+		return "no data"
+	}
+	return e.What
 }
 
 // What the history knows besides the kinds of [alert.Event].

@@ -106,7 +106,8 @@ func (d *draft) repeat(a *Alert, routing *Routing, t *Thread, q quiet) {
 	if d.now.Before(at) {
 		d.wake(at)
 		if t.Muted != nil || t.Held == "" || !t.RepeatAt.Equal(at) {
-			d.holdThread(a, t, "repeat not due before "+stamp(at), nil).RepeatAt = at
+			own := d.editThread(t.Alert, t.Receiver) // no event, and so none of the history's
+			own.Held, own.Muted, own.RepeatAt = "repeat not due before "+stamp(at), nil, at
 		}
 		return
 	}

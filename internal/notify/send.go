@@ -185,6 +185,7 @@ func (d *draft) claim(b *bundle) {
 		m.Next = d.usedUp(b)
 	}
 	m.Firing, m.Released, m.Since = m.firing(), b.released, m.since()
+	d.present(&m)
 	d.plan.Send = append(d.plan.Send, m)
 }
 

@@ -61,6 +61,17 @@ type Snapshot struct {
 	// Since is when it fired; At is when this was so.
 	Since time.Time `json:"since,omitzero"`
 	At    time.Time `json:"at,omitzero"`
+	// Measured is when the value was, if At doesn't say it.
+	Measured time.Time `json:"measured,omitzero"`
+	// Part is what Total divides, DivideBy whose Total is.
+	Part     *Number `json:"part,omitempty"`
+	DivideBy string  `json:"divide_by,omitempty"`
+	// Objective is an SLO's, a fraction of the events of Period; Long and
+	// Short are the windows that the value is of.
+	Objective *Number       `json:"objective,omitempty"`
+	Period    time.Duration `json:"period,omitempty"`
+	Long      time.Duration `json:"long,omitempty"`
+	Short     time.Duration `json:"short,omitempty"`
 	// Due is when the sign of life of a heartbeat was due that is missing,
 	// or is next, Heard when the latest one came, if that is known.
 	Due   time.Time `json:"due,omitzero"`
@@ -89,6 +100,24 @@ func (s *Snapshot) Label(name string) string {
 		return v
 	}
 	return s.Labels[name]
+}
+
+// MeasuredAt returns when the value was measured, zero if that isn't known.
+func (s *Snapshot) MeasuredAt() time.Time {
+	if s.Measured.IsZero() {
+		return s.At
+	}
+	return s.Measured
+}
+
+// measured takes over what was measured later.
+func (s *Snapshot) measured(now *Snapshot) {
+	s.Value, s.HasValue, s.Incomplete, s.Late, s.Measured = now.Value, now.HasValue, now.Incomplete, now.Late, now.Measured
+	s.Total, s.Part, s.Compare, s.Heard, s.Due = now.Total, now.Part, now.Compare, now.Heard, now.Due
+	s.Long, s.Short = now.Long, now.Short
+	if s.HasValue {
+		s.Reason = ""
+	}
 }
 
 // Describe makes the snapshot one of the level.

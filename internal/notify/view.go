@@ -48,6 +48,9 @@ type View struct {
 	// HoldUntil keeps everything back: after a start, until all was
 	// evaluated once.
 	HoldUntil time.Time
+	// Latest returns how an alert stands by what was measured last, which is
+	// newer than what is stored. nil, or false: that isn't known.
+	Latest func(alertKey string) (Snapshot, bool)
 	// Hurry tells groups now that would wait for more: nobody will be there
 	// when they are due.
 	Hurry bool

@@ -21,6 +21,8 @@ type desk struct {
 	acks     map[string]*notify.Ack
 	history  []notify.Entry
 
+	// latest is how an alert stands by what was measured last.
+	latest func(alertKey string) (notify.Snapshot, bool)
 	// wake is when to decide next; zero is never.
 	wake   time.Time
 	cached *notify.View // nil when something has changed since
@@ -49,7 +51,7 @@ func (d *desk) view() *notify.View {
 		Alerts: d.alerts, Threads: d.threads, Clocks: d.clocks, Groups: d.groups, Silences: d.silences, Acks: d.acks,
 		Sent:   func(id string) bool { return d.sent[id] },
 		Config: d.config, Self: writer,
-		Lapsed: func(*notify.Row) bool { return false },
+		Lapsed: func(*notify.Row) bool { return false }, Latest: d.latest,
 	}
 	for _, id := range slices.Sorted(maps.Keys(d.rows)) {
 		v.Rows = append(v.Rows, d.rows[id])

@@ -133,7 +133,16 @@ func New(cfg Config) *Simulation {
 		},
 		Told: func(key string) []alert.Told { return notify.Unended(s.desk.view(), key) },
 	})
+	s.desk.latest = s.latest
 	return s
+}
+
+func (s *Simulation) latest(alertKey string) (notify.Snapshot, bool) {
+	a := s.evaluator.Alert(alertKey)
+	if a == nil || !a.Read {
+		return notify.Snapshot{}, false
+	}
+	return a.Snapshot(s.cfg.Service, s.cfg.Environment), true
 }
 
 // Tick returns the tick that is open, and when it ends.

@@ -49,10 +49,7 @@ func (l *Log) Note(ctx context.Context, err error) {
 		l.mu.Unlock()
 		return
 	}
-	attrs := []slog.Attr{slog.Any("error", err)}
-	if l.leftOut > 0 {
-		attrs = append(attrs, slog.Int("left_out", l.leftOut))
-	}
+	attrs := append([]slog.Attr{slog.Any("error", err)}, suppressed(l.leftOut)...)
 	l.logged, l.leftOut, l.open = now, 0, true
 	l.mu.Unlock()
 	l.logger.LogAttrs(ctx, slog.LevelWarn, l.failing, attrs...)
@@ -67,6 +64,16 @@ func (l *Log) works(ctx context.Context) {
 	}
 	l.mu.Unlock()
 	if open {
-		l.logger.LogAttrs(ctx, slog.LevelInfo, l.working, slog.Duration("after", lasted), slog.Int("left_out", leftOut))
+		attrs := append([]slog.Attr{slog.Duration("after", lasted)}, suppressed(leftOut)...)
+		l.logger.LogAttrs(ctx, slog.LevelInfo, l.working, attrs...)
 	}
+}
+
+// suppressed says how many failures since the line before have none of their
+// own; nothing if there are none.
+func suppressed(n int) []slog.Attr {
+	if n == 0 {
+		return nil
+	}
+	return []slog.Attr{slog.Int("suppressed", n)}
 }

@@ -24,16 +24,16 @@ func TestNote(t *testing.T) {
 		want  []string
 	}{
 		{"nothing fails", "...", nil},
-		{"once", "x.", []string{first, works + " after=1s left_out=0"}},
-		{"it is over once", ".xx...", []string{first, works + " after=2s left_out=1"}},
+		{"once", "x.", []string{first, works + " after=1s"}},
+		{"it is over once", ".xx...", []string{first, works + " after=2s suppressed=1"}},
 		{"for two minutes", strings.Repeat("x", 121) + ".", []string{
-			first, first + " left_out=59", first + " left_out=59", works + " after=2m1s left_out=0",
+			first, first + " suppressed=59", first + " suppressed=59", works + " after=2m1s",
 		}},
 		{"now and then", strings.Repeat("x.", 31), []string{
-			first, works + " after=1s left_out=0", first + " left_out=29", works + " after=1s left_out=0",
+			first, works + " after=1s", first + " suppressed=29", works + " after=1s",
 		}},
 		{"again after a minute", "x." + strings.Repeat("-", 60) + "x.", []string{
-			first, works + " after=1s left_out=0", first, works + " after=1s left_out=0",
+			first, works + " after=1s", first, works + " after=1s",
 		}},
 		{"it lasts", "x" + strings.Repeat("-", 30) + "x", []string{first}},
 	} {
