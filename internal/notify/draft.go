@@ -257,6 +257,9 @@ func (d *draft) finish(r *Row, outcome Outcome, reason string) *Row {
 
 // drop is finish for a row that isn't told, and says so in the history.
 func (d *draft) drop(r *Row, outcome Outcome, reason string) {
+	if r.Undelivered != nil && outcome == Dropped {
+		d.standDown(r)
+	}
 	d.finish(r, outcome, reason)
 	d.note(r, WhatNotTold, reason)
 }

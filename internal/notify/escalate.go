@@ -118,7 +118,11 @@ func (d *draft) clockAttempt(r *Row) {
 	if c == nil {
 		c = d.inheritClock(a, routing)
 	}
-	for rank := 1; rank <= min(r.Rank, a.Rank, len(routing.Levels)); rank++ {
+	stands := a.Rank
+	if !a.Phase.Told() { // it flaps, and is down for a moment
+		stands = r.Rank
+	}
+	for rank := 1; rank <= min(r.Rank, stands, len(routing.Levels)); rank++ {
 		level := &routing.Levels[rank-1]
 		if l := c.level(level.Name); len(level.Escalate) == 0 || l != nil && !l.leftAt(a.LevelAt) {
 			continue

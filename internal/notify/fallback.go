@@ -76,6 +76,17 @@ func (d *draft) standIn(r *Row) bool {
 	return true
 }
 
+// standDown takes back that a fallback stands in for a receiver, when it needn't
+// be told what that one wasn't.
+func (d *draft) standDown(r *Row) {
+	t := d.thread(r.Alert, r.Receiver)
+	if t == nil || t.Incident != r.Incident || t.Told || len(t.Instead) == 0 {
+		return
+	}
+	own := d.editThread(r.Alert, r.Receiver)
+	own.Instead = slices.DeleteFunc(slices.Clone(own.Instead), func(name string) bool { return slices.Contains(r.Undelivered.Via, name) })
+}
+
 // undelivered queues for a fallback what a row could not tell.
 func (d *draft) undelivered(r *Row, u *Undelivered, fallback string) {
 	rank, a := r.Rank, d.openAlert(r)

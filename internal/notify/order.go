@@ -218,7 +218,7 @@ func netKind(rows []*Row, told bool, rank int) RowKind {
 		return last.Kind
 	case !told:
 		return Firing
-	case hasKind(rows, Stable) && !hasKind(rows, Flapping):
+	case hasKind(rows, Stable) && !hasKind(rows, Flapping) && !slices.ContainsFunc(rows, func(r *Row) bool { return r.Escalated }):
 		return Stable
 	case last.Snapshot.StandsLevel != "" && last.Rank < rank:
 		return Repeat
