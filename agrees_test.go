@@ -345,6 +345,9 @@ func (a *agreement) makeMonitor() (keys []string) {
 	if past {
 		aggregate = pick(rng, "", "last", "count")
 	}
+	if a.several && (aggregate == "rate" || aggregate == "avg") {
+		aggregate = "sum" // since when a series is known may differ by a tick for who takes over
+	}
 	percentile := strings.HasPrefix(aggregate, "p")
 	if aggregate != "" {
 		key("aggregate: %s", aggregate)

@@ -55,6 +55,7 @@ monitors:
 func TestLossWhileAMessageIsSent(t *testing.T) {
 	t.Parallel()
 	const warned = "ops@example.com: [warning] errors in shop (test)"
+	const rose = "ops@example.com: [critical] errors rose from warning in shop (test)"
 	for _, c := range []struct {
 		name  string
 		told  []string // in the end
@@ -74,7 +75,7 @@ func TestLossWhileAMessageIsSent(t *testing.T) {
 			f.until("the Send of the end", func() bool { return begun.Load() == 2 })
 			return rollBack
 		}},
-		{"a rise", []string{fired, ended, warned}, func(f *fleet, begun *atomic.Int64) func() {
+		{"a rise", []string{rose, ended, warned}, func(f *fleet, begun *atomic.Int64) func() {
 			count(f.evaluator().Hawkeye, "errors", 15)
 			f.until("the firing to be told", func() bool { return f.box.count() == 1 })
 			rollBack := f.checkpoint()

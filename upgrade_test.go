@@ -136,15 +136,15 @@ func TestUpgrade(t *testing.T) {
 		h.Count("acked", 50)
 		after(30 * time.Minute)
 		want(t, "within half an hour", f.mailed(),
-			"  30 team: [critical] acked in shop (test)",
+			"  30 team: [critical] acked rose from warning in shop (test)",
 			"  90 chat: [warning] jobs {queue=b} in shop (test)", // two minutes after the first, as the file has it
-			" 270 boss: [warning] errors {route=/a} in shop (test)",
-			" 270 boss: [warning] jobs {queue=a} in shop (test)",
-			" 270 boss: [warning] load in shop (test)",
+			" 270 boss: [warning] errors {route=/a} escalated in shop (test)",
+			" 270 boss: [warning] jobs {queue=a} escalated in shop (test)",
+			" 270 boss: [warning] load escalated in shop (test)",
 			" 290 boss: [stable] load in shop (test)",
 			" 290 team: [stable] load in shop (test)",
-			" 300 boss: [warning] errors {route=/b} in shop (test)",
-			" 390 boss: [warning] jobs {queue=b} in shop (test)", // five minutes after chat was told
+			" 300 boss: [warning] errors {route=/b} escalated in shop (test)",
+			" 390 boss: [warning] jobs {queue=b} escalated in shop (test)", // five minutes after chat was told
 			" 620 boss: [2 ended] monitor=errors in shop",
 			" 620 boss: [2 ended] monitor=jobs in shop",
 			" 620 chat: [2 ended] monitor=jobs in shop",
