@@ -58,9 +58,21 @@ func (r *Renderer) Render(m *notify.Message, now time.Time) Text {
 		parts[i] = r.part(m, common, row, now)
 		t.Problem = firstText(t.Problem, parts[i].problem)
 	}
-	t.Subject = oneLine(r.subject(m, parts))
-	t.Body = r.body(m, parts, now)
+	t.Subject = visible(oneLine(r.subject(m, parts)))
+	t.Body = visible(r.body(m, parts, now))
 	return t
+}
+
+// visible takes out what makes a text look other than it is: C1 controls, which
+// terminals obey, and overrides and isolates of the direction of writing. They
+// come from tag values, which anybody may send.
+func visible(s string) string {
+	return strings.Map(func(c rune) rune {
+		if c >= 0x80 && c < 0xa0 || c >= 0x202a && c <= 0x202e || c >= 0x2066 && c <= 0x2069 {
+			return -1
+		}
+		return c
+	}, s)
 }
 
 // part is what a message says about one row.

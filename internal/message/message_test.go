@@ -175,3 +175,10 @@ func TestCostGrowsWithTheRows(t *testing.T) { // not parallel: allocations are c
 		t.Errorf("rendering 50 rows allocates %.0f times and 500 rows %.0f times, want about ten times as often", few, many)
 	}
 }
+
+func TestVisible(t *testing.T) {
+	t.Parallel()
+	if got, want := visible("a\u009b31m\u202eb\u2066c\u2069 ü\nעברית\u200f"), "a31mbc ü\nעברית\u200f"; got != want {
+		t.Errorf("visible() = %q, want %q", got, want)
+	}
+}
