@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,11 +25,10 @@ func TestPausedTicksSayThatTheyWere(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				s := publishtest.New(memstore.WithTick(200 * time.Millisecond))
-				paused := false
+				var paused atomic.Bool
 				p := start(t, s, func(c *Config) {
 					c.Notes = func() [][]byte {
-						if paused {
-							paused = false
+						if paused.Swap(false) {
 							time.Sleep(tt.pause) // all of the publisher's loop stands
 						}
 						return nil
@@ -36,7 +36,7 @@ func TestPausedTicksSayThatTheyWere(t *testing.T) {
 				})
 				time.Sleep(1100 * time.Millisecond)
 				before := p.Clock().NowTick()
-				paused = true
+				paused.Store(true)
 				time.Sleep(tt.pause + time.Second)
 				flush(t, p)
 				p.stop()
