@@ -13,10 +13,8 @@ import (
 // undelivered returns what Health says of messages that failed for good.
 func undelivered(t *testing.T, h *hawkeye.Hawkeye) (problems []string) {
 	t.Helper()
-	for _, p := range h.Health(t.Context()).Problems {
-		if strings.Contains(p, "could not be delivered") {
-			problems = append(problems, p)
-		}
+	for _, p := range problemsOf(h, "receiver_failing") {
+		problems = append(problems, p.Text)
 	}
 	return problems
 }

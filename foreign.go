@@ -30,6 +30,7 @@ const (
 // refusal is why a process has no part in the ledger that it found: it neither
 // evaluates nor sends nor follows its time.
 type refusal struct {
+	code    ProblemCode
 	reason  string
 	renamed bool // it is another service's, which may be gone one day
 }
@@ -85,18 +86,18 @@ func (h *Hawkeye) examine(head *ledger.Head) error {
 		return nil
 	}
 	if head.Width != traits.Tick {
-		return &refusal{reason: fmt.Sprintf("the fleet under this prefix has ticks of %v, and this process of %v: "+
+		return &refusal{code: problemTickDiffers, reason: fmt.Sprintf("the fleet under this prefix has ticks of %v, and this process of %v: "+
 			"nothing is evaluated or sent here, and what is counted here nobody sees; "+
 			"take a new prefix to change the tick", head.Width, traits.Tick)}
 	}
 	if head.Service != "" && head.Service != h.cfg.identity() && !h.cfg.records() {
-		return &refusal{renamed: true, reason: fmt.Sprintf("the ledger under this prefix is that of the service %q, and this is %q: "+
+		return &refusal{code: problemOtherService, renamed: true, reason: fmt.Sprintf("the ledger under this prefix is that of the service %q, and this is %q: "+
 			"nothing is evaluated or sent here, and what both count is added up; "+
 			"give each service a prefix of its own (redisstore.WithPrefix), or one name (WithService)", head.Service, h.cfg.identity())}
 	}
 	// In ticks, because a time that far away may be none.
 	if ahead := head.Tick - h.clock().NowTick(); ahead > int64(maxAhead/traits.Tick) {
-		return &refusal{reason: fmt.Sprintf("the ledger is of tick %d, which is %d ticks of %v ahead of the store's clock: "+
+		return &refusal{code: problemClockBehind, reason: fmt.Sprintf("the ledger is of tick %d, which is %d ticks of %v ahead of the store's clock: "+
 			"nothing is evaluated or sent here; set that clock right, or take a new prefix", head.Tick, ahead, traits.Tick)}
 	}
 	return nil
@@ -193,13 +194,14 @@ func (s *standing) look(ctx context.Context, h *Hawkeye) {
 
 // problems says what is wrong with how the head stands, and with the roles
 // that live replicas have.
-func (s *standing) problems(h *Hawkeye, bad func(format string, args ...any)) {
+func (s *standing) problems(h *Hawkeye, found *problems) {
+	var refused *refusal
 	_, _, ok, err := h.mirror.Head()
 	switch {
-	case errors.As(err, new(*refusal)):
-		bad("%v", err)
+	case errors.As(err, &refused):
+		found.add(refused.code, "", "%v", err)
 	case err != nil:
-		bad("evaluation is left to others: %v", err)
+		found.add(problemHeadUnreadable, "", "evaluation is left to others: %v", err)
 	}
 	limit := 10*h.store.Traits().Tick + 2*time.Second // longer than a lease
 	s.mu.Lock()
@@ -209,19 +211,19 @@ func (s *standing) problems(h *Hawkeye, bad func(format string, args ...any)) {
 	switch {
 	case err != nil || still <= limit && lag <= limit:
 	case shared && !h.mirror.Open() && still > limit && h.publisher.Stats().LastError == nil:
-		bad("the ledger couldn't be opened for %v, so nothing is evaluated: %v", still.Round(time.Second), firstOf(s.why, error(ledger.ErrNotOpen)))
+		found.add(problemLedgerNotOpen, "", "the ledger couldn't be opened for %v, so nothing is evaluated: %v", still.Round(time.Second), firstOf(s.why, error(ledger.ErrNotOpen)))
 	case shared && !ok && h.mirror.Open():
-		bad("nobody evaluates, nor has since this process began %v ago", still.Round(time.Second))
+		found.add(problemNothingEvaluated, "", "nobody evaluates, nor has since this process began %v ago", still.Round(time.Second))
 	case shared && ok && still > limit && !h.agent.evaluates() && h.publisher.Stats().LastError == nil:
-		bad("nobody evaluates: the ledger's head has stood still for %v", still.Round(time.Second))
+		found.add(problemNothingEvaluated, "", "nobody evaluates: the ledger's head has stood still for %v", still.Round(time.Second))
 	case lag > limit:
-		bad("evaluation is %v behind", lag.Round(time.Second))
+		found.add(problemEvaluationBehind, "", "evaluation is %v behind", lag.Round(time.Second))
 	}
 	if n := h.unsent(limit); shared && err == nil && n > 0 {
-		bad("nobody sends: %d messages wait, and no live replica has a notifier", n)
+		found.add(problemNobodySends, "", "nobody sends: %d messages wait, and no live replica has a notifier", n)
 	}
 	if lost := time.Since(s.lost); shared && s.config != "" && lost > deployLength && !h.cfg.records() {
-		bad("for %v another configuration has been in force, %s, and not this one, %s: a deploy should be over by now",
+		found.add(problemOtherConfiguration, "", "for %v another configuration has been in force, %s, and not this one, %s: a deploy should be over by now",
 			lost.Round(time.Second), s.config, h.setup().set.Hash)
 	}
 }

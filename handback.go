@@ -151,13 +151,13 @@ func (f *follower) putBack(tx *ledger.Tx, records map[string]store.Record) error
 
 // lowerProblem says that the ledger was opened anew with less than this process
 // knew, for a while.
-func (f *follower) lowerProblem(bad func(format string, args ...any)) {
+func (f *follower) lowerProblem(found *problems) {
 	lower := f.mirror.Lower()
 	switch {
 	case lower.At.IsZero() || time.Since(lower.At) > healthMemory:
 	case f.back.done.Load():
-		bad("the store lost the ledger, and it was opened without what this process knew of it (revision %d, not %d), which was put back", lower.Is, lower.Was)
+		found.add(problemLedgerLost, "", "the store lost the ledger, and it was opened without what this process knew of it (revision %d, not %d), which was put back", lower.Is, lower.Was)
 	default:
-		bad("the store lost the ledger, and it was opened with less than this process knew of it (revision %d, not %d): what was decided in between may be decided again", lower.Is, lower.Was)
+		found.add(problemLedgerLost, "", "the store lost the ledger, and it was opened with less than this process knew of it (revision %d, not %d): what was decided in between may be decided again", lower.Is, lower.Was)
 	}
 }

@@ -201,7 +201,7 @@ func (k *keeper) stats() (n uint64, last time.Time, reason error) {
 
 // keepProblems says what is wrong with what the Store keeps: as it says itself,
 // or as its calls do, and what went out in spite of that.
-func (h *Hawkeye) keepProblems(bad func(format string, args ...any)) {
+func (h *Hawkeye) keepProblems(found *problems) {
 	var err error
 	if r, ok := guard.As[store.Reporter](h.store); ok {
 		err = guardedStep(r.Problem)
@@ -210,9 +210,9 @@ func (h *Hawkeye) keepProblems(bad func(format string, args ...any)) {
 		err = h.keeper.problem()
 	}
 	if err != nil {
-		bad("what is decided isn't written down, and would be forgotten by a restart: %v", err)
+		found.add(problemStateFile, "", "what is decided isn't written down, and would be forgotten by a restart: %v", err)
 	}
 	if n, last, reason := h.keeper.stats(); n > 0 && time.Since(last) < healthMemory {
-		bad("%d messages and answers went out before what they are about was written down, the last one because of: %v", n, reason)
+		found.add(problemSentUnsaved, "", "%d messages and answers went out before what they are about was written down, the last one because of: %v", n, reason)
 	}
 }

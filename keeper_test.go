@@ -104,6 +104,16 @@ func firing(t *testing.T, h *hawkeye.Hawkeye) string {
 	return ""
 }
 
+// problemsOf returns the problems of a kind that Health finds.
+func problemsOf(h *hawkeye.Hawkeye, code hawkeye.ProblemCode) (found []hawkeye.Problem) {
+	for _, p := range h.Health(context.Background()).Details {
+		if p.Code == code {
+			found = append(found, p)
+		}
+	}
+	return found
+}
+
 func problemsWith(h *hawkeye.Hawkeye, text string) (found []string) {
 	for _, p := range h.Health(context.Background()).Problems {
 		if strings.Contains(p, text) {
@@ -172,7 +182,7 @@ func TestDiskThatHangs(t *testing.T) {
 		if n := h.Stats().Unsaved; n != 3 {
 			t.Errorf("Stats().Unsaved = %d, want 3", n)
 		}
-		if len(problemsWith(h, "isn't written down")) != 1 || len(problemsWith(h, "went out before")) != 1 {
+		if len(problemsOf(h, "state_file_unwritable")) != 1 || len(problemsOf(h, "sent_unsaved")) != 1 {
 			t.Errorf("Health() = %+v, want word of the disk and of what went out", h.Health(t.Context()))
 		}
 		began := time.Now()

@@ -509,8 +509,8 @@ func TestDefaultSocketInUse(t *testing.T) { // not parallel: it sets the environ
 		}
 	}
 	defer stop(t, second)
-	if hh := second.Health(t.Context()); !slices.ContainsFunc(hh.Problems, func(p string) bool { return strings.Contains(p, hawkeye.DefaultSocket("twice")) }) {
-		t.Errorf("Health() = %+v, want word of the socket", hh)
+	if got := problemsOf(second, "socket_gone"); len(got) != 1 || got[0].Subject != hawkeye.DefaultSocket("twice") {
+		t.Errorf("Health() = %+v, want word of the socket", second.Health(t.Context()))
 	}
 	stop(t, first)
 	wait, cancel := inTime(30 * time.Second)
@@ -525,8 +525,8 @@ func TestDefaultSocketInUse(t *testing.T) { // not parallel: it sets the environ
 		}
 		runtime.Gosched()
 	}
-	if hh := second.Health(t.Context()); slices.ContainsFunc(hh.Problems, func(p string) bool { return strings.Contains(p, "socket") }) {
-		t.Errorf("Health() = %+v, want no word of the socket any more", hh)
+	if got := problemsOf(second, "socket_gone"); len(got) > 0 {
+		t.Errorf("Health() has the problems %+v, want no word of the socket any more", got)
 	}
 }
 

@@ -1,10 +1,10 @@
 package hawkeye_test
 
 import (
-	"context"
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -42,7 +42,7 @@ func reloading(t *testing.T, text string, opts ...hawkeye.Option) (*hawkeye.Hawk
 }
 
 func healthNames(h *hawkeye.Hawkeye, problem string) bool {
-	return strings.Contains(strings.Join(h.Health(context.Background()).Problems, "\n"), problem)
+	return slices.ContainsFunc(problemsOf(h, "configuration_refused"), func(p hawkeye.Problem) bool { return strings.Contains(p.Text, problem) })
 }
 
 func TestReload(t *testing.T) {

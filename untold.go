@@ -82,8 +82,8 @@ func (n *notifier) logFailed(m *notify.Message, res *notify.Result) {
 
 // untoldProblems names the alerts that nobody could be told of: as long as
 // they fire and nobody was told since, and else for a while.
-func (h *Hawkeye) untoldProblems(bad func(format string, args ...any)) {
-	var names []string
+func (h *Hawkeye) untoldProblems(found *problems) {
+	var names, alerts []string
 	view := h.book.View()
 	now := h.clock().Now()
 	for _, row := range slices.Backward(h.book.Dead()) {
@@ -94,14 +94,15 @@ func (h *Hawkeye) untoldProblems(bad func(format string, args ...any)) {
 		}
 		name := untoldName(row)
 		if !slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, name) }) {
+			alerts = append(alerts, row.Alert)
 			names = append(names, fmt.Sprintf("%s (to %s): %s", name, strings.Join(row.MeantFor(), ", "), row.Reason))
 		}
 	}
-	for _, name := range names[:min(len(names), maxUntold)] {
-		bad("nobody could be told of %s", name)
+	for i, name := range names[:min(len(names), maxUntold)] {
+		found.add(problemNobodyNotified, alerts[i], "nobody could be told of %s", name)
 	}
 	if more := len(names) - maxUntold; more > 0 {
-		bad("nobody could be told of %d more alerts", more)
+		found.add(problemNobodyNotified, "", "nobody could be told of %d more alerts", more)
 	}
 }
 

@@ -1,0 +1,191 @@
+package hawkeye
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Health says whether an instance does its work.
+type Health struct {
+	// OK is whether there are no problems.
+	OK bool
+	// Problems are sentences for people.
+	Problems []string
+	// Details are the same problems in the same order, for programs.
+	Details []Problem
+	// Evaluates says that this process evaluates for its fleet.
+	Evaluates bool
+	// Store is the kind of Store, "memory" or "redis".
+	Store string
+}
+
+// Problem is one that [Hawkeye.Health] has found.
+type Problem struct {
+	// Code is the kind of the problem.
+	Code ProblemCode `json:"code"`
+	// Subject is what it is about, where there may be several problems of the
+	// kind: a component, a receiver, the path of a socket.
+	Subject string `json:"subject,omitempty"`
+	// Text is a sentence for people.
+	Text string `json:"text"`
+}
+
+// ProblemCode is a kind of problem, in words with underscores: "not_running",
+// "store_unreachable". docs/health.md lists all with what they mean and what to
+// do. A code stays what it is; new ones may be added.
+type ProblemCode string
+
+// The kinds of problems. Each has a line in docs/health.md.
+const (
+	problemNotRunning           ProblemCode = "not_running"
+	problemSocketGone           ProblemCode = "socket_gone"
+	problemStoreUnreachable     ProblemCode = "store_unreachable"
+	problemStoreSilent          ProblemCode = "store_silent"
+	problemTicksDropped         ProblemCode = "ticks_dropped"
+	problemStateFile            ProblemCode = "state_file_unwritable"
+	problemSentUnsaved          ProblemCode = "sent_unsaved"
+	problemTickDiffers          ProblemCode = "tick_differs"
+	problemOtherService         ProblemCode = "other_service"
+	problemClockBehind          ProblemCode = "clock_behind_ledger"
+	problemHeadUnreadable       ProblemCode = "ledger_unreadable"
+	problemLedgerLost           ProblemCode = "ledger_lost"
+	problemLedgerNotOpen        ProblemCode = "ledger_not_open"
+	problemNothingEvaluated     ProblemCode = "nothing_evaluated"
+	problemEvaluationBehind     ProblemCode = "evaluation_behind"
+	problemNobodySends          ProblemCode = "nobody_sends"
+	problemOtherConfiguration   ProblemCode = "other_configuration"
+	problemNewerVersion         ProblemCode = "newer_version"
+	problemConfigurationRefused ProblemCode = "configuration_refused"
+	problemReceiverHangs        ProblemCode = "receiver_hangs"
+	problemReceiverFailing      ProblemCode = "receiver_failing"
+	problemNobodyNotified       ProblemCode = "nobody_notified"
+	problemComponentRestarted   ProblemCode = "component_restarted"
+)
+
+// healthMemory is how long a mishap that is over is a problem.
+const healthMemory = 10 * time.Minute
+
+// problems are those that are being collected.
+type problems []Problem
+
+// add adds one. The subject is empty for kinds of which there is only one.
+func (p *problems) add(code ProblemCode, subject, format string, args ...any) {
+	*p = append(*p, Problem{Code: code, Subject: subject, Text: fmt.Sprintf(format, args...)})
+}
+
+// Health looks for what is wrong: not running, no socket, a store that is away
+// or doesn't answer, a state file that can't be written, or what went out
+// before it was, in the last ten minutes, a ledger that can't be opened, one of
+// another service or with another tick, a fleet in which nobody
+// evaluates or sends, another configuration that has been in force for more
+// than ten minutes, an evaluation that lags, a receiver that hangs, messages
+// that failed for good in the last hour and to whose receiver none was
+// delivered since, samples that were dropped or parts that failed and were
+// started again in the last ten minutes. docs/health.md has all of it, by the
+// codes of the problems. It does no I/O.
+func (h *Hawkeye) Health(context.Context) Health {
+	if h == nil {
+		return Health{OK: true}
+	}
+	var found problems
+	h.storeProblems(&found)
+	h.keepProblems(&found)
+	h.follower.head.problems(h, &found)
+	h.follower.lowerProblem(&found)
+	h.receiverProblems(&found)
+	h.untoldProblems(&found)
+	h.partProblems(&found)
+	slices.SortFunc(found, func(a, b Problem) int { return cmp.Compare(a.Text, b.Text) })
+	out := Health{OK: len(found) == 0, Details: found, Store: h.store.Traits().Name, Evaluates: h.agent.evaluates()}
+	for _, p := range found {
+		out.Problems = append(out.Problems, p.Text)
+	}
+	return out
+}
+
+// storeProblems says what is wrong between this process and the Store.
+func (h *Hawkeye) storeProblems(found *problems) {
+	pub, silent := h.publisher.Stats(), time.Duration(0)
+	if !pub.LastSuccess.IsZero() {
+		silent = time.Since(pub.LastSuccess)
+	}
+	// A flush ends within the time that it is given, unless the Store ignores that.
+	limit := 10*h.store.Traits().Tick + 10*time.Second
+	switch {
+	case pub.LastError != nil:
+		found.add(problemStoreUnreachable, "", "the store is away: %v", pub.LastError)
+	case h.running() && silent > limit:
+		found.add(problemStoreSilent, "", "the store hasn't answered for %v: what is counted waits", silent.Round(time.Second))
+	}
+	if pub.DroppedTicks > 0 && time.Since(pub.LastDrop) < healthMemory {
+		found.add(problemTicksDropped, "", "ticks were dropped while the store was away, %d so far", pub.DroppedTicks)
+	}
+	if n := h.book.CountKept(); n > 0 {
+		found.add(problemNewerVersion, "", "%d alerts are kept by a newer version of hawkeye, and not judged by this one", n)
+	}
+}
+
+// receiverProblems says who isn't told what they should be.
+func (h *Hawkeye) receiverProblems(found *problems) {
+	for receiver, n := range h.notifier.stuck() {
+		found.add(problemReceiverHangs, receiver, "%d messages to %s are held up by a receiver that ignores its deadline", n, receiver)
+	}
+	for receiver, dead := range h.undelivered() {
+		found.add(problemReceiverFailing, receiver, "%d messages to %s could not be delivered, the last one because of: %s",
+			dead.n, receiver, dead.reason)
+	}
+}
+
+// partProblems says what is wrong with the parts of this process.
+func (h *Hawkeye) partProblems(found *problems) {
+	if !h.running() {
+		found.add(problemNotRunning, "", "not running")
+	}
+	for path, err := range h.server.stats().Unbound {
+		found.add(problemSocketGone, path, "nobody can send at the socket %s, which can't be bound: %v", path, err)
+	}
+	if err := h.reloader.problem(); err != nil {
+		found.add(problemConfigurationRefused, "", "the configuration that is in force is not that of its files: %v", err)
+	}
+	for name, r := range h.sup.restarted() {
+		if time.Since(r.last) < healthMemory {
+			found.add(problemComponentRestarted, name, "the %s failed and was started again, %d times so far", name, r.n)
+		}
+	}
+}
+
+// deadLetters are those of a receiver: how many, and why the last one is.
+type deadLetters struct {
+	n      int
+	reason string
+}
+
+// undelivered returns the dead letters that say something of how their
+// receivers are now: the others are old, or one of the messages after them
+// was delivered. They don't go away by being looked at, and needn't be
+// acknowledged.
+func (h *Hawkeye) undelivered() map[string]deadLetters {
+	out := make(map[string]deadLetters)
+	dead := h.book.Dead()
+	if len(dead) == 0 {
+		return out
+	}
+	delivered := make(map[string]time.Time)
+	for key, t := range h.book.View().Threads {
+		if t.ToldAt.After(delivered[key.Receiver]) {
+			delivered[key.Receiver] = t.ToldAt
+		}
+	}
+	now := h.clock().Now()
+	for _, row := range dead { // oldest first
+		// A message for some recipients doesn't say that the others are well.
+		over := len(row.Recipients) == 0 && delivered[row.Receiver].After(row.Settled)
+		if !over && now.Sub(row.Settled) < deadMemory {
+			out[row.Receiver] = deadLetters{out[row.Receiver].n + 1, row.Reason}
+		}
+	}
+	return out
+}
