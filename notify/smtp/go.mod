@@ -11,6 +11,7 @@ require (
 )
 
 require (
+	github.com/go-batteries/hawkeye v0.1.0
 	golang.org/x/crypto v0.54.0 // indirect
 	golang.org/x/text v0.40.0 // indirect
 	gopkg.in/yaml.v3 v3.0.1 // indirect
