@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -35,12 +36,9 @@ func WithRules(r Rules) Option {
 			c.addSLO(s)
 		}
 		for _, h := range r.Heartbeats {
-			c.code.Heartbeats = append(c.code.Heartbeats, monitor.Heartbeat{
-				Name: h.Name, Description: h.Description, Disabled: h.Disabled, Metric: h.Metric, Where: h.Where,
-				ExpectEvery: h.ExpectEvery, Grace: h.Grace, Schedule: h.Schedule, Location: h.Location, Early: h.Early,
-				Level: h.Level, Notify: h.Notify, Repeat: h.Repeat,
-				MuteTimes: h.MuteTimes, Labels: h.Labels, Runbook: h.Runbook, Dashboard: h.Dashboard,
-			})
+			var out monitor.Heartbeat
+			copyFields(&out, &h)
+			c.code.Heartbeats = append(c.code.Heartbeats, out)
 		}
 		for _, i := range r.Inhibit {
 			c.code.Inhibits = append(c.code.Inhibits, monitor.Inhibit{Source: i.Source, Target: i.Target, Equal: i.Equal})
@@ -56,12 +54,8 @@ func WithRules(r Rules) Option {
 }
 
 func (c *config) addSLO(s SLO) {
-	o := monitor.SLO{
-		Name: s.Name, Description: s.Description, Disabled: s.Disabled,
-		Objective: s.Objective, Period: s.Period, Bad: s.Bad, Total: s.Total,
-		Where: s.Where, By: s.By, MinTotal: s.MinTotal, Page: s.Page, Ticket: s.Ticket, Repeat: s.Repeat,
-		MuteTimes: s.MuteTimes, Labels: s.Labels, Runbook: s.Runbook, Dashboard: s.Dashboard,
-	}
+	var o monitor.SLO
+	copyFields(&o, &s, "Good")
 	if s.Good != "" {
 		good, err := monitor.ParseGood(s.Good)
 		if err != nil {
@@ -156,23 +150,13 @@ func (c *config) check(files []monitor.Source) (*monitor.Set, error) {
 // internal returns the monitor as package monitor has it, and a receiver for
 // each trigger that names its recipients.
 func (m *Monitor) internal(i int) (monitor.Monitor, []monitor.Receiver) {
-	out := monitor.Monitor{
-		Name: m.Name, Description: m.Description, Disabled: m.Disabled,
-		Metric: m.Metric, Kind: monitor.Kind(m.Type), Where: m.Where, By: m.By, MaxGroups: m.MaxGroups,
-		Aggregate: monitor.Aggregate(m.Aggregate), Fleet: monitor.Aggregate(m.Fleet),
-		StaleAfter: m.StaleAfter, DivideBy: m.DivideBy, DivideWhere: m.DivideWhere, MinTotal: m.MinTotal, Window: m.Window, Every: m.Every, Delay: m.Delay,
-		Op: monitor.Op(m.Op), CompareTo: m.CompareTo, KeepFiringFor: m.KeepFiringFor,
-		NoData: monitor.NoData(m.NoData), NoDataFor: m.NoDataFor, Idle: monitor.NoData(m.Idle), IdleFor: m.IdleFor, EvalError: monitor.EvalError(m.EvalError),
-		MustExist: m.MustExist, Notify: m.Notify, MuteTimes: m.MuteTimes,
-		Labels: m.Labels, Runbook: m.Runbook, Dashboard: m.Dashboard, Unit: m.Unit,
-	}
+	out := monitor.Monitor{Kind: monitor.Kind(m.Type)}
+	copyFields(&out, m, "Type", "Triggers")
 	var receivers []monitor.Receiver
 	for j := range m.Triggers {
 		t := &m.Triggers[j]
-		trigger := monitor.Trigger{
-			Level: t.Level, Threshold: t.Threshold, Relative: t.Relative, Clear: t.Clear, For: t.For,
-			Repeat: t.Repeat, NeverRepeat: t.NeverRepeat, Notify: t.Notify, Subject: t.Subject, Text: t.Text,
-		}
+		var trigger monitor.Trigger
+		copyFields(&trigger, t, "To", "Escalate")
 		for _, e := range t.Escalate {
 			trigger.Escalate = append(trigger.Escalate, monitor.Escalation{After: e.After, Notify: e.Notify})
 		}
@@ -186,6 +170,22 @@ func (m *Monitor) internal(i int) (monitor.Monitor, []monitor.Receiver) {
 		out.Triggers = append(out.Triggers, trigger)
 	}
 	return out, receivers
+}
+
+// copyFields copies the fields of one of this package's structs into those of
+// package monitor that have the same names, but for those that are named. A
+// field without its like is a mistake in this package, which TestCopyFields
+// finds.
+func copyFields(to, from any, except ...string) {
+	dst, src := reflect.ValueOf(to).Elem(), reflect.ValueOf(from).Elem()
+	for i := range src.NumField() {
+		name := src.Type().Field(i).Name
+		if slices.Contains(except, name) {
+			continue
+		}
+		field := dst.FieldByName(name)
+		field.Set(src.Field(i).Convert(field.Type()))
+	}
 }
 
 // firstOf returns the first of values that isn't zero.

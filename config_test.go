@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/go-batteries/hawkeye/internal/monitor"
 )
 
 // everything is a file that uses every key, but for variables.
@@ -156,6 +158,19 @@ func TestCodeSaysWhatAFileSays(t *testing.T) {
 	}
 	if again := loaded(t, inCode(t)...); again.set.Hash != code.set.Hash {
 		t.Errorf("the same code makes configurations with the hashes %s and %s", code.set.Hash, again.set.Hash)
+	}
+}
+
+// Each field from code has its like in package monitor.
+func TestCopyFields(t *testing.T) {
+	t.Parallel()
+	copyFields(&monitor.Monitor{}, &Monitor{}, "Type", "Triggers")
+	copyFields(&monitor.Trigger{}, &Trigger{}, "To", "Escalate")
+	copyFields(&monitor.SLO{}, &SLO{}, "Good")
+	var heartbeat monitor.Heartbeat
+	copyFields(&heartbeat, &Heartbeat{Name: "n", Labels: map[string]string{"a": "b"}, Early: 3})
+	if heartbeat.Name != "n" || heartbeat.Labels["a"] != "b" || heartbeat.Early != 3 {
+		t.Errorf("copied %+v", heartbeat)
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -64,7 +65,11 @@ func isBeyond(name string) bool {
 
 func compileSchema(t testing.TB) *jsonschema.Schema {
 	t.Helper()
-	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(schema))
+	var printed bytes.Buffer
+	if err := (schemaCmd{}).Run(&console{out: &printed}); err != nil {
+		t.Fatal(err)
+	}
+	doc, err := jsonschema.UnmarshalJSON(&printed)
 	if err != nil {
 		t.Fatal(err)
 	}

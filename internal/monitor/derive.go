@@ -43,8 +43,8 @@ func (s *SLO) Monitor() *Monitor {
 		Name: s.Name, Description: s.Description, Disabled: s.Disabled,
 		Metric: s.Total, Where: s.Where, By: s.By, MaxGroups: defaultMaxGroups, MinTotal: s.MinTotal,
 		Op: Greater, NoData: NoDataKeep, NoDataFor: defaultNoDataFor, EvalError: EvalErrorKeep,
-		MuteTimes: s.MuteTimes, Labels: s.Labels, Runbook: s.Runbook, Dashboard: s.Dashboard,
-		Pos: s.Pos, where: s.where,
+		About: s.About,
+		Pos:   s.Pos, where: s.where,
 		Triggers: []Trigger{
 			{Level: "ticket", Notify: s.Ticket, Repeat: s.Repeat, FlapRepeat: s.FlapRepeat, Pos: s.Pos},
 			{Level: "page", Notify: s.Page, Repeat: s.Repeat, FlapRepeat: s.FlapRepeat, Pos: s.Pos},
@@ -76,8 +76,8 @@ func (h *Heartbeat) Monitor() *Monitor {
 		Name: h.Name, Description: h.Description, Disabled: h.Disabled,
 		Metric: h.Metric, Where: h.Where, Aggregate: Count, Window: window,
 		Op: Greater, NoData: NoDataKeep, NoDataFor: defaultNoDataFor, EvalError: EvalErrorKeep,
-		MuteTimes: h.MuteTimes, Labels: h.Labels, Runbook: h.Runbook, Dashboard: h.Dashboard,
-		Pos: h.Pos, where: h.where,
+		About: h.About,
+		Pos:   h.Pos, where: h.where,
 		Triggers: []Trigger{{Level: h.Level, Notify: h.Notify, Repeat: h.Repeat, FlapRepeat: h.FlapRepeat, Pos: h.Pos}},
 	}
 }

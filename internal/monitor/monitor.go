@@ -89,12 +89,7 @@ type Monitor struct {
 	Notify []string
 	// Triggers are the levels, mildest first; at least one.
 	Triggers []Trigger
-	// MuteTimes are the names of mute times.
-	MuteTimes []string
-
-	Labels    map[string]string
-	Runbook   string
-	Dashboard string
+	About
 	// Unit is for messages: percent, seconds, bytes, or any text.
 	Unit string
 

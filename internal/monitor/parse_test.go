@@ -172,7 +172,7 @@ func TestCodeAndFileAgree(t *testing.T) {
 	receivers := []Receiver{{Name: "team", Email: Email{To: []string{"t@example.com"}}}}
 	code, err := Options{Receivers: receivers, Monitors: []Monitor{{
 		Name: "api", Metric: "errors", Where: []string{`method="POST"`}, By: []string{"route"}, DivideBy: "requests", MinTotal: 20,
-		Window: time.Hour, Notify: []string{"team"}, Labels: map[string]string{"team": "payments"},
+		Window: time.Hour, Notify: []string{"team"}, About: About{Labels: map[string]string{"team": "payments"}},
 		Triggers: []Trigger{{Threshold: 0.02, Clear: &clear, For: time.Minute, Text: "{{ .value | percent }}"}},
 	}}}.Parse()
 	if err != nil {

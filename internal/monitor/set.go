@@ -120,11 +120,8 @@ type SLO struct {
 	// Repeat and FlapRepeat are as in a [Trigger].
 	Repeat     time.Duration
 	FlapRepeat time.Duration
-	MuteTimes  []string
-	Labels     map[string]string
-	Runbook    string
-	Dashboard  string
-	Pos        Position `json:"-"`
+	About
+	Pos Position `json:"-"`
 
 	where []*matcher.Matcher
 }
@@ -159,11 +156,8 @@ type Heartbeat struct {
 	// Repeat and FlapRepeat are as in a [Trigger].
 	Repeat     time.Duration
 	FlapRepeat time.Duration
-	MuteTimes  []string
-	Labels     map[string]string
-	Runbook    string
-	Dashboard  string
-	Pos        Position `json:"-"`
+	About
+	Pos Position `json:"-"`
 
 	where    []*matcher.Matcher
 	schedule *cron.Schedule

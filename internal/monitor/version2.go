@@ -93,7 +93,7 @@ func (b *builder) monitor(v value, defaults []entry) {
 
 // monitorFields are the keys of a monitor.
 func monitorFields(m *Monitor) []field {
-	return []field{
+	return append(m.About.fields(), []field{
 		{"name", text(&m.Name)},
 		{"description", text(&m.Description)},
 		{"enabled", negated(&m.Disabled)},
@@ -124,12 +124,8 @@ func monitorFields(m *Monitor) []field {
 			m.Triggers = nil
 			v.sequence("triggers", func(item value) { m.Triggers = append(m.Triggers, readTrigger(item)) })
 		}},
-		{"mute_times", texts(&m.MuteTimes)},
-		{"labels", pairs(&m.Labels)},
-		{"runbook", text(&m.Runbook)},
-		{"dashboard", text(&m.Dashboard)},
 		{"unit", text(&m.Unit)},
-	}
+	}...)
 }
 
 // divisor reads the name of a metric, or {metric: ..., where: [...]}.
@@ -278,7 +274,7 @@ func (b *builder) slo(v value) {
 		s    SLO
 		good string
 	)
-	ok := v.mapping("an SLO", []field{
+	ok := v.mapping("an SLO", append(s.About.fields(), []field{
 		{"name", text(&s.Name)},
 		{"description", text(&s.Description)},
 		{"enabled", negated(&s.Disabled)},
@@ -296,11 +292,7 @@ func (b *builder) slo(v value) {
 		{"min_total", unit(&s.MinTotal, "a number", parseNumber)},
 		{"notify", func(v value) { readSLONotify(v, &s) }},
 		{"repeat", duration(&s.Repeat, minRepeat)},
-		{"mute_times", texts(&s.MuteTimes)},
-		{"labels", pairs(&s.Labels)},
-		{"runbook", text(&s.Runbook)},
-		{"dashboard", text(&s.Dashboard)},
-	})
+	}...))
 	if !ok {
 		return
 	}
@@ -334,7 +326,7 @@ func parseGood(s string) (Good, error) {
 
 func (b *builder) heartbeat(v value) {
 	var h Heartbeat
-	ok := v.mapping("a heartbeat", []field{
+	ok := v.mapping("a heartbeat", append(h.About.fields(), []field{
 		{"name", text(&h.Name)},
 		{"description", text(&h.Description)},
 		{"enabled", negated(&h.Disabled)},
@@ -348,11 +340,7 @@ func (b *builder) heartbeat(v value) {
 		{"level", text(&h.Level)},
 		{"notify", texts(&h.Notify)},
 		{"repeat", duration(&h.Repeat, minRepeat)},
-		{"mute_times", texts(&h.MuteTimes)},
-		{"labels", pairs(&h.Labels)},
-		{"runbook", text(&h.Runbook)},
-		{"dashboard", text(&h.Dashboard)},
-	})
+	}...))
 	if !ok {
 		return
 	}

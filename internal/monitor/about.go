@@ -1,0 +1,27 @@
+package monitor
+
+// About is what monitors, SLOs and heartbeats say alike: when nobody is told
+// of them, and what people read in messages. A key that all three have is
+// added here, to the root's types of the same names, to the schema
+// (cmd/hawkeye/schema.json, "about") and to docs/monitors.md.
+//
+// It is embedded, so that its fields stand in the hash of a configuration as
+// they always did; one that is added has to be left out while it is empty.
+type About struct {
+	// MuteTimes are the names of mute times.
+	MuteTimes []string
+	// Labels go into every message, and silences and groups know them.
+	Labels map[string]string
+	// Runbook and Dashboard are links, or any text.
+	Runbook   string
+	Dashboard string
+}
+
+func (a *About) fields() []field {
+	return []field{
+		{"mute_times", texts(&a.MuteTimes)},
+		{"labels", pairs(&a.Labels)},
+		{"runbook", text(&a.Runbook)},
+		{"dashboard", text(&a.Dashboard)},
+	}
+}
