@@ -25,3 +25,8 @@ func (a *About) fields() []field {
 		{"dashboard", text(&a.Dashboard)},
 	}
 }
+
+func (c check) about(a *About) {
+	c.atMost("labels", "labels", len(a.Labels), maxTags)
+	c.atMost("mute_times", "names", len(a.MuteTimes), maxNames)
+}

@@ -149,8 +149,7 @@ func checkMonitor(s *sink, m *Monitor, at place) {
 	if len(m.Triggers) == 0 {
 		c.fail("triggers", "the monitor needs at least one trigger", "")
 	}
-	c.atMost("labels", "labels", len(m.Labels), maxTags)
-	c.atMost("mute_times", "names", len(m.MuteTimes), maxNames)
+	c.about(&m.About)
 	c.atMost("notify", "names", len(m.Notify), maxNames)
 	if !c.atMost("triggers", "triggers", len(m.Triggers), maxTriggers) {
 		return

@@ -30,7 +30,7 @@ func checkHeartbeat(s *sink, h *Heartbeat, at place) {
 	c.expects(h)
 	c.between("repeat", h.Repeat, minRepeat, maxWindow)
 	h.where = c.matchers("where", h.Where)
-	c.atMost("labels", "labels", len(h.Labels), maxTags)
+	c.about(&h.About)
 	c.atMost("notify", "names", len(h.Notify), maxNames)
 	if len(h.Notify) == 0 {
 		c.fail("notify", "nobody is told; name receivers in notify:", "")

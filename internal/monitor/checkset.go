@@ -191,7 +191,7 @@ func checkSLO(s *sink, o *SLO, at place) {
 	}
 	o.where = c.matchers("where", o.Where)
 	c.tags("by", o.By)
-	c.atMost("labels", "labels", len(o.Labels), maxTags)
+	c.about(&o.About)
 	c.atMost("notify", "names", max(len(o.Page), len(o.Ticket)), maxNames)
 	if len(o.Page)+len(o.Ticket) == 0 {
 		c.fail("notify", "nobody is told; name receivers, as in notify: {page: [team]}", "")
