@@ -51,6 +51,7 @@ monitors:
     mute_times: [nights]
     labels: {team: payments}
     runbook: https://example.com/r
+    summary: orders fail
     dashboard: https://example.com/d
     unit: percent
   - {name: load, metric: load, type: gauge, fleet: max, stale_after: 1m, no_data: ok, notify: [team], triggers: [{threshold: 4}]}
@@ -58,11 +59,11 @@ monitors:
   - {name: share, metric: load, divide_by: {metric: total, where: [{zone: a}]}, notify: [team], triggers: [{threshold: 4}]}
 slos:
   - {name: checkout, description: d, objective: 99.9%, period: 7d, bad: errors, total: requests, where: ['env="prod"'], by: [region], min_total: 10,
-     notify: {page: [team], ticket: [boss]}, repeat: 1h, mute_times: [nights], labels: {a: b}, runbook: r, dashboard: d}
+     notify: {page: [team], ticket: [boss]}, repeat: 1h, mute_times: [nights], labels: {a: b}, runbook: r, dashboard: d, summary: s}
   - {name: speed, enabled: false, objective: 99%, total: duration, good: "<= 300ms", notify: {page: [team]}}
 heartbeats:
   - {name: nightly, description: d, enabled: false, metric: job.done, where: ['job="x"'], expect_every: 24h, grace: 1h, level: warning, notify: [team],
-     repeat: 1h, mute_times: [nights], labels: {a: b}, runbook: r, dashboard: d}
+     repeat: 1h, mute_times: [nights], labels: {a: b}, runbook: r, dashboard: d, summary: s}
   - {name: workdays, metric: job.done, schedule: "0 5 * * 1-5", location: Europe/Berlin, early: 5m, grace: 30m, notify: [team]}
 inhibit:
   - {source: ['monitor="load"'], target: ['monitor=~"api-.*"'], equal: [service]}
@@ -103,7 +104,7 @@ func inCode(t *testing.T) []Option {
 				},
 			},
 			MuteTimes: []string{"nights"}, Labels: map[string]string{"team": "payments"},
-			Runbook: "https://example.com/r", Dashboard: "https://example.com/d", Unit: "percent",
+			Summary: "orders fail", Runbook: "https://example.com/r", Dashboard: "https://example.com/d", Unit: "percent",
 		}, Monitor{Name: "load", Metric: "load", Type: "gauge", Fleet: "max", StaleAfter: time.Minute, NoData: "ok", Notify: []string{"team"}, Triggers: []Trigger{{Threshold: 4}}},
 			Monitor{
 				Name: "at-once", Metric: "load", NoData: "ok", NoDataFor: 1, Idle: "keep", IdleFor: 1,
@@ -119,14 +120,14 @@ func inCode(t *testing.T) []Option {
 				{
 					Name: "checkout", Description: "d", Objective: 0.999, Period: 7 * 24 * time.Hour, Bad: "errors", Total: "requests",
 					Where: []string{`env="prod"`}, By: []string{"region"}, MinTotal: 10, Page: []string{"team"}, Ticket: []string{"boss"},
-					Repeat: time.Hour, MuteTimes: []string{"nights"}, Labels: map[string]string{"a": "b"}, Runbook: "r", Dashboard: "d",
+					Repeat: time.Hour, MuteTimes: []string{"nights"}, Labels: map[string]string{"a": "b"}, Runbook: "r", Dashboard: "d", Summary: "s",
 				},
 				{Name: "speed", Disabled: true, Objective: 0.99, Total: "duration", Good: "<= 300ms", Page: []string{"team"}},
 			},
 			Heartbeats: []Heartbeat{{
 				Name: "nightly", Description: "d", Disabled: true, Metric: "job.done", Where: []string{`job="x"`},
 				ExpectEvery: 24 * time.Hour, Grace: time.Hour, Level: "warning", Notify: []string{"team"}, Repeat: time.Hour,
-				MuteTimes: []string{"nights"}, Labels: map[string]string{"a": "b"}, Runbook: "r", Dashboard: "d",
+				MuteTimes: []string{"nights"}, Labels: map[string]string{"a": "b"}, Runbook: "r", Dashboard: "d", Summary: "s",
 			}, {
 				Name: "workdays", Metric: "job.done", Schedule: "0 5 * * 1-5", Location: berlin, Early: 5 * time.Minute,
 				Grace: 30 * time.Minute, Notify: []string{"team"},

@@ -203,6 +203,8 @@ type Alert struct {
 	Known, Complete bool
 	// Since is when the incident began.
 	Since time.Time
+	// Summary is the monitor's own.
+	Summary string
 }
 
 // Alerts returns all alerts in the order of their keys, as this process knows
@@ -211,8 +213,9 @@ func (h *Hawkeye) Alerts(context.Context) []Alert {
 	if h == nil {
 		return nil
 	}
-	byKey := make(map[string]Alert)
+	byKey, summaries := make(map[string]Alert), make(map[string]string)
 	for _, r := range h.setup().plan.Rules {
+		summaries[r.Monitor.Name] = r.Monitor.Summary
 		if len(r.Monitor.By) == 0 {
 			byKey[r.Alert.Key] = Alert{Monitor: r.Monitor.Name, Key: r.Alert.Key, State: stateUnseen}
 		}
@@ -229,6 +232,10 @@ func (h *Hawkeye) Alerts(context.Context) []Alert {
 		}
 	}
 	h.agent.overlay(byKey)
+	for key, a := range byKey {
+		a.Summary = summaries[a.Monitor]
+		byKey[key] = a
+	}
 	return slices.SortedFunc(maps.Values(byKey), func(a, b Alert) int { return cmp.Compare(a.Key, b.Key) })
 }
 

@@ -82,6 +82,9 @@ type Monitor struct {
 	// Labels go into every message, and silences and groups know them.
 	Labels             map[string]string
 	Runbook, Dashboard string
+	// Summary says in one line of up to 200 characters what is wrong, for
+	// messages and lists.
+	Summary string
 	// Unit is for messages: percent, seconds, bytes, or any text.
 	Unit string
 }
@@ -184,6 +187,9 @@ type SLO struct {
 	MuteTimes          []string
 	Labels             map[string]string
 	Runbook, Dashboard string
+	// Summary says in one line of up to 200 characters what is wrong, for
+	// messages and lists.
+	Summary string
 }
 
 // Heartbeat is a dead man's switch: it fires when a metric isn't counted for
@@ -209,6 +215,9 @@ type Heartbeat struct {
 	MuteTimes          []string
 	Labels             map[string]string
 	Runbook, Dashboard string
+	// Summary says in one line of up to 200 characters what is wrong, for
+	// messages and lists.
+	Summary string
 }
 
 // Inhibit keeps alerts that match Target from being told while one that

@@ -75,3 +75,22 @@ func TestFlappingBetweenLevels(t *testing.T) {
 		}
 	})
 }
+
+// A monitor's summary stands in its messages and in the list of alerts, also
+// where each group of it is an alert.
+func TestSummary(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := hawkeyetest.New(t, append(toReceivers("team"), hawkeye.WithMonitors(hawkeye.Monitor{
+			Name: "q", Metric: "queue", Type: "gauge", By: []string{"shop"}, Summary: " Orders wait for too long. ",
+			Notify: []string{"team"}, Triggers: []hawkeye.Trigger{{Threshold: 10}},
+		}))...)
+		h.Gauge("queue", 20, hawkeye.T("shop", "vienna"))
+		h.Advance(time.Second)
+		if mail := h.WantAlert("q"); !strings.Contains(mail.Body, "\nOrders wait for too long.\n") {
+			t.Errorf("the body is %q, want the summary in a line of its own", mail.Body)
+		}
+		if alerts := h.Alerts(t.Context()); len(alerts) != 1 || alerts[0].Summary != "Orders wait for too long." {
+			t.Errorf("Alerts() = %+v, want one with the summary", alerts)
+		}
+	})
+}

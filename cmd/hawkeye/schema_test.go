@@ -49,6 +49,7 @@ var beyond = map[string][]string{
 		"v2_receiver_kind", "v2_unknown_mute_time", "v2_unknown_receiver", "v2_unknown_receiver_trigger",
 	},
 	"how long a duration is":      {"v2_fallback_after_long", "v2_window_too_long", "v2_idle_for_long", "v2_stale_short", "v2_zero_window", "v2_heartbeat_early_short"},
+	"how many lines a text has":   {"v2_summary_lines"},
 	"how much aliases make of it": {"alias_bomb"},
 }
 

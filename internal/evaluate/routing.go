@@ -78,7 +78,7 @@ func (a *Alert) Snapshot(service, environment string) notify.Snapshot {
 		Value: notify.Number(a.Value.V), HasValue: a.Value.Status == window.OK, Incomplete: !a.Value.Complete(),
 		Window: m.Window, Unit: m.Unit, Reason: string(a.State.Reason),
 		Tags: tagMap(a.Tags), Labels: maps.Clone(m.Labels),
-		Runbook: m.Runbook, Dashboard: m.Dashboard,
+		Runbook: m.Runbook, Dashboard: m.Dashboard, Summary: m.Summary,
 		Since: a.State.FiredAt, Series: a.kind,
 	}
 	if a.Read {

@@ -29,6 +29,9 @@ func defaultText(p *part) string {
 		return b.String()
 	}
 	b.WriteString(s.Name + tags(s.Tags) + ": " + p.verdict() + "\n")
+	if s.Summary != "" {
+		b.WriteString(s.Summary + "\n")
+	}
 	for _, line := range p.details() {
 		b.WriteString(line + "\n")
 	}

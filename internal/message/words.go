@@ -75,6 +75,7 @@ func alertFields(row *notify.Row, now time.Time) map[string]any {
 		"unit":        s.Unit,
 		"runbook":     s.Runbook,
 		"dashboard":   s.Dashboard,
+		"summary":     s.Summary,
 		"incident":    row.Incident,
 	}
 	for name, n := range map[string]*notify.Number{"clear": s.Clear, "compare_value": s.Compare, "total": s.Total} {

@@ -1,5 +1,11 @@
 package monitor
 
+import (
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
 // About is what monitors, SLOs and heartbeats say alike: when nobody is told
 // of them, and what people read in messages. A key that all three have is
 // added here, to the root's types of the same names, to the schema
@@ -15,7 +21,12 @@ type About struct {
 	// Runbook and Dashboard are links, or any text.
 	Runbook   string
 	Dashboard string
+	// Summary is one line that says to people what is wrong.
+	Summary string `json:",omitzero"`
 }
+
+// maxSummary is how many characters a summary has at most.
+const maxSummary = 200
 
 func (a *About) fields() []field {
 	return []field{
@@ -23,10 +34,18 @@ func (a *About) fields() []field {
 		{"labels", pairs(&a.Labels)},
 		{"runbook", text(&a.Runbook)},
 		{"dashboard", text(&a.Dashboard)},
+		{"summary", text(&a.Summary)},
 	}
 }
 
 func (c check) about(a *About) {
 	c.atMost("labels", "labels", len(a.Labels), maxTags)
 	c.atMost("mute_times", "names", len(a.MuteTimes), maxNames)
+	a.Summary = strings.TrimSpace(a.Summary)
+	switch n := utf8.RuneCountInString(a.Summary); {
+	case strings.ContainsAny(a.Summary, "\r\n"):
+		c.fail("summary", "a summary is one line; description: may have more", "")
+	case n > maxSummary:
+		c.fail("summary", "the summary has "+strconv.Itoa(n)+" characters, at most "+strconv.Itoa(maxSummary)+" are allowed", "")
+	}
 }

@@ -143,6 +143,7 @@ func alertFields() map[string]*Type {
 		"unit":           text(),
 		"runbook":        text(),
 		"dashboard":      text(),
+		"summary":        text(),
 		"incident":       text(),
 	}
 }

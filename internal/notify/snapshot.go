@@ -58,6 +58,7 @@ type Snapshot struct {
 	Labels    map[string]string `json:"labels,omitempty"`
 	Runbook   string            `json:"runbook,omitempty"`
 	Dashboard string            `json:"dashboard,omitempty"`
+	Summary   string            `json:"summary,omitempty"`
 	// Since is when it fired; At is when this was so.
 	Since time.Time `json:"since,omitzero"`
 	At    time.Time `json:"at,omitzero"`
