@@ -15,6 +15,7 @@ import (
 	"github.com/go-batteries/hawkeye/internal/ledger"
 	"github.com/go-batteries/hawkeye/internal/notify"
 	"github.com/go-batteries/hawkeye/internal/publish"
+	"github.com/go-batteries/hawkeye/internal/pulse"
 	"github.com/go-batteries/hawkeye/internal/trouble"
 	"github.com/go-batteries/hawkeye/internal/window"
 	"github.com/go-batteries/hawkeye/store"
@@ -130,7 +131,9 @@ func newAgent(h *Hawkeye, book *ledger.Book, clock *publish.Clock) *agent {
 
 // run evaluates whenever it is this process's turn.
 func (a *agent) run(ctx context.Context) error {
+	alive := pulse.Of(ctx)
 	for {
+		alive.Work()
 		err := a.await(ctx)
 		if err == nil {
 			err = a.evaluate(ctx)
@@ -141,6 +144,7 @@ func (a *agent) run(ctx context.Context) error {
 		switch {
 		case errors.Is(err, errFinished):
 			a.doneOnce.Do(func() { close(a.finished) })
+			alive.Rest()
 			<-ctx.Done()
 			return nil
 		case ctx.Err() != nil:
@@ -168,6 +172,7 @@ func (a *agent) evaluate(ctx context.Context) error {
 	behind := 0 // ticks of a catch-up that aren't stored yet
 	for {
 		tick, err := a.feed.Next(ctx)
+		pulse.Of(ctx).Beat()
 		if err != nil {
 			if ctx.Err() != nil {
 				return ctx.Err()

@@ -16,6 +16,7 @@ import (
 	"github.com/go-batteries/hawkeye/internal/evaluate"
 	"github.com/go-batteries/hawkeye/internal/ledger"
 	"github.com/go-batteries/hawkeye/internal/notify"
+	"github.com/go-batteries/hawkeye/internal/pulse"
 	"github.com/go-batteries/hawkeye/internal/window"
 	"github.com/go-batteries/hawkeye/store"
 )
@@ -65,7 +66,9 @@ func (b *blind) run(ctx context.Context) error {
 	defer ticker.Stop()
 	began := time.Now()
 	var out *outage
+	alive := pulse.Of(ctx)
 	for {
+		alive.Rest()
 		select {
 		case r := <-b.results:
 			if out != nil {
@@ -76,6 +79,7 @@ func (b *blind) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		}
+		alive.Work()
 		away, why := b.away(began, step)
 		switch {
 		case away >= b.h.cfg.blindAfter && out == nil && b.h.refused() == nil:

@@ -39,7 +39,7 @@ func (a *agent) commit(ctx context.Context, tick feed.Tick, changes []evaluate.C
 		if !errors.Is(err, store.ErrConflict) {
 			a.unstored.Note(ctx, err)
 			pause(ctx, 100*time.Millisecond)
-			if err := a.mirror.Sync(ctx); err != nil {
+			if err := a.follow(ctx); err != nil {
 				continue
 			}
 		}
@@ -55,6 +55,13 @@ func (a *agent) commit(ctx context.Context, tick feed.Tick, changes []evaluate.C
 			return errLost
 		}
 	}
+}
+
+// follow brings the copy of the ledger up to date, or gives up.
+func (a *agent) follow(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*commitTimeout)
+	defer cancel()
+	return a.mirror.Sync(ctx)
 }
 
 // tx writes down a decision.

@@ -18,6 +18,12 @@ func WithReads(f ledger.Formats) Option {
 	return optionFunc(func(c *config) { c.reads = f })
 }
 
+// WrapContexts has components run with other contexts. It is called before
+// Start.
+func (h *Hawkeye) WrapContexts(f func(name string, ctx context.Context) context.Context) {
+	h.sup.wrap = f
+}
+
 // AddToSet adds a value to a set, as a line on the socket does.
 func (h *Hawkeye) AddToSet(name, value string, tags ...Tag) { h.reg.AddToSet(name, value, tags) }
 

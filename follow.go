@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-batteries/hawkeye/internal/ledger"
 	"github.com/go-batteries/hawkeye/internal/publish"
+	"github.com/go-batteries/hawkeye/internal/pulse"
 	"github.com/go-batteries/hawkeye/internal/trouble"
 	"github.com/go-batteries/hawkeye/store"
 )
@@ -84,13 +85,16 @@ func (f *follower) wake() {
 
 func (f *follower) run(ctx context.Context) error {
 	f.head.begin()
+	alive := pulse.Of(ctx)
 	for {
+		alive.Rest()
 		select {
 		case <-f.poke:
 		case <-f.due():
 		case <-ctx.Done():
 			return nil
 		}
+		alive.Work()
 		err := f.round(ctx)
 		if ctx.Err() != nil {
 			return nil
@@ -168,8 +172,10 @@ func (f *follower) handLate() {
 
 // pause waits for d or until ctx ends.
 func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-time.After(d):
-	case <-ctx.Done():
-	}
+	pulse.Of(ctx).Pause(func() {
+		select {
+		case <-time.After(d):
+		case <-ctx.Done():
+		}
+	})
 }

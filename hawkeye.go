@@ -68,7 +68,7 @@ const (
 
 // parts are the running components, in the order of their start.
 type parts struct {
-	maintain, keep, reload, publish, follow, notify, agent, blind, server *component
+	watch, maintain, keep, reload, publish, follow, notify, agent, blind, server *component
 }
 
 // New validates and allocates; it opens nothing and starts nothing. It
@@ -93,7 +93,7 @@ func New(opts ...Option) (*Hawkeye, error) {
 	}
 	h := &Hawkeye{cfg: cfg, logger: cfg.logger, store: cfg.store, shut: newShutdown()}
 	h.conf.Store(newSetup(&h.cfg, set))
-	h.sup = supervisor{logger: cfg.logger, restarts: make(map[string]restarts)}
+	h.sup = newSupervisor(cfg.logger, cfg.store.Traits().Tick)
 	h.reg = series.New(series.Limits{MaxSeries: cfg.limits.MaxSeries, MaxTags: cfg.limits.MaxTags})
 	if cfg.gaugeTTL > 0 {
 		h.reg.ForgetGauges(max(int(cfg.gaugeTTL/h.store.Traits().Tick), 1))
@@ -149,6 +149,7 @@ func (h *Hawkeye) assemble() {
 		Clock:    clock,
 		Logger:   h.logger,
 		Notes:    h.notes,
+		Closing:  h.sup.watched("closing of ticks"),
 		OnFlush:  h.follower.flushed,
 		OnLate:   h.follower.wroteLate,
 		// What was lost is published again with names, so a series stays for
@@ -218,6 +219,7 @@ func (h *Hawkeye) start(ctx context.Context) (err error) {
 	if err := h.server.listen(); err != nil {
 		return errors.Join(err, h.closeStore())
 	}
+	h.parts.watch = h.sup.start("watch", h.sup.watch)
 	if m, ok := guard.As[store.Maintainer](h.store); ok {
 		h.parts.maintain = h.sup.start("store", m.Maintain)
 	}
@@ -246,6 +248,10 @@ func (h *Hawkeye) start(ctx context.Context) (err error) {
 	return nil
 }
 
+// openGrace is how long Start waits on for a Store that isn't open at the end of
+// the time that it was given.
+const openGrace = 5 * time.Second
+
 // openStore has the Store make sure that it can be used, which comes first: a
 // predecessor that is just ending may have the socket as well.
 func (h *Hawkeye) openStore(ctx context.Context) (err error) {
@@ -255,7 +261,9 @@ func (h *Hawkeye) openStore(ctx context.Context) (err error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, h.cfg.startTimeout)
 	defer cancel()
-	if err := guardedStep(func() error { return s.Open(ctx) }); err != nil {
+	late := guard.Leaver{Most: 1, Grace: openGrace}
+	_, err = guard.Within(ctx, &late, func() (struct{}, error) { return struct{}{}, s.Open(ctx) })
+	if err = guard.Error(err); err != nil {
 		return fmt.Errorf("%w: %w", ErrStoreUnavailable, err)
 	}
 	return nil
@@ -327,7 +335,7 @@ func (h *Hawkeye) unwind() error {
 	defer cancel()
 	p := &h.parts
 	err := errors.Join(p.reload.stop(ctx), p.server.stop(ctx), p.publish.stop(ctx), p.blind.stop(ctx), p.agent.stop(ctx),
-		p.notify.stop(ctx), p.follow.stop(ctx), h.server.close(), p.keep.stop(ctx), p.maintain.stop(ctx), h.closeStore())
+		p.notify.stop(ctx), p.follow.stop(ctx), h.server.close(), p.keep.stop(ctx), p.maintain.stop(ctx), p.watch.stop(ctx), h.closeStore())
 	h.parts = parts{}
 	return err
 }

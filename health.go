@@ -63,6 +63,9 @@ const (
 	problemReceiverFailing      ProblemCode = "receiver_failing"
 	problemNobodyNotified       ProblemCode = "nobody_notified"
 	problemComponentRestarted   ProblemCode = "component_restarted"
+	problemComponentStalled     ProblemCode = "component_stalled"
+	problemStoreHangs           ProblemCode = "store_hangs"
+	problemLogHangs             ProblemCode = "log_hangs"
 )
 
 // healthMemory is how long a mishap that is over is a problem.
@@ -83,7 +86,7 @@ func (p *problems) add(code ProblemCode, subject, format string, args ...any) {
 // evaluates or sends, another configuration that has been in force for more
 // than ten minutes, an evaluation that lags, a receiver that hangs, messages
 // that failed for good in the last hour and to whose receiver none was
-// delivered since, samples that were dropped or parts that failed and were
+// delivered since, samples that were dropped or parts that stand still, or failed and were
 // started again in the last ten minutes. docs/health.md has all of it, by the
 // codes of the problems. It does no I/O.
 func (h *Hawkeye) Health(context.Context) Health {
@@ -98,6 +101,7 @@ func (h *Hawkeye) Health(context.Context) Health {
 	h.receiverProblems(&found)
 	h.untoldProblems(&found)
 	h.partProblems(&found)
+	h.stallProblems(&found)
 	slices.SortFunc(found, func(a, b Problem) int { return cmp.Compare(a.Text, b.Text) })
 	out := Health{OK: len(found) == 0, Details: found, Store: h.store.Traits().Name, Evaluates: h.agent.evaluates()}
 	for _, p := range found {

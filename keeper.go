@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-batteries/hawkeye/internal/guard"
 	"github.com/go-batteries/hawkeye/internal/ledger"
+	"github.com/go-batteries/hawkeye/internal/pulse"
 	"github.com/go-batteries/hawkeye/internal/trouble"
 	"github.com/go-batteries/hawkeye/store"
 )
@@ -73,7 +74,9 @@ func (k *keeper) run(ctx context.Context) error {
 	k.setRunning(true)
 	defer k.setRunning(false)
 	var due <-chan time.Time
+	alive := pulse.Of(ctx)
 	for {
+		alive.Rest()
 		select {
 		case <-k.watch:
 			if due == nil {
@@ -86,6 +89,7 @@ func (k *keeper) run(ctx context.Context) error {
 			return nil
 		}
 		due = nil
+		alive.Work()
 		err := k.write(ctx)
 		if ctx.Err() != nil {
 			return nil
@@ -199,13 +203,21 @@ func (k *keeper) stats() (n uint64, last time.Time, reason error) {
 	return k.unkept, k.last, k.reason
 }
 
+// storeSays is what the Store says itself is wrong with it.
+func (h *Hawkeye) storeSays() error {
+	if s, ok := h.store.(*guard.Store); ok {
+		return s.Problem()
+	}
+	if r, ok := h.store.(store.Reporter); ok { // our own
+		return r.Problem()
+	}
+	return nil
+}
+
 // keepProblems says what is wrong with what the Store keeps: as it says itself,
 // or as its calls do, and what went out in spite of that.
 func (h *Hawkeye) keepProblems(found *problems) {
-	var err error
-	if r, ok := guard.As[store.Reporter](h.store); ok {
-		err = guardedStep(r.Problem)
-	}
+	err := h.storeSays()
 	if err == nil && h.keeper != nil {
 		err = h.keeper.problem()
 	}

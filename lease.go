@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-batteries/hawkeye/internal/failpoint"
 	"github.com/go-batteries/hawkeye/internal/ledger"
+	"github.com/go-batteries/hawkeye/internal/pulse"
 	"github.com/go-batteries/hawkeye/store"
 )
 
@@ -19,6 +20,7 @@ func (a *agent) await(ctx context.Context) error {
 	var seen, left store.ID
 	since := time.Now()
 	finishing, ending := a.finishing, false
+	alive := pulse.Of(ctx)
 	for {
 		wait := a.lease
 		open := a.mirror.Open()
@@ -70,6 +72,7 @@ func (a *agent) await(ctx context.Context) error {
 			wait = a.h.store.Traits().Tick
 		}
 		timer := time.NewTimer(wait)
+		alive.Rest()
 		select {
 		case <-a.watch:
 		case <-timer.C:
@@ -79,9 +82,10 @@ func (a *agent) await(ctx context.Context) error {
 			timer.Stop()
 			return ctx.Err()
 		}
+		alive.Work()
 		timer.Stop()
 		if ending && !a.mirror.Open() { // no flush will have it opened any more
-			if err := a.mirror.Sync(ctx); err != nil {
+			if err := a.follow(ctx); err != nil {
 				a.logger.LogAttrs(ctx, slog.LevelDebug, "open the ledger", slog.Any("error", err))
 			}
 		}

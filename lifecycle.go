@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-batteries/hawkeye/internal/guard"
+	"github.com/go-batteries/hawkeye/internal/pulse"
 )
 
 // A restarted component waits between these, doubling.
@@ -20,12 +21,24 @@ const (
 )
 
 // supervisor runs the components, each in a goroutine of its own with a label
-// for profiles, and starts one again that failed or panicked: a mistake of
-// ours must not end in the host.
+// for profiles, starts one again that failed or panicked, and watches that they
+// live: a mistake of ours must not end in the host.
 type supervisor struct {
-	logger   *slog.Logger
-	mu       sync.Mutex // guards restarts
+	logger *slog.Logger
+	limit  time.Duration                                          // how long a component may work without a sign of life
+	wrap   func(name string, ctx context.Context) context.Context // of tests, nil otherwise
+
+	mu       sync.Mutex // guards what follows
 	restarts map[string]restarts
+	pulses   map[string]*pulse.Pulse  // of the loops that are watched
+	stalls   map[string]time.Duration // of them, those that stand, and for how long
+}
+
+func newSupervisor(logger *slog.Logger, tick time.Duration) supervisor {
+	return supervisor{
+		logger: logger, limit: max(minStall, stallTicks*tick),
+		restarts: make(map[string]restarts), pulses: make(map[string]*pulse.Pulse), stalls: make(map[string]time.Duration),
+	}
 }
 
 // restarts are those of a component: how many, and when the last one was.
@@ -43,7 +56,10 @@ type component struct {
 
 // start runs a component until its context ends.
 func (s *supervisor) start(name string, run func(ctx context.Context) error) *component {
-	ctx, cancel := context.WithCancel(context.Background()) // ends in stop: it must outlive the ctx of Start
+	ctx, cancel := context.WithCancel(pulse.With(context.Background(), s.watched(name))) // ends in stop: it must outlive the ctx of Start
+	if s.wrap != nil {
+		ctx = s.wrap(name, ctx)
+	}
 	c := &component{name: name, cancel: cancel, done: make(chan struct{})}
 	go s.live(ctx, c, run)
 	return c
@@ -58,6 +74,7 @@ var errExited = errors.New("its goroutine was ended")
 func (s *supervisor) live(ctx context.Context, c *component, run func(ctx context.Context) error) {
 	ended := false
 	defer func() {
+		pulse.Of(ctx).Rest() // until it runs again
 		if ended || ctx.Err() != nil {
 			close(c.done)
 			return
@@ -102,6 +119,7 @@ func (s *supervisor) supervise(ctx context.Context, name string, run func(ctx co
 	for {
 		began := time.Now()
 		err := guarded(ctx, run)
+		pulse.Of(ctx).Rest()
 		if ctx.Err() != nil {
 			return
 		}

@@ -18,7 +18,7 @@ import (
 // load makes an evaluator of what the ledger holds, its windows filled up to
 // the watermark.
 func (a *agent) load(ctx context.Context) (*evaluate.Evaluator, error) {
-	if err := a.mirror.Sync(ctx); err != nil {
+	if err := a.follow(ctx); err != nil {
 		return nil, fmt.Errorf("follow the ledger: %w", err)
 	}
 	if turned := a.mirror.Turned(); turned != a.turned {
@@ -98,7 +98,7 @@ func (a *agent) letOthersRecollect(ctx context.Context, ok bool) error {
 	a.setWaits(true)
 	defer a.setWaits(false)
 	pause(ctx, wait)
-	if err := a.mirror.Sync(ctx); err != nil {
+	if err := a.follow(ctx); err != nil {
 		return fmt.Errorf("follow the ledger: %w", err)
 	}
 	if _, commit, _, _ := a.mirror.Head(); commit != a.head {

@@ -10,6 +10,7 @@ import (
 	"github.com/go-batteries/hawkeye/internal/failpoint"
 	"github.com/go-batteries/hawkeye/internal/ledger"
 	"github.com/go-batteries/hawkeye/internal/notify"
+	"github.com/go-batteries/hawkeye/internal/pulse"
 	"github.com/go-batteries/hawkeye/internal/trouble"
 	"github.com/go-batteries/hawkeye/store"
 )
@@ -106,7 +107,9 @@ func (n *notifier) run(ctx context.Context) error {
 	defer n.abandonAll()
 	n.began = began{tick: n.h.clock().NowTick(), at: n.h.clock().Now()}
 	var waiting []chan int
+	alive := pulse.Of(ctx)
 	for {
+		alive.Work()
 		n.settle(ctx)
 		next := n.decide(ctx)
 		n.pace.looked = time.Now()
@@ -117,6 +120,7 @@ func (n *notifier) run(ctx context.Context) error {
 			waiting = nil
 		}
 		timer := time.NewTimer(next)
+		alive.Rest()
 		select {
 		case <-n.watch:
 		case <-n.reloaded:
@@ -130,6 +134,7 @@ func (n *notifier) run(ctx context.Context) error {
 			n.giveUp(ctx)
 		case <-ctx.Done():
 		}
+		alive.Work()
 		timer.Stop()
 		n.rest(ctx, len(waiting) > 0)
 		if ctx.Err() != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/go-batteries/hawkeye/internal/message"
 	"github.com/go-batteries/hawkeye/internal/monitor"
 	"github.com/go-batteries/hawkeye/internal/notify"
+	"github.com/go-batteries/hawkeye/internal/pulse"
 )
 
 // lookEvery is how often the configuration's files are read to see whether
@@ -159,12 +160,15 @@ func (r *reloader) run(ctx context.Context) error {
 	defer ticker.Stop()
 	before := r.sum()
 	var missing string // the read error that was logged
+	alive := pulse.Of(ctx)
 	for {
+		alive.Rest()
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
 			return nil
 		}
+		alive.Work()
 		sources, err := monitor.Read(r.h.cfg.files...)
 		if err != nil {
 			if missing != err.Error() {
@@ -180,8 +184,10 @@ func (r *reloader) run(ctx context.Context) error {
 		}
 		missing = ""
 		if now == before && now != r.sum() {
+			alive.Rest() // who reloads may take its time
 			select {
 			case r.turn <- struct{}{}:
+				alive.Work()
 				_ = r.h.use(ctx, sources) // logged, and shown by Health
 				<-r.turn
 			case <-ctx.Done():

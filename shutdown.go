@@ -157,6 +157,7 @@ func (h *Hawkeye) stop(ctx context.Context) error {
 		func() error { close(h.notifier.gone); return nil },
 		func() error { return h.parts.keep.stop(last) },
 		func() error { return h.parts.maintain.stop(last) },
+		func() error { return h.parts.watch.stop(last) },
 		func() error { return h.sync(last) },
 		h.closeStore,
 	} {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-batteries/hawkeye/internal/bucket"
 	"github.com/go-batteries/hawkeye/internal/publish"
+	"github.com/go-batteries/hawkeye/internal/pulse"
 	"github.com/go-batteries/hawkeye/internal/window"
 	"github.com/go-batteries/hawkeye/store"
 )
@@ -269,6 +270,7 @@ func (f *Feed) Stats() Stats {
 func call[T any](ctx context.Context, f func(context.Context) (T, error)) (v T, err error) {
 	ctx, cancel := context.WithTimeout(ctx, publish.DefaultFlushTimeout)
 	defer cancel()
+	defer pulse.Of(ctx).Beat()
 	defer publish.Recovered(&err)
 	return f(ctx)
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/go-batteries/hawkeye/internal/pulse"
 	"github.com/go-batteries/hawkeye/internal/window"
 	"github.com/go-batteries/hawkeye/store"
 )
@@ -84,6 +85,11 @@ func (f *Feed) oldest() int64 { return f.cfg.Clock.NowTick() - f.retention + 1 }
 
 // pause waits for d, or shorter if this process publishes the tick.
 func (f *Feed) pause(ctx context.Context, d time.Duration) error {
+	alive := pulse.Of(ctx)
+	if alive.Working() {
+		alive.Rest()
+		defer alive.Work()
+	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

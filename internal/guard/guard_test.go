@@ -155,8 +155,8 @@ func TestLoggerSurvives(t *testing.T) {
 		t.Error("the handler ended the goroutine of who logs")
 	}
 	Logger(nil).Info("lost")
-	if got := Handler(Handler(slog.DiscardHandler)); got != Handler(slog.DiscardHandler) {
-		t.Errorf("a handler is guarded twice: %#v", got)
+	if once := Handler(slog.DiscardHandler); Handler(once) != once {
+		t.Errorf("a handler is guarded twice: %#v", Handler(once))
 	}
 }
 

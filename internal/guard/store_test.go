@@ -76,7 +76,7 @@ func TestStoreSurvives(t *testing.T) {
 			v := reflect.ValueOf(s)
 			for i := range v.NumMethod() {
 				name, m := v.Type().Method(i).Name, v.Method(i)
-				if name == "Traits" {
+				if name == "Traits" || name == "Left" || name == "Problem" {
 					continue
 				}
 				args := []reflect.Value{reflect.ValueOf(t.Context())}

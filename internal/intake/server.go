@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/go-batteries/hawkeye/internal/pulse"
 	"github.com/go-batteries/hawkeye/internal/sockfile"
 )
 
@@ -126,11 +127,14 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	watch := time.NewTicker(s.config.Limits.WatchInterval)
 	defer watch.Stop()
+	alive := pulse.Of(ctx)
 	for {
+		alive.Rest()
 		select {
 		case <-ctx.Done():
 			return s.stop()
 		case <-watch.C:
+			alive.Work()
 			s.check()
 		}
 	}

@@ -42,7 +42,10 @@ type closer struct {
 func (p *Publisher) closeTicks(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	alive := p.cfg.Closing
+	defer alive.Rest()
 	for {
+		alive.Rest()
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
@@ -50,6 +53,7 @@ func (p *Publisher) closeTicks(ctx context.Context) {
 		case <-p.stop:
 			return
 		}
+		alive.Work()
 		open := p.closeDue()
 		timer.Reset(max(p.clock.Until(p.clock.End(open)), 0) + time.Millisecond/4)
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/go-batteries/hawkeye/internal/bucket"
+	"github.com/go-batteries/hawkeye/internal/pulse"
 	"github.com/go-batteries/hawkeye/internal/series"
 	"github.com/go-batteries/hawkeye/internal/trouble"
 	"github.com/go-batteries/hawkeye/store"
@@ -50,6 +51,10 @@ type Config struct {
 	// nothing before it is dropped from memory, until something is recorded
 	// again.
 	IdleAfter time.Duration
+
+	// Closing, if set, is the pulse of the loop that closes ticks. That of the
+	// one that publishes is what Run's ctx carries.
+	Closing *pulse.Pulse
 
 	// Notes, if set, returns what the next bucket carries besides samples.
 	// It is called once for each tick, at its end, before samples are

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/go-batteries/hawkeye/internal/pulse"
 	"github.com/go-batteries/hawkeye/store"
 )
 
@@ -20,10 +21,14 @@ const (
 
 // send publishes what was closed, one round trip at a time, until ctx ends.
 func (p *Publisher) send(ctx context.Context) {
+	alive := pulse.Of(ctx)
+	defer alive.Rest()
 	for retry := time.Duration(0); ; {
+		alive.Rest()
 		if retry == 0 && !p.idle(ctx) {
 			return
 		}
+		alive.Work()
 		more, err := p.flush(ctx)
 		if ctx.Err() != nil {
 			return
@@ -40,6 +45,7 @@ func (p *Publisher) send(ctx context.Context) {
 			retry = 0
 			continue
 		}
+		alive.Rest()
 		if !sleep(ctx, wait) {
 			return
 		}
