@@ -94,6 +94,9 @@ func (j *judge) news(w *watched, p *pair) {
 	m := j.stands(w)
 	k := p.knows(m.incident)
 	knows := max(k.rank, k.tried)
+	if m.flaps { // its falls aren't told, and so neither that it is as bad again
+		knows = max(k.top, k.tried)
+	}
 	theirs := m.rank > 0 && w.m.level(m.rank).names(p.Name)
 	is := theirs && (m.fires && knows < m.rank || m.flaps && knows == 0)
 	blocked := w.muted || j.isAway(p)
@@ -168,7 +171,7 @@ func (j *judge) ackTold(w *watched, p *pair, k *knowledge, blocked bool) {
 // posted about; 0 if there is none.
 func (j *judge) own(w *watched, p *pair, k *knowledge, stands int) int {
 	for rank := stands; rank > 0; rank-- {
-		if j.subscribed(w, p, k, rank) {
+		if w.m.level(rank).names(p.Name) || w.wasEscalated(k.of, p.Name, rank) || j.standsIn(w, p, k, rank, true) {
 			return rank
 		}
 	}

@@ -27,7 +27,7 @@ const (
 )
 
 // Held are the rules that hold by now, which tests look at.
-var Held = []Rule{Order, Repeats, Mutes, Noise, Fallbacks, Rest}
+var Held = []Rule{Theirs, Order, Prompt, Repeats, Escalation, Ends, Mutes, Noise, Acks, Fallbacks, Once, Rest}
 
 // Violation is something that a rule doesn't allow.
 type Violation struct {
@@ -127,14 +127,18 @@ type knowledge struct {
 	of       *incident
 	told     bool
 	rank     int // the latest told
+	top      int // the highest told
 	tried    int // the highest level that was refused for good
 	standsIn bool
-	first    time.Duration // when it was told first
-	heard    time.Duration // when it was told last, or refused for good
-	failing  time.Duration // since when the attempts fail; -1 if they don't
-	acked    time.Duration // when it heard last that somebody looks after it
-	ended    bool
-	end      due
+	// unreached says that it was refused for good or couldn't be told for long,
+	// and nothing was delivered since.
+	unreached bool
+	first     time.Duration // when it was told first
+	heard     time.Duration // when it was told last, or refused for good
+	failing   time.Duration // since when the attempts fail; -1 if they don't
+	acked     time.Duration // when it heard last that somebody looks after it
+	ended     bool
+	end       due
 }
 
 type groupKey struct{ receiver, value string }

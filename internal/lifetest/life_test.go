@@ -3,6 +3,7 @@ package lifetest
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -31,8 +32,8 @@ var (
 func TestLives(t *testing.T) {
 	t.Parallel()
 	var next, told atomic.Uint64
-	found := make(map[string]bool)
-	var mu sync.Mutex // guards found, and the order of what is printed
+	found := make(map[string][]uint64) // by kind: the seeds that have it
+	var mu sync.Mutex                  // guards found, and the order of what is printed
 	var work sync.WaitGroup
 	for range 2 {
 		work.Go(func() {
@@ -42,8 +43,9 @@ func TestLives(t *testing.T) {
 				told.Add(uint64(len(rec.Messages)))
 				mu.Lock()
 				for _, v := range violations(l, rec) {
-					if kind := string(v.Rule) + gist(v.Text); !found[kind] || !*find {
-						found[kind] = true
+					kind := gist(v.Text) + " (" + string(v.Rule) + ")"
+					found[kind] = append(found[kind], l.Seed)
+					if len(found[kind]) == 1 || !*find {
 						show(t, l, &v)
 						if !*find {
 							break
@@ -55,6 +57,9 @@ func TestLives(t *testing.T) {
 		})
 	}
 	work.Wait()
+	for _, kind := range slices.Sorted(maps.Keys(found)) {
+		t.Logf("%v: %s", found[kind], kind)
+	}
 	t.Logf("%d lives, %d messages", *seeds, told.Load())
 }
 

@@ -69,14 +69,18 @@ func (j *judge) row(m *Message, r *Row, w *watched, p *pair, k *knowledge) {
 		if k.failing < 0 && opens {
 			k.failing = m.At
 		}
+		k.unreached = k.unreached || j.unreached(p, k.of)
 		return
 	case m.Outcome == Refused:
-		k.heard = m.At
+		k.heard, k.unreached = m.At, true
+		if r.Acked {
+			k.acked = m.At
+		}
 		if k.tried = max(k.tried, rank); r.Ends {
 			k.ended = true
 		}
 		j.escalated(w, k.of, p.Name)
-		if r.Escalated {
+		if r.Escalated && opens {
 			j.escalation(m, r, w, p, k)
 		}
 		return
@@ -105,8 +109,9 @@ func (j *judge) row(m *Message, r *Row, w *watched, p *pair, k *knowledge) {
 		if !k.told {
 			k.first = m.At
 		}
-		k.told, k.rank = true, rank
+		k.told, k.rank, k.top = true, rank, max(k.top, rank)
 	}
+	k.unreached = false // nobody needs to stand in for it
 	if r.Kind != "repeat" && !r.Escalated && r.Kind != "undelivered" {
 		p.changes = append(p.changes, m.At)
 	}
@@ -145,6 +150,7 @@ func (j *judge) opening(m *Message, r *Row, w *watched, p *pair, k *knowledge) {
 	case !stands:
 		j.fail(Theirs, m.At, w.name, p.Name, "it is told of %s, which doesn't stand", r.Level)
 	case told && r.Kind == "flapping-levels": // for all who were notified
+	case told && r.Kind == "flapping" && rank <= k.rank: // it is a fall, too, or what it knows
 	case !j.subscribed(w, p, k, rank):
 		j.fail(Theirs, m.At, w.name, p.Name, "it is told of %s, which isn't its own", r.Level)
 	case !told && !r.Escalated && !k.of.over(m.At) && !j.stood(w, func(now *moment) bool {
@@ -211,38 +217,46 @@ func (j *judge) repeated(m *Message, r *Row, w *watched, p *pair, k *knowledge) 
 	}
 }
 
-// subscribed says whether a receiver is to hear of a level: its trigger
-// notifies it, it was escalated to, or it stands in for one of these.
+// subscribed says whether a receiver may hear of a level: its trigger notifies
+// it, it was escalated to, or it stands in for one of these.
 func (j *judge) subscribed(w *watched, p *pair, k *knowledge, rank int) bool {
-	if rank < 1 {
+	return rank > 0 && (w.m.level(rank).names(p.Name) || j.cameDue(w, k.of, p.Name, rank) || j.standsIn(w, p, k, rank, false))
+}
+
+// standsIn says whether a receiver may stand in for one that a level is for, and
+// couldn't be told. It surely does if it was told so, and those between them
+// couldn't be told either.
+func (j *judge) standsIn(w *watched, p *pair, k *knowledge, rank int, surely bool) bool {
+	if surely && !k.standsIn {
 		return false
 	}
 	level := w.m.level(rank)
-	if level.names(p.Name) || w.cameDue(k.of, p.Name, rank) {
-		return true
-	}
-	if !k.standsIn {
-		return false
-	}
-	for _, other := range w.pairs {
+	return slices.ContainsFunc(w.pairs, func(other *pair) bool {
 		names := level.names(other.Name) || slices.ContainsFunc(level.Escalate, func(s Step) bool { return slices.Contains(s.Notify, other.Name) })
-		if names && j.fallsBack(other.Name, p.Name) {
-			return true
-		}
-	}
-	return false
+		return names && (k.standsIn || j.unreached(other, k.of)) && j.fallsBack(w, other, p, func(between *pair) bool {
+			return !surely || j.unreached(between, k.of)
+		})
+	})
 }
 
-// fallsBack says whether what one receiver isn't told comes to another.
-func (j *judge) fallsBack(from, to string) bool {
+// unreached says whether a receiver couldn't be told of an incident, for so long
+// that its fallback is.
+func (j *judge) unreached(p *pair, inc *incident) bool {
+	k := p.knows(inc)
+	return k.unreached || k.failing >= 0 && j.now-k.failing >= fallbackAfter
+}
+
+// fallsBack says whether what one receiver isn't told comes to another, by way
+// of such as are so.
+func (j *judge) fallsBack(w *watched, from, to *pair, so func(*pair) bool) bool {
 	for range j.life.Receivers {
-		r := j.life.receiver(from)
-		if r == nil || r.Fallback == "" {
+		if from == nil || from.Fallback == "" || !so(from) {
 			return false
 		}
-		if from = r.Fallback; from == to {
+		if from.Fallback == to.Name {
 			return true
 		}
+		from = w.pair(from.Fallback)
 	}
 	return false
 }
@@ -253,7 +267,11 @@ func (j *judge) fall(m *Message, r *Row, w *watched, p *pair, k *knowledge) {
 	if !k.told && !m.Repeat {
 		j.fail(Theirs, m.At, w.name, p.Name, "it is told of a fall to %s, and was told nothing before", r.Level)
 	}
-	if !j.stood(w, func(now *moment) bool { return now.incident == k.of && (now.rank == rank || now.raw == rank) }) {
+	stands := rank
+	if r.Stands != "" && j.subscribed(w, p, k, rank) {
+		stands = w.m.rank(r.Stands)
+	}
+	if !j.stood(w, func(now *moment) bool { return now.incident == k.of && (now.rank == stands || now.raw == stands) }) {
 		j.fail(Theirs, m.At, w.name, p.Name, "it is told of a fall to %s, which doesn't stand", r.Level)
 	}
 }

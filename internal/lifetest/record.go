@@ -42,7 +42,7 @@ func NewMessage(m *notify.Message, at time.Duration, outcome Outcome) Message {
 	out := Message{At: at, To: m.Receiver, Repeat: m.MaybeRepeat, Outcome: outcome}
 	for _, r := range m.Rows {
 		row := Row{
-			ID: r.ID, Alert: r.Alert, Incident: r.Incident, Kind: string(r.Kind), Level: r.Snapshot.Level, Escalated: r.Escalated,
+			ID: r.ID, Alert: r.Alert, Incident: r.Incident, Kind: string(r.Kind), Level: r.Snapshot.Level, Escalated: r.Escalated, Step: r.Step, Stands: r.Snapshot.StandsLevel,
 			Over: m.Over[r.ID], Ends: r.Ends(), Both: r.Both, Acked: r.Ack != nil,
 		}
 		if u := r.Undelivered; u != nil {
@@ -72,8 +72,12 @@ type Row struct {
 	// Kind is one of hawkeye's kinds of rows, such as firing or repeat.
 	Kind  string
 	Level string
-	// Escalated says that nobody acknowledged in time.
+	// Escalated says that nobody acknowledged in time; Step is the level that
+	// wasn't, if it isn't the row's.
 	Escalated bool
+	Step      string
+	// Stands is the higher level that it says stands; empty without.
+	Stands string
 	// Over says that what it tells of fires no more, though no end is told.
 	Over bool
 	// Ends says that it tells of an end, Both that it also tells of the firing.
@@ -99,7 +103,7 @@ func (m *Message) String() string {
 			on   bool
 			text string
 		}{
-			{r.Level != "", "=" + r.Level}, {r.Escalated, " (escalated)"}, {r.Over, " (over)"}, {r.Both, " (both)"}, {r.For != "", " (for " + r.For + ": " + r.Was + ")"},
+			{r.Level != "", "=" + r.Level}, {r.Stands != "", " of " + r.Stands}, {r.Escalated, " (escalated)"}, {r.Step != "", " (step of " + r.Step + ")"}, {r.Over, " (over)"}, {r.Both, " (both)"}, {r.For != "", " (for " + r.For + ": " + r.Was + ")"},
 		} {
 			if word.on {
 				s += word.text

@@ -1,6 +1,7 @@
 package lifetest
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -82,6 +83,8 @@ func (j *judge) passOne(w *watched) {
 			continue
 		}
 		switch holds := m.fires && m.rank >= s.rank; {
+		case holds && s.left >= 0 && j.now-s.left >= lookBack:
+			s.reset(m.incident)
 		case holds:
 			s.left = -1
 		case s.left < 0:
@@ -107,18 +110,18 @@ func (s *step) isDue(j *judge) bool {
 	return s.on && s.most+j.life.Tick+j.rec.Slack >= s.After
 }
 
-// escalation judges a row that says it is one: some step up to its level is
-// due, and was not told before. It subscribes the receiver to the step's level.
+// escalation judges a row that says it is one: some step of its level is due,
+// and was not told before. It subscribes the receiver to the step's level. A row
+// of several steps names one of them.
 func (j *judge) escalation(m *Message, r *Row, w *watched, p *pair, k *knowledge) {
-	rank, due, fresh := w.m.rank(r.Level), false, false
+	rank, due, fresh := w.m.rank(cmp.Or(r.Step, r.Level)), false, false
 	for _, s := range w.steps {
-		if s.of != k.of || s.rank > rank || !slices.Contains(s.Notify, p.Name) || !s.isDue(j) {
+		if s.of != k.of || s.rank > max(rank, w.m.rank(r.Level)) || !slices.Contains(s.Notify, p.Name) || !s.isDue(j) {
 			continue
 		}
-		due, fresh = true, fresh || !s.said[p.Name]
 		s.came[p.Name] = true
-		if s.most >= s.After {
-			s.said[p.Name] = true
+		if due = true; s.rank == rank && !fresh && !s.said[p.Name] {
+			fresh, s.said[p.Name] = true, m.Outcome == Delivered
 		}
 	}
 	switch {
@@ -136,9 +139,17 @@ func (w *watched) running(inc *incident, rank int) bool {
 	return slices.ContainsFunc(w.steps, func(s *step) bool { return s.of == inc && s.rank <= rank && s.on })
 }
 
-// cameDue says whether an escalation of a level came due for a receiver, and
-// was told, since the level was reached.
-func (w *watched) cameDue(inc *incident, receiver string, rank int) bool {
+// cameDue says whether an escalation of a level may have come due for a receiver
+// since the level was reached.
+func (j *judge) cameDue(w *watched, inc *incident, receiver string, rank int) bool {
+	return w.wasEscalated(inc, receiver, rank) || slices.ContainsFunc(w.steps, func(s *step) bool {
+		return s.of == inc && s.rank == rank && slices.Contains(s.Notify, receiver) && s.isDue(j)
+	})
+}
+
+// wasEscalated says whether an escalation of a level came due for a receiver,
+// and was told, since the level was reached.
+func (w *watched) wasEscalated(inc *incident, receiver string, rank int) bool {
 	return slices.ContainsFunc(w.steps, func(s *step) bool { return s.of == inc && s.rank == rank && s.came[receiver] })
 }
 

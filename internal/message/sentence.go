@@ -72,15 +72,11 @@ func (p *part) verdict() string {
 		return fmt.Sprintf("it changes between %s and %s, and counts as %s until it was below that for a while (%s).",
 			firstText(s.PreviousLevel, "levels"), s.Level, s.Level, both)
 	case notify.Stable:
-		return fmt.Sprintf("it is stable again (%s).", measured)
+		return fmt.Sprintf("it is stable again (%s).", measured) + p.stands()
 	case notify.Repeat:
-		text := fmt.Sprintf("still: %s; for %s now.", both, p.lasted())
-		if s.StandsLevel != "" {
-			text += " It is " + stands(s, p.now) + "."
-		}
-		return text
+		return fmt.Sprintf("still: %s; for %s now.", both, p.lasted()) + p.stands()
 	}
-	return both + "."
+	return both + "." + p.stands()
 }
 
 // lasted is how long it has been firing, or was.
@@ -235,14 +231,19 @@ func acknowledged(ack *notify.Ack, now time.Time) string {
 	return text + "."
 }
 
-// stands says which higher level stands, of which the receiver isn't told.
-func stands(s *notify.Snapshot, now time.Time) string {
-	text := s.StandsLevel
+// stands is a sentence about the higher level that stands, of which the
+// receiver isn't told; empty if there is none.
+func (p *part) stands() string {
+	s := &p.row.Snapshot
+	if s.StandsLevel == "" {
+		return ""
+	}
+	text := " It is " + s.StandsLevel
 	if !s.StandsSince.IsZero() {
-		text += " since " + s.StandsSince.In(now.Location()).Format("15:04")
+		text += " since " + s.StandsSince.In(p.now.Location()).Format("15:04")
 	}
 	if len(s.StandsTold) > 0 {
 		text += ", of which " + strings.Join(s.StandsTold, ", ") + " was notified"
 	}
-	return text
+	return text + "."
 }

@@ -94,6 +94,18 @@ func (d *draft) rankOf(monitor, name string, rank int) int {
 	return rank
 }
 
+// carryAck lets a row that is about to be told say that somebody looks after its
+// incident, if its receiver wasn't told that yet.
+func (d *draft) carryAck(r *Row) {
+	t, ack := d.thread(r.Alert, r.Receiver), d.ack(r.Incident)
+	if t == nil || t.Incident != r.Incident || !t.Told || r.Ends() || r.Ack != nil || r.Batch != "" || d.runEvery(r.Monitor) > 0 {
+		return
+	}
+	if ack.Holds(d.now) && t.AckedBy != ack.Author {
+		r.Ack = ack
+	}
+}
+
 // tellAcked lets those who were notified know, once, that somebody looks after
 // an incident.
 func (d *draft) tellAcked(a *Alert, t *Thread) {

@@ -75,6 +75,16 @@ func (l *LevelClock) leftAt(t time.Time) bool {
 	return !l.Left.IsZero() && t.Sub(l.Left) >= leftFor
 }
 
+// left says whether a level of an alert that is down was left for good.
+func (d *draft) left(a *Alert, rank int) bool {
+	level := d.level(a.Monitor, rank)
+	if level == nil {
+		return false
+	}
+	l := d.clock(a.Key, a.Incident).level(level.Name)
+	return l != nil && l.leftAt(d.now)
+}
+
 // escalates says whether any level of a monitor has steps.
 func (r *Routing) escalates() bool {
 	return slices.ContainsFunc(r.Levels, func(l LevelRoute) bool { return len(l.Escalate) > 0 })
@@ -124,7 +134,7 @@ func (d *draft) clockAttempt(r *Row) {
 	}
 	for rank := 1; rank <= min(r.Rank, stands, len(routing.Levels)); rank++ {
 		level := &routing.Levels[rank-1]
-		if l := c.level(level.Name); len(level.Escalate) == 0 || l != nil && !l.leftAt(a.LevelAt) {
+		if l := c.level(level.Name); len(level.Escalate) == 0 || l != nil && (!a.Phase.Told() || !l.leftAt(a.LevelAt)) {
 			continue
 		}
 		c = d.editClock(a.Key, a.Incident)
@@ -207,7 +217,9 @@ func (d *draft) runClock(a *Alert, route *LevelRoute, rank int, q quiet) {
 	case rank > a.Rank && l.Left.IsZero():
 		l.Left = cmp.Or(a.LevelAt, d.now)
 	case rank <= a.Rank && l.leftAt(a.LevelAt):
-		return // it is another time that it was reached: nobody was told yet
+		c := d.editClock(a.Key, a.Incident) // another time that it is reached: nobody was told yet
+		c.Levels = slices.DeleteFunc(c.Levels, func(l LevelClock) bool { return l.Level == route.Name })
+		return
 	case rank <= a.Rank:
 		l.Left = time.Time{}
 	}
@@ -283,7 +295,8 @@ func (d *draft) stepRank(r *Row) int {
 	return d.rankOf(r.Monitor, r.Step, r.Rank)
 }
 
-// untake takes back the step of an escalation that a row would have told.
+// untake takes back the step of an escalation that a row would have told, unless
+// it was told to others.
 func (d *draft) untake(r *Row) {
 	level := d.level(r.Monitor, d.stepRank(r))
 	if level == nil || d.clock(r.Alert, r.Incident).level(level.Name) == nil {
@@ -291,10 +304,26 @@ func (d *draft) untake(r *Row) {
 	}
 	l := d.editClock(r.Alert, r.Incident).level(level.Name)
 	for _, e := range level.Escalate {
-		if slices.Contains(e.Receivers, r.Receiver) {
+		if slices.Contains(e.Receivers, r.Receiver) && !d.stepTold(r, e.Receivers) {
 			l.Done = slices.DeleteFunc(l.Done, func(after time.Duration) bool { return after == e.After })
 		}
 	}
+}
+
+// stepTold says whether any of the receivers of a row's step was told of it.
+func (d *draft) stepTold(r *Row, receivers []string) bool {
+	return slices.ContainsFunc(receivers, func(other string) bool {
+		t := d.thread(r.Alert, other)
+		if other == r.Receiver || t == nil || t.Incident != r.Incident || !t.Told {
+			return false
+		}
+		return !slices.ContainsFunc(d.chain(r.Alert, r.Incident, other), func(r *Row) bool { return r.Escalated })
+	})
+}
+
+// byStep says whether a level is a receiver's only because of an escalation.
+func (d *draft) byStep(a *Alert, receiver string, rank int) bool {
+	return !slices.Contains(d.receivers(a.Monitor, rank), receiver) && d.escalated(a, receiver, rank)
 }
 
 // escalated says whether an escalation of a level came due for a receiver.

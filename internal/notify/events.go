@@ -100,7 +100,12 @@ func (d *draft) whileFlapping(a about, e *alert.Event) {
 		return
 	}
 	d.ackEnds(a.monitor, a.alert, a.incident, e.To)
-	d.inform(a, e.To)
+	for _, receiver := range d.subscribers(a, e.To) {
+		t := d.thread(a.alert, receiver)
+		if t == nil || t.Rank < e.To || !d.tried(t, a.incident) { // what failed for good comes as a repeat
+			d.informOf(a, receiver, e.To)
+		}
+	}
 }
 
 // eventAbout is the alert as the event found it.
@@ -208,12 +213,19 @@ func (d *draft) absorb(a about, receiver string) bool {
 func (d *draft) rose(a about, rank int) {
 	d.ackEnds(a.monitor, a.alert, a.incident, rank)
 	for _, receiver := range d.subscribers(a, rank) {
-		kind := Firing
 		if d.knows(a, receiver) {
-			kind = Rise
+			d.queue(a, receiver, Rise, rank)
+		} else {
+			d.firstHeard(a, receiver, rank)
 		}
-		d.queue(a, receiver, kind, rank)
 	}
+}
+
+// firstHeard tells a receiver that knows nothing of an incident of a level. If
+// that is its own because of an escalation, the message says so.
+func (d *draft) firstHeard(a about, receiver string, rank int) {
+	of := &Alert{Key: a.alert, Monitor: a.monitor, Incident: a.incident}
+	d.queue(a, receiver, Firing, rank).Escalated = d.byStep(of, receiver, rank)
 }
 
 // fell tells those who were told of a higher level, and those of the level it
@@ -231,12 +243,16 @@ func (d *draft) fell(a about, rank int) {
 // incident yet, or only of a lower level.
 func (d *draft) inform(a about, rank int) {
 	for _, receiver := range d.subscribers(a, rank) {
-		switch {
-		case !d.knows(a, receiver):
-			d.queue(a, receiver, Firing, rank)
-		case d.thread(a.alert, receiver).Rank < rank:
-			d.queue(a, receiver, Rise, rank)
-		}
+		d.informOf(a, receiver, rank)
+	}
+}
+
+func (d *draft) informOf(a about, receiver string, rank int) {
+	switch {
+	case !d.knows(a, receiver):
+		d.firstHeard(a, receiver, rank)
+	case d.thread(a.alert, receiver).Rank < rank:
+		d.queue(a, receiver, Rise, rank)
 	}
 }
 

@@ -66,15 +66,45 @@ func (d *draft) standIn(r *Row) bool {
 	if t == nil || t.Incident != r.Incident || t.Rank < r.Rank && !r.Ends() {
 		return false
 	}
-	if !t.Told && (!slices.Contains(t.Instead, r.Receiver) || len(d.chain(r.Alert, r.Incident, cfg.Fallback)) == 0) {
+	if !t.Told && !d.willHear(r, cfg.Fallback) {
 		return false
 	}
-	if !slices.Contains(t.Instead, r.Receiver) {
-		own := d.editThread(r.Alert, cfg.Fallback)
-		own.Instead = append(slices.Clone(own.Instead), r.Receiver)
-	}
+	d.instead(d.editThread(r.Alert, cfg.Fallback), r)
 	return true
 }
+
+// willHear says whether a receiver is still to be told of the incident of a row
+// as much as the row tells, by itself or in the place of the row's receiver.
+func (d *draft) willHear(r *Row, receiver string) bool {
+	return slices.ContainsFunc(d.chain(r.Alert, r.Incident, receiver), func(other *Row) bool {
+		return other.Opens() && other.Rank >= r.Rank && (other.Undelivered == nil || slices.Contains(other.Undelivered.Via, r.Receiver))
+	})
+}
+
+// instead notes that the receiver of a thread stands in for that of a row, and
+// for whom that one did.
+func (d *draft) instead(own *Thread, r *Row) {
+	own.Instead = slices.Clone(own.Instead)
+	for _, receiver := range r.MeantFor() {
+		if !slices.Contains(own.Instead, receiver) {
+			own.Instead = append(own.Instead, receiver)
+		}
+	}
+}
+
+// relieve ends that others stand in for the receiver of a row, which was told
+// of its incident itself.
+func (d *draft) relieve(r *Row) {
+	for _, t := range d.threadsOf(r.Alert) {
+		if t.Incident != r.Incident || t.Receiver == r.Receiver || !t.standsFor(r) {
+			continue
+		}
+		own := d.editThread(t.Alert, t.Receiver)
+		own.Instead = slices.DeleteFunc(slices.Clone(own.Instead), func(name string) bool { return slices.Contains(r.MeantFor(), name) })
+	}
+}
+
+func (t *Thread) standsFor(r *Row) bool { return slices.Contains(t.Instead, r.Receiver) }
 
 // standDown takes back that a fallback stands in for a receiver, when it needn't
 // be told what that one wasn't.
@@ -138,9 +168,7 @@ func (d *draft) inFallback(r, row *Row) {
 			Over: r.Ends() || !d.incidentLives(r),
 		}
 	}
-	if !slices.Contains(own.Instead, r.Receiver) {
-		own.Instead = append(slices.Clone(own.Instead), r.Receiver)
-	}
+	d.instead(own, r)
 	own.Seq++
 	own.Rank = max(own.Rank, r.Rank)
 	row.Seq = own.Seq

@@ -1,5 +1,7 @@
 package notify
 
+import "cmp"
+
 // fit makes of a row that waits what is so now: it is about the level that
 // stands, as far as that is its receiver's. What may have been delivered, and
 // what is over, stays as it is.
@@ -9,6 +11,7 @@ func (d *draft) fit(r *Row) *Row {
 		return r
 	}
 	kind, rank := d.fitting(a, r)
+	r = d.ownLevel(a, r)
 	level := d.level(a.Monitor, rank)
 	stands := ""
 	if above := d.level(a.Monitor, a.Rank); a.Rank > rank && above != nil && kind.posted() {
@@ -18,6 +21,12 @@ func (d *draft) fit(r *Row) *Row {
 		return r
 	}
 	r = d.edit(r)
+	if r.Escalated && rank != r.Rank {
+		r.Step = cmp.Or(r.Step, r.Snapshot.Level)
+	}
+	if r.Step == level.Name {
+		r.Step = ""
+	}
 	if rank != r.Rank {
 		before := r.Snapshot
 		r.Snapshot = a.Snapshot
@@ -36,9 +45,22 @@ func (d *draft) fit(r *Row) *Row {
 	return r
 }
 
+// ownLevel makes of a step of an escalation that waits, of a level that was
+// left meanwhile, the news of the level that stands, which is its receiver's
+// anyway. The step wasn't taken.
+func (d *draft) ownLevel(a *Alert, r *Row) *Row {
+	if told, _ := d.toldOf([]*Row{r}); told || !r.Escalated || a.Rank >= d.stepRank(r) || !d.ofLevel(r, a.Rank) {
+		return r
+	}
+	d.untake(r)
+	r = d.edit(r)
+	r.Escalated, r.Step = false, ""
+	return r
+}
+
 // posted says whether a row of a kind says what stands if that is higher than
 // its level.
-func (k RowKind) posted() bool { return k == Firing || k == Repeat || k == Rise }
+func (k RowKind) posted() bool { return k == Firing || k == Repeat || k == Rise || k == Stable }
 
 // fitting is the kind and the level that a row has now. Where nothing fits they
 // are its own: it is for others to drop it.
@@ -64,10 +86,21 @@ func (d *draft) fitting(a *Alert, r *Row) (RowKind, int) {
 			return Repeat, own
 		}
 	case Flapping, Missing, Stable:
-		if !told || a.Rank <= rank || d.subscribed(a, r.Receiver, a.Rank) {
+		switch {
+		case a.Rank <= rank || d.subscribed(a, r.Receiver, a.Rank) || a.levelless():
+			return r.Kind, a.Rank
+		case !told && r.Escalated:
+			return Firing, d.fittingFirst(a, r)
+		case !told:
 			return r.Kind, a.Rank
 		}
+		if own := d.hears(a, d.thread(r.Alert, r.Receiver)); own > 0 {
+			return r.Kind, own
+		}
 	case FlappingLevels:
+		if !told && r.Escalated && !d.subscribed(a, r.Receiver, a.Rank) {
+			return Firing, d.fittingFirst(a, r)
+		}
 		return r.Kind, a.Rank
 	}
 	return r.Kind, r.Rank

@@ -64,8 +64,9 @@ func (d *draft) inOrder(rows []*Row) []*Row {
 			d.hold(r, wait, false)
 			continue
 		}
-		out = append(append(out, before...), r)
-		if end := d.endBehind(r); end != nil {
+		end := d.endBehind(r)
+		out = append(append(out, before...), d.current(r))
+		if end != nil {
 			out = append(out, end)
 		}
 	}
@@ -116,7 +117,8 @@ func (d *draft) hurry(r *Row) {
 }
 
 // endBehind returns the end that is next after a message to a fallback: they
-// go together.
+// go together. If nothing of that may have been delivered, it tells of the end
+// itself.
 func (d *draft) endBehind(r *Row) *Row {
 	behind := d.behind[r.ID]
 	if len(behind) == 0 {
@@ -124,6 +126,12 @@ func (d *draft) endBehind(r *Row) *Row {
 	}
 	last := d.current(behind[len(behind)-1])
 	if !last.Ends() || last.Claim != nil {
+		return nil
+	}
+	if !r.begun() && r.Batch == "" && !slices.ContainsFunc(behind, (*Row).begun) {
+		own := d.edit(r)
+		own.Both = true
+		d.merge(own, behind)
 		return nil
 	}
 	last = d.edit(last)

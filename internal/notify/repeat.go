@@ -141,9 +141,7 @@ func (d *draft) repeatNow(a *Alert, routing *Routing, t *Thread, rank int, over 
 	default:
 		r.Released = muted
 	}
-	if kind == Firing && routing.RunEvery == 0 && !slices.Contains(d.receivers(a.Monitor, rank), t.Receiver) && d.escalated(a, t.Receiver, rank) {
-		r.Escalated = true
-	}
+	r.Escalated = kind == Firing && routing.RunEvery == 0 && d.byStep(a, t.Receiver, rank)
 	d.standsAbove(a, r)
 	return r
 }

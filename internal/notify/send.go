@@ -167,6 +167,7 @@ func (d *draft) claim(b *bundle) {
 	for _, r := range b.rows {
 		r = d.edit(r)
 		d.tryNow(r)
+		d.carryAck(r)
 		r.Claim = &Claim{Writer: d.v.Self, Message: m.ID, At: d.now, Length: d.v.Config.Retry.claim()}
 		r.Held, r.Muted = "", false
 		m.MaybeRepeat = m.MaybeRepeat || r.Uncertain || r.FellBack

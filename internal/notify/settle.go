@@ -121,6 +121,9 @@ func (d *draft) delivered(r *Row, a *Attempt) {
 	if r.FellBack {
 		d.arrived(r)
 	}
+	if r.Alert != "" && len(a.Result.Failed) == 0 {
+		d.relieve(r)
+	}
 	var later, never []string
 	for _, f := range a.Result.Failed {
 		r.LastError = f.Error
@@ -155,7 +158,8 @@ func (d *draft) told(r *Row) {
 		return
 	}
 	t := d.editThread(r.Alert, r.Receiver)
-	t.ToldAt, t.TriedAt = d.now, d.now
+	t.ToldAt = d.now
+	d.triedNow(t, r)
 	t.Held, t.Muted = "", nil
 	if t.Incident == "" { // the store has lost the thread, and not who told of the row
 		t.Incident, t.FiredAt, t.Seq, t.Rank = r.Incident, r.Snapshot.Since, r.Seq, r.Rank
@@ -167,8 +171,20 @@ func (d *draft) told(r *Row) {
 			rank = max(rank, t.ToldRank)
 		}
 		t.Told, t.ToldRank = true, rank
+		if r.Ack != nil {
+			t.AckedBy = r.Ack.Author
+		}
 	}
 	d.owe(r)
+}
+
+// triedNow notes that it was tried to tell the receiver of a thread. What is
+// told late of an incident before says nothing of the one that the thread is
+// about.
+func (d *draft) triedNow(t *Thread, r *Row) {
+	if t.Incident == r.Incident || t.Seq == 0 || d.runEvery(r.Monitor) > 0 {
+		t.TriedAt = d.now
+	}
 }
 
 // owe marks the ends behind a row that was told or may have been.
@@ -192,7 +208,7 @@ func (d *draft) dead(r *Row, reason string) {
 		return
 	}
 	t := d.editThread(r.Alert, r.Receiver)
-	t.TriedAt = d.now
+	d.triedNow(t, r)
 	if r.Uncertain {
 		if t.Incident == r.Incident {
 			t.Told, t.ToldRank = true, r.Rank

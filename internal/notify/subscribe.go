@@ -119,9 +119,11 @@ func (d *draft) stale(r *Row, a *Alert, told bool) string {
 		return "over before it could be told"
 	case r.Escalated && a != nil && a.Phase.Told() && a.Rank < d.stepRank(r) && (told && r.Kind == Repeat || !told && !d.named(a, r.Receiver, a.Rank)):
 		return "the level of the step doesn't stand"
-	case told && a != nil && (r.Kind == Rise || r.Kind == Fall) && r.Rank == d.toldRank(r) && !r.News():
+	case r.Escalated && a != nil && !a.Phase.Told() && d.left(a, d.stepRank(r)):
+		return "the level of the step was left"
+	case told && a != nil && (r.Kind == Rise || r.Kind == Fall) && r.Rank == d.toldRank(r) && !r.Escalated && r.AckOver == "" && r.AckEnded == "":
 		return "back at the level that was told"
-	case told && a == nil && (r.Kind == Fall || r.Kind == Repeat || r.Kind == Acked || r.Kind == FlappingLevels):
+	case told && a == nil && (r.Kind == Fall || r.Kind == Repeat || r.Kind == Acked || r.Kind == FlappingLevels || r.Kind == Stable):
 		return "over before it could be told"
 	case r.Kind == Repeat && told && !r.News() && d.thread(r.Alert, r.Receiver).ToldAt.After(r.waitsSince()):
 		return "told with others meanwhile"
