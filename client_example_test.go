@@ -40,7 +40,7 @@ func ExampleNewClient() {
 	defer stop()
 	ctx := context.Background()
 
-	c, err := hawkeye.NewClient(socket) // in the second
+	c, err := hawkeye.NewClient(socket) // in the second process
 	if err != nil {
 		fmt.Println(err)
 		return
