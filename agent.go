@@ -287,7 +287,7 @@ func (a *agent) step(t feed.Tick) evaluate.Tick {
 	if t.Asleep {
 		asleep = a.h.store.Traits().Tick
 	}
-	return evaluate.Tick{N: t.N, End: t.End, Asleep: asleep, Unknown: time.Duration(unknown) * a.h.store.Traits().Tick, Late: t.Late}
+	return evaluate.Tick{N: t.N, End: t.End, Asleep: asleep, Unknown: time.Duration(unknown) * a.h.store.Traits().Tick, Late: t.Late, Again: t.Again}
 }
 
 // finish evaluates what Final has published, and gives up the head, so that

@@ -106,7 +106,7 @@ func (a *agent) tx(tick feed.Tick, changes []evaluate.Change, release bool) (*le
 	head := ledger.Head{
 		Tick: tick.N, Writer: a.h.publisher.Writer(), Born: a.born, Config: a.setup.set.Hash,
 		Width: a.h.store.Traits().Tick, Service: a.h.cfg.identity(),
-		Runs: a.runs != nil,
+		Runs: a.runs != nil, Open: a.feed.Open(),
 	}
 	if release {
 		head.Writer = store.ID{}

@@ -53,6 +53,9 @@ func (a *agent) load(ctx context.Context) (*evaluate.Evaluator, error) {
 	for key, r := range a.book.Alerts() {
 		states[key] = r.State
 	}
+	if a.feed.Reopen(0); head.Config == a.setup.set.Hash && a.h.store.Traits().Shared { // what another configuration judged stays as it is
+		a.feed.Reopen(head.Open)
+	}
 	if err := a.feed.SeekTo(ctx, head.Tick); err != nil {
 		return nil, fmt.Errorf("load windows: %w", err)
 	}

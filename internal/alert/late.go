@@ -47,7 +47,12 @@ func (m *machine) ripeLate(v verdict) int {
 	return 0
 }
 
-// covered says whether the tick lies in an incident that is known already.
+// covered says whether the tick lies in an incident that is known already. Of
+// a tick that was judged before that may be an incident before the last one, or
+// a level that was left.
 func (m *machine) covered() bool {
+	if m.in.Again && (m.s.Last != nil && m.now.Before(m.s.Last.Began) || m.s.Phase.Told() && m.now.Before(m.s.LevelAt)) {
+		return true
+	}
 	return m.s.Last.Covers(m.now) || m.s.Phase == NoData
 }

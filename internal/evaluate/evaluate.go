@@ -32,8 +32,11 @@ type Tick struct {
 	// Asleep is how much of that time all processes were paused: what could
 	// have been counted in it nobody did, and so it counts as unknown.
 	Asleep time.Duration
-	// Late are earlier ticks to be judged again, for firing only.
-	Late []int64
+	// Late are earlier ticks to be judged again, for firing only. Again says
+	// that some of them were judged by who evaluated before, also where nothing
+	// is new.
+	Late  []int64
+	Again bool
 }
 
 // Alert is one alert: a monitor, and a group of its tags.
@@ -378,7 +381,7 @@ func (e *Evaluator) late(w Windows, t Tick, changes map[*Alert]*Change) {
 			a.groups[u.query] = ref.Group
 			e.queue(a)
 			for _, n := range t.Late {
-				if len(a.Rule.queries) == 1 { // a ratio of which one side is late proves nothing
+				if len(a.Rule.queries) == 1 && !(t.Again && a.Rule.beats) { // a ratio of which one side is late proves nothing
 					e.lateTick(w, a, u.query, n, t, changes)
 				}
 			}
@@ -392,7 +395,10 @@ func (e *Evaluator) lateTick(w Windows, a *Alert, query int, n int64, t Tick, ch
 		return
 	}
 	end := t.End.Add(-time.Duration(t.N-n) * e.plan.width)
-	in := alert.Input{Late: true, Incomplete: !v.Complete(), Few: few(a.Rule.Monitor, &v)}
+	if v.Kind != 0 || v.Count > 0 { // it may have left the window by now
+		a.kind = v.Kind.String()
+	}
+	in := alert.Input{Late: true, Again: t.Again, Incomplete: !v.Complete(), Few: few(a.Rule.Monitor, &v)}
 	e.fill(a, query, &v, n, &in)
 	in.Value = v.V
 	e.judge(a, &in, end, changes)

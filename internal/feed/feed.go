@@ -89,6 +89,9 @@ type Tick struct {
 	// bucket came late. They are evaluated again, for firing only, with
 	// [window.Engine.ValueAt] and the groups of [window.Engine.ChangedLate].
 	Late []int64
+	// Again says that Late has ticks that were judged by who evaluated before,
+	// of whose windows this process doesn't know what is new.
+	Again bool
 }
 
 // Stats is what a Feed has seen since it was made.
@@ -129,6 +132,8 @@ type Feed struct {
 	failed  bool  // the last call of Next
 	healing int64 // where the look at old ticks goes on
 	lateMin int64 // the oldest tick that got a bucket late since the last one was handed out
+	reopen  int64 // from where on SeekTo has ticks judged again
+	rejudge bool  // and they weren't yet
 	ids     []uint64
 	scratch bucket.Bucket
 	folds   foldQueue
@@ -165,6 +170,7 @@ func New(cfg Config) *Feed {
 		woken:  make(chan struct{}, 1),
 		fine:   newFine(),
 		late:   make(map[int64]struct{}),
+		reopen: none,
 	}
 	if f.log == nil {
 		f.log = slog.Default()
@@ -196,7 +202,7 @@ func (f *Feed) reset() {
 	}
 	f.ticks = make(map[int64]*tick)
 	clear(f.folded[:])
-	f.lateMin = none
+	f.lateMin, f.rejudge = none, false
 	f.poll = poll{}
 }
 
@@ -205,6 +211,26 @@ func (f *Feed) SetQueries(q []window.Query) { f.cfg.Queries = q }
 
 // SetRuns replaces Config.Runs from the next SeekTo on.
 func (f *Feed) SetRuns(r *Runs) { f.cfg.Runs = r }
+
+// Reopen has the next SeekTo take the ticks from one on, up to the watermark,
+// for late: whoever judged them lacked some of what is known of them by now, and
+// may be gone. 0 is none.
+func (f *Feed) Reopen(tick int64) {
+	if f.reopen = tick; tick == 0 {
+		f.reopen = none
+	}
+}
+
+// Open returns the oldest tick that was handed out and that can still be judged
+// again of which something is missing; 0 if there is none. It is for Reopen.
+func (f *Feed) Open() int64 {
+	for n := f.next - f.margin; n < f.next; n++ {
+		if t := f.ticks[n]; t != nil && t.status != Complete {
+			return n
+		}
+	}
+	return 0
+}
 
 // Engine returns the windows, which are as of the tick that Next returned.
 // SeekTo replaces it.

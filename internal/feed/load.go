@@ -22,6 +22,7 @@ type loader struct {
 	*Feed
 	base int64 // the last tick that is loaded
 	from int64 // the first fine tick that is read
+	open int64 // the first that is to be judged again
 }
 
 // fold is a stored one.
@@ -42,6 +43,7 @@ func (f *Feed) SeekTo(ctx context.Context, watermark int64) error {
 	f.reset()
 	f.failed = false
 	l := loader{Feed: f, base: max(watermark, f.oldest()-1)}
+	l.open = l.reopens()
 	f.next, f.skipped = watermark+1, 0
 	if err := l.load(ctx); err != nil {
 		return err
@@ -52,13 +54,34 @@ func (f *Feed) SeekTo(ctx context.Context, watermark int64) error {
 	f.engine.MarkUnknown(watermark+1, l.base)
 	f.engine.Changed(nil)
 	f.engine.Evaluated(l.base)
+	if l.open <= l.base {
+		f.lateMin, f.rejudge = l.open, true
+	}
 	return nil
+}
+
+// reopens returns the first tick that is to be judged again, [none] if there
+// is none: that of Reopen, or one that the ledger names.
+func (l *loader) reopens() int64 {
+	open := l.reopen
+	l.mu.Lock()
+	for n := range l.late {
+		open = min(open, n)
+	}
+	l.mu.Unlock()
+	if open > l.base {
+		return none
+	}
+	return max(open, l.base+1-l.margin)
 }
 
 func (l *loader) load(ctx context.Context) error {
 	back := l.ticksIn(gaugesBack) + window.LiveTicks
 	for _, n := range l.engine.Needs() {
 		back = max(back, n.Back)
+	}
+	if l.open <= l.base { // with the windows of those that are judged again
+		back += l.base + 1 - l.open
 	}
 	l.from = max(l.base-back, l.oldest())
 	l.engine.Advance(l.from - 1)
@@ -90,6 +113,9 @@ func (l *loader) loadTicks(ctx context.Context, from, to int64) error {
 	}
 	for i := range answers {
 		n := answers[i].Tick
+		if n == l.open {
+			l.engine.Evaluated(l.base)
+		}
 		t := l.tick(n)
 		l.add(t, &answers[i])
 		l.recall(n, t)

@@ -310,7 +310,7 @@ func (f *Feed) decide(ctx context.Context) (Tick, bool, error) {
 	}
 	t.status = status
 	f.mark(n, status)
-	out := Tick{N: n, End: end, Status: status, Asleep: status == Complete && t.awake == 0, Skipped: f.skipped, Late: f.lateTicks()}
+	out := Tick{N: n, End: end, Status: status, Asleep: status == Complete && t.awake == 0, Skipped: f.skipped, Late: f.lateTicks(), Again: f.rejudge}
 	f.advance(out, live, missing)
 	return out, true, nil
 }
@@ -321,7 +321,7 @@ func (f *Feed) lateTicks() (late []int64) {
 	for n := max(f.lateMin, f.next-f.margin); n < f.next; n++ {
 		late = append(late, n)
 	}
-	f.lateMin = none
+	f.lateMin, f.rejudge = none, false
 	return late
 }
 

@@ -27,6 +27,10 @@ type Head struct {
 	// Runs says that the records of writers are as of Tick. Versions that
 	// don't know of them leave them as they were.
 	Runs bool `json:"runs,omitempty"`
+	// Open is the oldest tick that can still be judged again of which something
+	// was missing, 0 if there is none. Whoever goes on from here looks whether
+	// it is there by now.
+	Open int64 `json:"open,omitempty"`
 	// Width is that of the ticks, without which their numbers mean nothing.
 	Width time.Duration `json:"width,omitempty"`
 	// Service names whose ledger it is. Width and Service are empty in what

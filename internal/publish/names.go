@@ -33,6 +33,7 @@ type names struct {
 	set     store.ID     // as the Store said last
 	lost    bool         // names were lost, and weren't published again since
 	tell    bool         // they are now, and OnFlush is to be told
+	pause   int64        // ticks between two publications of all, while the Store loses them
 	recent  []datedName  // published for the first time a short time ago
 }
 
@@ -54,6 +55,21 @@ const (
 func (n *names) follow(set store.ID) {
 	n.lost = n.lost || !n.set.IsZero() && set != n.set
 	n.set = set
+}
+
+// due says whether names were lost and it is time to publish all again: at
+// once, then with pauses that double up to most, so that a Store that loses them
+// all the time isn't flooded.
+func (n *names) due(now, most int64) bool {
+	return n.lost && (now-n.renewed >= n.pause || now-n.renewed >= most)
+}
+
+// longer makes the next pause longer, unless nothing was lost for a while.
+func (n *names) longer(now, most int64) {
+	if now-n.renewed >= 2*most {
+		n.pause = 0
+	}
+	n.pause = max(1, 2*n.pause)
 }
 
 // added takes note of names that were published for the first time.

@@ -127,19 +127,16 @@ func (p *Publisher) next() (pub store.Publication, fresh int, ahead bool) {
 	}
 	// Names are published again now and then because nobody can tell when
 	// the Store has lost only them.
-	lost := p.namesLost(now)
-	p.names.tell = p.names.tell || lost
+	lost := p.names.due(now, p.ring.verifyEvery)
+	if lost {
+		p.names.tell = true
+		p.names.longer(now, p.ring.verifyEvery)
+	}
 	if p.ring.lookBack(now) || p.traits.Shared && now-p.names.renewed > p.ring.retention/2 || lost {
 		p.names.again(p.cfg.Registry, now)
 	}
 	pub.Names = batch(p.names.known)
 	return pub, p.ring.take(&pub), false
-}
-
-// namesLost says whether names were lost and it is time to publish all again: a
-// Store that loses them all the time isn't flooded.
-func (p *Publisher) namesLost(now int64) bool {
-	return p.names.lost && now-p.names.renewed >= p.ring.verifyEvery
 }
 
 // named takes note that the names that went ahead are stored.
@@ -248,7 +245,7 @@ func (p *Publisher) stored(pub *store.Publication, fresh int, reply store.Publis
 	if p.cfg.OnFlush != nil {
 		p.cfg.OnFlush(Flushed{Tick: tick, Reply: reply, NamesLost: namesLost})
 	}
-	return more || p.namesLost(now) || len(p.names.known) > 0 || len(reply.Clashes) > 0
+	return more || p.names.due(now, p.ring.verifyEvery) || len(p.names.known) > 0 || len(reply.Clashes) > 0
 }
 
 // looked takes note of what is missing of buckets under a former id.

@@ -31,6 +31,7 @@ const (
 	envMails  = "HAWKEYE_FLEET_MAILS"
 	envRole   = "HAWKEYE_FLEET_ROLE"  // "counter" neither evaluates nor sends
 	envSMTP   = "HAWKEYE_FLEET_SMTP"  // a mail server's address, if there is one
+	envTrace  = "HAWKEYE_FLEET_TRACE" // the file of what it does to the store, if that is asked for
 	envBlind  = "HAWKEYE_FLEET_BLIND" // for how long the store may be away, if not as by default
 )
 
@@ -70,6 +71,14 @@ func replica(addr string) error {
 		hawkeye.WithStore(redisstore.New(client, redisstore.WithTick(fleetTick))),
 		hawkeye.WithMailer(hawkeye.MailerFunc(deliver)), hawkeye.WithoutSocket(),
 		hawkeye.WithLogger(slog.New(slog.NewTextHandler(os.Stderr, nil))),
+	}
+	if path := os.Getenv(envTrace); path != "" {
+		traced, err := newTracedStore(client, path)
+		if err != nil {
+			return err
+		}
+		defer traced.close()
+		opts = append(opts, hawkeye.WithStore(traced), hawkeye.WithMailer(hawkeye.MailerFunc(deliverTraced)))
 	}
 	if os.Getenv(envRole) == "counter" {
 		opts = append(opts, hawkeye.WithoutAgent(), hawkeye.WithoutNotifier())
@@ -116,6 +125,9 @@ func answer(h *hawkeye.Hawkeye, args []string) string {
 			h.Incr(args[1])
 		}
 		return "ok"
+	case "count": // at once, by one of the tags id
+		h.Count(args[1], int64(number(3)), hawkeye.T("id", args[2]))
+		return "ok"
 	case "arm":
 		failpoint.Arm(strings.Join(args[1:], ""))
 		return "ok"
@@ -126,7 +138,7 @@ func answer(h *hawkeye.Hawkeye, args []string) string {
 	case "query":
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
-		r, err := h.Query(ctx, args[1], time.Duration(number(2))*time.Second)
+		r, err := h.Query(ctx, args[1], time.Duration(number(2))*time.Second, args[3:]...)
 		if err != nil {
 			return "error " + strings.ReplaceAll(err.Error(), "\n", " ")
 		}
