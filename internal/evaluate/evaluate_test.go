@@ -219,6 +219,48 @@ func TestLateSamplesFire(t *testing.T) {
 	f.want("with a late bucket", f.step(Tick{N: 10, Late: []int64{7, 8, 9}}), alert.Fired, alert.Resolved)
 }
 
+// What fired by a late bucket alone, and left the window meanwhile, is still
+// known to be of a counter: the next evaluator takes no samples for none.
+func TestLateSamplesTellTheKind(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, errorsMonitor(), nil)
+	f.w.late = []window.Ref{{Handle: 0, Group: f.w.groups[0][0]}}
+	late := ok(6)
+	late.Count = 1
+	f.w.past = map[int64]window.Value{9: late}
+	f.w.values[0] = window.Value{Status: window.Unseen, Partial: 1}
+	f.want("with a late bucket", f.step(Tick{N: 10, Late: []int64{9}}), alert.Fired)
+	a := f.e.Alerts()[0]
+	if got := a.Snapshot("shop", "").Series; got != "counter" {
+		t.Errorf("the snapshot is of a series of kind %q, want counter", got)
+	}
+}
+
+// An evaluator that took over judges ticks again that were judged before: what
+// is over by then, and a level that was left, aren't told again.
+func TestJudgedAgain(t *testing.T) {
+	t.Parallel()
+	at := func(n int64) time.Time { return time.Unix(1_000_000, 0).Add(time.Duration(n) * width) }
+	last := &alert.Past{Began: at(8), Ended: at(12)}
+	for _, test := range []struct {
+		name  string
+		state alert.State
+		tick  int64
+		want  []alert.Kind
+	}{
+		{"after the last incident", alert.State{Last: last}, 14, []alert.Kind{alert.Fired, alert.Resolved}},
+		{"in the last incident", alert.State{Last: last}, 10, nil},
+		{"before the last incident", alert.State{Last: last}, 5, nil},
+	} {
+		f := newFixture(t, errorsMonitor(), map[string]alert.State{"errors": test.state})
+		f.w.set(0, ok(0))
+		f.step(Tick{N: 19})
+		f.w.late = []window.Ref{{Handle: 0, Group: f.w.groups[0][0]}}
+		f.w.past = map[int64]window.Value{test.tick: ok(9)}
+		f.want(test.name, f.step(Tick{N: 20, Late: []int64{test.tick}, Again: true}), test.want...)
+	}
+}
+
 func TestStateOutlivesARestart(t *testing.T) {
 	t.Parallel()
 	before := newFixture(t, errorsMonitor(), nil)

@@ -45,6 +45,11 @@ func TestNamesThatAreLostAlone(t *testing.T) {
 		if !named(t, s, a.reg) || !named(t, s, b.reg) {
 			t.Error("two ticks after the names were lost some are not there again")
 		}
+		s.LoseNames() // soon after: they are back as soon
+		time.Sleep(3 * time.Second)
+		if !named(t, s, a.reg) || !named(t, s, b.reg) {
+			t.Error("three ticks after the names were lost once more some are not there again")
+		}
 		before := s.Calls("Publish")
 		for range 60 {
 			s.LoseNames()
