@@ -20,7 +20,7 @@ func (m *machine) late() {
 		m.wind(v)
 	}
 	switch to := m.ripeLate(v); {
-	case m.s.Phase.Told() && to > m.s.Rank:
+	case m.s.Phase.Told() && to > m.reached():
 		m.move(m.s.Rank, to)
 	case m.s.Phase.Told():
 	case to > 0:
@@ -47,12 +47,25 @@ func (m *machine) ripeLate(v verdict) int {
 	return 0
 }
 
-// covered says whether the tick lies in an incident that is known already. Of
-// a tick that was judged before that may be an incident before the last one, or
-// a level that was left.
+// covered says whether the tick lies in an incident that is known already, or
+// so shortly before it that it is the same.
 func (m *machine) covered() bool {
-	if m.in.Again && (m.s.Last != nil && m.now.Before(m.s.Last.Began) || m.s.Phase.Told() && m.now.Before(m.s.LevelAt)) {
-		return true
+	return m.s.Last.touches(m.now, max(m.in.Held, AdoptWithin)) || m.s.Phase == NoData
+}
+
+// reached is the highest level that the incident has had since the tick: it
+// may have fallen from it meanwhile.
+func (m *machine) reached() int {
+	to := m.s.Rank
+	if m.now.Before(m.s.LevelAt) {
+		to = max(to, m.s.Before)
 	}
-	return m.s.Last.Covers(m.now) || m.s.Phase == NoData
+	if m.s.Levels != nil {
+		for _, c := range m.s.Levels.Changes {
+			if m.now.Before(c.At) {
+				to = max(to, c.High)
+			}
+		}
+	}
+	return to
 }

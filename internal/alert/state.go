@@ -102,11 +102,47 @@ type State struct {
 type Past struct {
 	Began time.Time `json:"began"`
 	Ended time.Time `json:"ended"`
+	// Earlier is the one before, if that ended within [pastFor] of its end.
+	Earlier *Past `json:"earlier,omitempty"`
 }
 
-// Covers says whether a moment lies in the incident. It is false for nil.
-func (p *Past) Covers(t time.Time) bool {
-	return p != nil && !t.Before(p.Began) && !t.After(p.Ended)
+const (
+	// maxPasts is how many incidents that are over are remembered, and pastFor
+	// for how long the earlier ones are: an evaluator that takes over, or reads
+	// again what the Store had lost, judges the last minute again.
+	maxPasts = 4
+	pastFor  = 2 * time.Minute
+)
+
+// past is an incident that is over now, with those before it.
+func past(began, ended time.Time, before *Past) *Past {
+	p := &Past{Began: began, Ended: ended}
+	at := p
+	for n := 1; n < maxPasts && before != nil && ended.Sub(before.Ended) <= pastFor; n++ {
+		at.Earlier = &Past{Began: before.Began, Ended: before.Ended}
+		at, before = at.Earlier, before.Earlier
+	}
+	return p
+}
+
+// Covers says whether a moment lies in the incident, or in one before it. It is
+// false for nil.
+func (p *Past) Covers(t time.Time) bool { return p.touches(t, 0) }
+
+// touches says whether a breach at t belongs to the incident, or to one before
+// it: it lies in it, or less than held before it. Before as many as are
+// remembered there may be others.
+func (p *Past) touches(t time.Time, held time.Duration) bool {
+	n := 0
+	for ; p != nil; p = p.Earlier {
+		if !t.Before(p.Began.Add(-held)) && !t.After(p.Ended) {
+			return true
+		}
+		if n++; n == maxPasts && t.Before(p.Began) {
+			return true
+		}
+	}
+	return false
 }
 
 // FlapState is what the detection of flapping remembers.
@@ -163,7 +199,7 @@ func (p *Past) equal(o *Past) bool {
 	if p == nil || o == nil {
 		return p == o
 	}
-	return p.Began.Equal(o.Began) && p.Ended.Equal(o.Ended)
+	return p.Began.Equal(o.Began) && p.Ended.Equal(o.Ended) && p.Earlier.equal(o.Earlier)
 }
 
 func (f *FlapState) equal(o *FlapState) bool {

@@ -20,9 +20,9 @@ type Input struct {
 	// Late says that now is an earlier tick, evaluated again because of a
 	// bucket that came late: it may fire, and nothing else.
 	Late bool
-	// Again, with Late, says that the tick was judged before, and that it isn't
-	// known whether anything is new.
-	Again bool
+	// Held, with Late, is for how long a breach goes on at least: what is added
+	// up over a window stays in it for that long.
+	Held time.Duration
 	// Few says that there is too little in the window for a beginning: nothing
 	// fires or rises, but what fires goes on being judged.
 	Few bool

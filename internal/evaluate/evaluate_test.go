@@ -236,28 +236,47 @@ func TestLateSamplesTellTheKind(t *testing.T) {
 	}
 }
 
-// An evaluator that took over judges ticks again that were judged before: what
-// is over by then, and a level that was left, aren't told again.
+// An evaluator that took over, or reads again what the Store had lost, judges
+// ticks again that were judged before: what is over by then isn't told again,
+// nor a level that was left.
 func TestJudgedAgain(t *testing.T) {
 	t.Parallel()
 	at := func(n int64) time.Time { return time.Unix(1_000_000, 0).Add(time.Duration(n) * width) }
-	last := &alert.Past{Began: at(8), Ended: at(12)}
+	over := alert.State{Last: &alert.Past{Began: at(208), Ended: at(212), Earlier: &alert.Past{Began: at(100), Ended: at(104)}}}
+	fell := alert.State{
+		Phase: alert.Firing, Incident: "x", Rank: 1, Level: "critical", Since: at(208), FiredAt: at(208), LevelAt: at(290), Before: 2,
+		Levels: &alert.LevelFlap{Changes: []alert.LevelChange{{At: at(290), Low: 1, High: 2}}},
+	}
+	told := []alert.Kind{alert.Fired, alert.Resolved}
 	for _, test := range []struct {
 		name  string
 		state alert.State
 		tick  int64
+		value float64
 		want  []alert.Kind
 	}{
-		{"after the last incident", alert.State{Last: last}, 14, []alert.Kind{alert.Fired, alert.Resolved}},
-		{"in the last incident", alert.State{Last: last}, 10, nil},
-		{"before the last incident", alert.State{Last: last}, 5, nil},
+		{"after the last incident", over, 214, 9, told},
+		{"in the last incident", over, 210, 9, nil},
+		{"less than a window before it", over, 190, 9, nil},
+		{"between two incidents", over, 120, 9, told},
+		{"in the one before", over, 102, 9, nil},
+		{"before both", over, 30, 9, told},
+		{"a level that was left", fell, 250, 99, nil},
+		{"a level that was never reached", fell, 295, 99, []alert.Kind{alert.Rose, alert.Fell}},
 	} {
-		f := newFixture(t, errorsMonitor(), map[string]alert.State{"errors": test.state})
-		f.w.set(0, ok(0))
-		f.step(Tick{N: 19})
+		m := errorsMonitor()
+		m.Window = 50 * width
+		m.Triggers = append(m.Triggers, monitor.Trigger{Level: "fatal", Threshold: 50})
+		f := newFixture(t, m, map[string]alert.State{"errors": test.state})
+		now := ok(0)
+		if test.state.Phase == alert.Firing {
+			now = ok(9)
+		}
+		f.w.set(0, now)
+		f.step(Tick{N: 299})
 		f.w.late = []window.Ref{{Handle: 0, Group: f.w.groups[0][0]}}
-		f.w.past = map[int64]window.Value{test.tick: ok(9)}
-		f.want(test.name, f.step(Tick{N: 20, Late: []int64{test.tick}, Again: true}), test.want...)
+		f.w.past = map[int64]window.Value{test.tick: ok(test.value)}
+		f.want(test.name, f.step(Tick{N: 300, Late: []int64{test.tick}}), test.want...)
 	}
 }
 
