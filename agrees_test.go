@@ -256,7 +256,7 @@ func (a *agreement) record() {
 			case series.KindCounter:
 				h.Counter(name, tags...).AddFloat(v)
 			case series.KindGauge:
-				h.Gauge(name, v, tags...)
+				h.SetGauge(name, v, tags...)
 			case series.KindHistogram:
 				h.Observe(name, v, tags...)
 			default:

@@ -513,7 +513,7 @@ func TestQueryReadsOwnWrites(t *testing.T) {
 			h.Count("orders", 2, hawkeye.T("region", fmt.Sprint(i%3)))
 			h.Observe("size", float64(i))
 		}
-		h.Gauge("workers", 17)
+		h.SetGauge("workers", 17)
 		tests := []struct {
 			metric   string
 			matchers []string

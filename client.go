@@ -211,8 +211,8 @@ func (c *Client) Count(name string, n int64, tags ...Tag) {
 	c.registry().Counter(name, tags...).Add(n)
 }
 
-// Gauge implements [Recorder].
-func (c *Client) Gauge(name string, v float64, tags ...Tag) { c.registry().SetGauge(name, v, tags) }
+// SetGauge implements [Recorder].
+func (c *Client) SetGauge(name string, v float64, tags ...Tag) { c.registry().SetGauge(name, v, tags) }
 
 // Timing implements [Recorder].
 func (c *Client) Timing(name string, d time.Duration, tags ...Tag) {
@@ -227,8 +227,8 @@ func (c *Client) Counter(name string, tags ...Tag) *Counter {
 	return (*Counter)(c.registry().Counter(name, tags...))
 }
 
-// GaugeHandle is [Hawkeye.GaugeHandle] for a client.
-func (c *Client) GaugeHandle(name string, tags ...Tag) *Gauge {
+// Gauge is [Hawkeye.Gauge] for a client.
+func (c *Client) Gauge(name string, tags ...Tag) *Gauge {
 	return (*Gauge)(c.registry().Gauge(name, tags...))
 }
 

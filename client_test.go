@@ -47,14 +47,14 @@ func TestClientHandsOverEverything(t *testing.T) {
 		orders.Inc()
 		orders.Add(4)
 		orders.AddFloat(0.5)
-		c.GaugeHandle("depth").Set(3)
-		c.GaugeHandle("depth").Add(-5)
+		c.Gauge("depth").Set(3)
+		c.Gauge("depth").Add(-5)
 		c.Histogram("size").Observe(10)
 		c.Histogram("size").Timing(20 * time.Millisecond)
 		c.Incr("orders", T("region", "eu"))
 		c.Decr("orders", T("region", "eu"))
 		c.Count("orders", 7, T("region", `"\`))
-		c.Gauge("load", 0.25)
+		c.SetGauge("load", 0.25)
 		c.Timing("took", 1500*time.Microsecond)
 		c.Observe("took", 3)
 
@@ -184,7 +184,7 @@ func TestClientGaugesReachANewServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPeer()
 		c := newTestClient(t, p)
-		c.Gauge("depth", 17)
+		c.SetGauge("depth", 17)
 		time.Sleep(time.Second)
 		p.restart()
 		time.Sleep(5 * time.Second)
@@ -352,14 +352,14 @@ func TestNilClient(t *testing.T) {
 	c.Incr("a")
 	c.Decr("a")
 	c.Count("a", 1, T("k", "v"))
-	c.Gauge("a", 1)
+	c.SetGauge("a", 1)
 	c.Timing("a", 1)
 	c.Observe("a", 1)
 	c.Counter("a").Inc()
 	c.Counter("a").Add(1)
 	c.Counter("a").AddFloat(1)
-	c.GaugeHandle("a").Set(1)
-	c.GaugeHandle("a").Add(1)
+	c.Gauge("a").Set(1)
+	c.Gauge("a").Add(1)
 	c.Histogram("a").Observe(1)
 	c.Histogram("a").Timing(1)
 	if err := errors.Join(c.Ping(t.Context()), c.Flush(t.Context()), c.Close(t.Context())); err != nil {
@@ -426,13 +426,13 @@ func TestRecordingByNameAllocatesNothing(t *testing.T) {
 	for name, record := range map[string]func(){
 		"Client.Incr":     func() { c.Incr("a", T("region", region), T("k", "v"), T("k2", "v2")) },
 		"Client.Count":    func() { c.Count("a", 7, T("region", region)) },
-		"Client.Gauge":    func() { c.Gauge("g", math.Pi, T("region", region)) },
+		"Client.Gauge":    func() { c.SetGauge("g", math.Pi, T("region", region)) },
 		"Client.Timing":   func() { c.Timing("t", time.Second, T("region", region)) },
 		"Client.Observe":  func() { c.Observe("h", 1, T("region", region)) },
 		"Hawkeye.Incr":    func() { h.Incr("a", T("region", region), T("k", "v"), T("k2", "v2")) },
 		"Hawkeye.Decr":    func() { h.Decr("a", T("region", region)) },
 		"Hawkeye.Count":   func() { h.Count("a", 7, T("region", region)) },
-		"Hawkeye.Gauge":   func() { h.Gauge("g", math.Pi, T("region", region)) },
+		"Hawkeye.Gauge":   func() { h.SetGauge("g", math.Pi, T("region", region)) },
 		"Hawkeye.Timing":  func() { h.Timing("t", time.Second, T("region", region)) },
 		"Hawkeye.Observe": func() { h.Observe("h", 1, T("region", region)) },
 	} {

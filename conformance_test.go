@@ -48,7 +48,7 @@ monitors: [{name: a, metric: a, type: gauge, by: [i], notify: [team], triggers: 
 `)
 		push := func() {
 			for i := range 100 {
-				w.Gauge("a", 9, hawkeye.T("i", fmt.Sprint(i)))
+				w.SetGauge("a", 9, hawkeye.T("i", fmt.Sprint(i)))
 			}
 		}
 		push()
@@ -67,25 +67,25 @@ monitors: [{name: a, metric: a, type: gauge, by: [i], notify: [team], triggers: 
 	"J03": func(t *testing.T, w *outage) { // fires and ends while the receiver is down
 		w.down(0, 9)
 		w.start(oneGauge)
-		w.Gauge("a", 9)
+		w.SetGauge("a", 9)
 		w.until(3.5)
-		w.Gauge("a", 0)
+		w.SetGauge("a", 0)
 		w.until(60)
 		w.want(mail{9, 14, "[fired and ended] a"})
 	},
 	"J04": func(t *testing.T, w *outage) { // the receiver is down when the end is due
 		w.down(2.5, 9)
 		w.start(oneGauge)
-		w.Gauge("a", 9)
+		w.SetGauge("a", 9)
 		w.until(3)
-		w.Gauge("a", 0)
+		w.SetGauge("a", 0)
 		w.until(60)
 		w.want(mail{0, 2, "[critical] a"}, mail{9, 14, "[ended] a"})
 	},
 	"J05": func(t *testing.T, w *outage) { // the receiver is down for 7 s
 		w.down(0, 7)
 		w.start(oneGauge)
-		w.Gauge("a", 9)
+		w.SetGauge("a", 9)
 		w.until(60)
 		w.want(mail{7, 12, "[critical] a"})
 	},
@@ -97,13 +97,13 @@ monitors: [{name: a, metric: a, type: gauge, by: [i], notify: [team], triggers: 
 			return nil
 		}
 		w.start(strings.NewReplacer("repeat: 1h", "repeat: 10s", "boss@example.com]}", "boss@example.com]}, group: {interval: 2s}").Replace(oneGauge))
-		w.Gauge("a", 9)
+		w.SetGauge("a", 9)
 		w.until(3)
 		if got := w.Stats().DeadLetters; got != 1 {
 			t.Errorf("%d dead letters, want 1 at once", got)
 		}
 		w.until(15)
-		w.Gauge("a", 0)
+		w.SetGauge("a", 0)
 		w.until(60)
 		// The repeat is sent to the receiver as usual, and so is the end.
 		w.want(mail{0, 3, "[undelivered] a message to team"},
@@ -116,7 +116,7 @@ monitors: [{name: a, metric: a, type: gauge, by: [i], notify: [team], triggers: 
 		f.box.block = make(chan struct{})
 		f.box.mu.Unlock()
 		for _, r := range f.up() {
-			r.Gauge("a", 9)
+			r.SetGauge("a", 9)
 		}
 		after(4 * time.Second)
 		f.box.release()
@@ -134,24 +134,24 @@ monitors:
 inhibit: [{source: ['monitor="Down"'], target: ['monitor="Slow"'], equal: [job]}]
 `)
 		job := hawkeye.T("job", "x")
-		w.Gauge("down", 9, job)
-		w.Gauge("slow", 9, job)
+		w.SetGauge("down", 9, job)
+		w.SetGauge("slow", 9, job)
 		w.until(4)
 		w.stop()
 		w.again()
-		w.Gauge("slow", 9, job)
+		w.SetGauge("slow", 9, job)
 		w.until(5.5)
-		w.Gauge("down", 9, job)
+		w.SetGauge("down", 9, job)
 		w.until(60)
 		w.want(mail{0, 2, "[critical] Down"})
 	},
 	"J09": func(t *testing.T, w *outage) { // a flap within the interval of the group
 		w.start(strings.Replace(oneGauge, "interval: 2s", "interval: 6s", 1))
-		w.Gauge("a", 9)
+		w.SetGauge("a", 9)
 		w.until(2)
-		w.Gauge("a", 0)
+		w.SetGauge("a", 0)
 		w.until(3.5)
-		w.Gauge("a", 9)
+		w.SetGauge("a", 9)
 		w.until(60)
 		w.want(mail{0, 2, "[critical] a"}, mail{6, 9, "a"})
 		if body := w.box.mails[1].Body; !strings.Contains(body, "it ended after") || !strings.Contains(body, "a is 9") {
@@ -161,9 +161,9 @@ inhibit: [{source: ['monitor="Down"'], target: ['monitor="Slow"'], equal: [job]}
 	"J10": func(t *testing.T, w *outage) { // six times on and off
 		w.start(strings.Replace(oneGauge, "{wait: 1s, interval: 2s}", "{interval: 1s}", 1))
 		for range 6 {
-			w.Gauge("a", 9)
+			w.SetGauge("a", 9)
 			w.until(w.now() + 2)
-			w.Gauge("a", 0)
+			w.SetGauge("a", 0)
 			w.until(w.now() + 2)
 		}
 		w.until(1000)
@@ -173,7 +173,7 @@ inhibit: [{source: ['monitor="Down"'], target: ['monitor="Slow"'], equal: [job]}
 		f := newFleet(t)
 		f.startN(2, oneGauge)
 		for _, r := range f.up() {
-			r.Gauge("a", 9)
+			r.SetGauge("a", 9)
 		}
 		after(5 * time.Second)
 		f.kill(f.sender())
@@ -185,24 +185,24 @@ inhibit: [{source: ['monitor="Down"'], target: ['monitor="Slow"'], equal: [job]}
 	"J12": func(t *testing.T, w *outage) { // ends in a silence, and fires again after it
 		// Minutes for seconds: changes as close as the case's are flapping (J10).
 		w.start(oneGauge)
-		w.Gauge("a", 9)
+		w.SetGauge("a", 9)
 		w.until(132)
 		if _, err := w.Silence(t.Context(), hawkeye.Silence{Matchers: []string{`monitor="a"`}, End: time.Now().Add(3 * time.Minute)}); err != nil {
 			t.Fatal(err)
 		}
 		w.until(192)
-		w.Gauge("a", 0)
+		w.SetGauge("a", 0)
 		w.until(432)
-		w.Gauge("a", 9)
+		w.SetGauge("a", 9)
 		w.until(912)
-		w.Gauge("a", 0)
+		w.SetGauge("a", 0)
 		w.until(2000)
 		w.want(mail{0, 2, "[critical]"}, mail{192, 194, "[ended]"}, mail{432, 434, "[critical]"}, mail{912, 914, "[ended]"})
 	},
 	"J13": func(t *testing.T, w *outage) { // the first message holds the whole burst
 		w.start(strings.Replace(oneGauge, "type: gauge", "type: gauge, by: [i], max_groups: 200", 1))
 		for i := range 200 {
-			w.Gauge("a", 9, hawkeye.T("i", fmt.Sprint(i)))
+			w.SetGauge("a", 9, hawkeye.T("i", fmt.Sprint(i)))
 		}
 		w.until(60)
 		w.want(mail{0, 3, "[200 firing]"})

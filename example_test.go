@@ -288,11 +288,11 @@ func ExampleHawkeye_Stats() {
 	// Output: 1
 }
 
-func ExampleHawkeye_GaugeHandle() {
+func ExampleHawkeye_Gauge() {
 	ctx := context.Background()
 	h := running()
 	defer h.Shutdown(ctx)
-	depth := h.GaugeHandle("queue.depth", hawkeye.T("queue", "mail"))
+	depth := h.Gauge("queue.depth", hawkeye.T("queue", "mail"))
 	depth.Set(10)
 	depth.Add(-3)
 	r, _ := h.Query(ctx, "queue.depth", time.Minute)

@@ -85,10 +85,10 @@ func TestExplainStates(t *testing.T) {
 			}
 		}
 		explain("unseen", "waits for the first sample")
-		h.Gauge("load", 1)
+		h.SetGauge("load", 1)
 		after(time.Second)
 		explain("inactive", "fires when")
-		h.Gauge("load", 4)
+		h.SetGauge("load", 4)
 		after(time.Second)
 		explain("firing", "ends when")
 		if _, err := h.Silence(t.Context(), silenceFor(time.Hour, `monitor="load"`)); err != nil {

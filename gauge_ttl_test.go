@@ -28,7 +28,7 @@ func TestGaugeTTL(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer stop(t, h)
-	h.Gauge("depth", 3, hawkeye.T("of", "own"))
+	h.SetGauge("depth", 3, hawkeye.T("of", "own"))
 	conn, err := net.Dial("unix", path)
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +87,7 @@ monitors:
 		defer stop(t, h)
 		every := func(d time.Duration, v float64) {
 			for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(time.Second) {
-				h.Gauge("a", v)
+				h.SetGauge("a", v)
 			}
 		}
 		every(2*time.Minute, 1)

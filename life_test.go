@@ -155,7 +155,7 @@ func (l *life) record() {
 		if m.breached {
 			v = 9
 		}
-		l.Gauge(m.name, v)
+		l.SetGauge(m.name, v)
 	}
 }
 

@@ -170,7 +170,7 @@ func (in *lived) set(at time.Duration) {
 		if c.Alert.Host != "" {
 			tags = append(tags, hawkeye.T("host", c.Alert.Host))
 		}
-		in.Gauge(c.Alert.Monitor, lifetest.Value(c.Rank(at)), tags...)
+		in.SetGauge(c.Alert.Monitor, lifetest.Value(c.Rank(at)), tags...)
 	}
 }
 

@@ -65,7 +65,7 @@ heartbeats:
 				r.Incr("bad")
 				r.Count("all", 2)
 				r.Observe("took", 3)
-				r.Gauge("depth", math.MaxFloat64*float64(1-2*(n%2)))
+				r.SetGauge("depth", math.MaxFloat64*float64(1-2*(n%2)))
 				if i == 0 {
 					r.Incr("job")
 				}

@@ -309,12 +309,12 @@ inhibit: [{source: ['i=""'], target: ['i=~".+"']}]`,
 	"a gauge that goes silent, with no_data: alert": {
 		config: `monitors: [{name: a, metric: a, type: gauge, no_data: nodata, no_data_for: 1m, notify: [team], triggers: [{threshold: 5}]}]`,
 		do: func(w *outage) {
-			w.Gauge("a", 1)
+			w.SetGauge("a", 1)
 			w.until(10)
 			w.stop() // its gauges go with it
 			w.again()
 			w.until(100)
-			w.Gauge("a", 1)
+			w.SetGauge("a", 1)
 			w.until(200)
 		},
 		want: []mail{{60, 85, "[no data] a"}, {100, 150, "[ended] a"}},
@@ -327,7 +327,7 @@ inhibit: [{source: ['i=""'], target: ['i=~".+"']}]`,
 	"a name in two kinds, with eval_error: alert": {
 		config: `monitors: [{name: a, metric: a, eval_error: alert, notify: [team], triggers: [{threshold: 100}]}]`,
 		do: func(w *outage) {
-			w.Gauge("a", 1)
+			w.SetGauge("a", 1)
 			w.Incr("a")
 			w.until(10)
 		},
@@ -379,7 +379,7 @@ inhibit: [{source: ['i=""'], target: ['i=~".+"']}]`,
 		tick:   time.Second,
 		config: `monitors: [{name: disk, metric: disk, type: gauge, by: [host], notify: [team], triggers: [{threshold: 90, repeat: never}]}]`,
 		do: func(w *outage) {
-			w.Gauge("disk", 95, hawkeye.T("host", "old"))
+			w.SetGauge("disk", 95, hawkeye.T("host", "old"))
 			w.until(10)
 			w.stop()
 			w.again()

@@ -17,8 +17,8 @@ type Recorder interface {
 	Decr(name string, tags ...Tag)
 	// Count adds n, which may be negative, to a counter.
 	Count(name string, n int64, tags ...Tag)
-	// Gauge sets a gauge to v. It keeps this value until the next one.
-	Gauge(name string, v float64, tags ...Tag)
+	// SetGauge sets a gauge to v. It keeps this value until the next one.
+	SetGauge(name string, v float64, tags ...Tag)
 	// Timing observes d in a histogram of milliseconds, as statsd's ms does.
 	Timing(name string, d time.Duration, tags ...Tag)
 	// Observe observes v, in whatever unit, in a histogram. Quantiles are
@@ -87,8 +87,8 @@ func (h *Hawkeye) Count(name string, n int64, tags ...Tag) {
 	h.registry().Counter(name, tags...).Add(n)
 }
 
-// Gauge implements [Recorder].
-func (h *Hawkeye) Gauge(name string, v float64, tags ...Tag) { h.registry().SetGauge(name, v, tags) }
+// SetGauge implements [Recorder].
+func (h *Hawkeye) SetGauge(name string, v float64, tags ...Tag) { h.registry().SetGauge(name, v, tags) }
 
 // Timing implements [Recorder].
 func (h *Hawkeye) Timing(name string, d time.Duration, tags ...Tag) {
@@ -103,8 +103,8 @@ func (h *Hawkeye) Counter(name string, tags ...Tag) *Counter {
 	return (*Counter)(h.registry().Counter(name, tags...))
 }
 
-// GaugeHandle returns the handle of a gauge, which is made if it is new.
-func (h *Hawkeye) GaugeHandle(name string, tags ...Tag) *Gauge {
+// Gauge returns the handle of a gauge, which is made if it is new.
+func (h *Hawkeye) Gauge(name string, tags ...Tag) *Gauge {
 	return (*Gauge)(h.registry().Gauge(name, tags...))
 }
 

@@ -151,7 +151,7 @@ monitors:
 				r.Observe("histogram", v)
 				histogram = append(histogram, event{time.Now(), new(big.Rat).SetFloat64(v)})
 				gauges[i] = size()
-				r.GaugeHandle("gauge").Set(gauges[i])
+				r.Gauge("gauge").Set(gauges[i])
 			}
 			after(tick)
 			switch n {

@@ -40,7 +40,7 @@ func TestFlappingBetweenLevels(t *testing.T) {
 			},
 		}))...)
 		h.Advance(time.Second)
-		queue := h.GaugeHandle("queue")
+		queue := h.Gauge("queue")
 		for range 90 {
 			for _, v := range []float64{20, 60} {
 				queue.Set(v)
@@ -84,7 +84,7 @@ func TestSummary(t *testing.T) {
 			Name: "q", Metric: "queue", Type: "gauge", By: []string{"shop"}, Summary: " Orders wait for too long. ",
 			Notify: []string{"team"}, Triggers: []hawkeye.Trigger{{Threshold: 10}},
 		}))...)
-		h.Gauge("queue", 20, hawkeye.T("shop", "vienna"))
+		h.SetGauge("queue", 20, hawkeye.T("shop", "vienna"))
 		h.Advance(time.Second)
 		if mail := h.WantAlert("q"); !strings.Contains(mail.Body, "\nOrders wait for too long.\n") {
 			t.Errorf("the body is %q, want the summary in a line of its own", mail.Body)

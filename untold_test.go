@@ -46,7 +46,7 @@ monitors:
 					}
 					return nil
 				}}, hawkeye.WithLogger(slog.New(slog.NewJSONHandler(&log, nil))))
-				h.GaugeHandle("queue").Set(20)
+				h.Gauge("queue").Set(20)
 				has := func() bool {
 					for _, p := range h.Health(t.Context()).Problems {
 						if strings.Contains(p, "nobody could be told of q warning (to team, boss): 550 no such user") {

@@ -55,7 +55,7 @@ func TestBeforeUpgrade(t *testing.T) {
 		h.Count("jobs", 10, hawkeye.T("queue", "a"))
 		h.Count("acked", 10)
 		for i := range 6 {
-			h.Gauge("load", []float64{20, 60}[i%2])
+			h.SetGauge("load", []float64{20, 60}[i%2])
 			at(10*time.Second + time.Duration(i+1)*5*time.Second)
 			switch i {
 			case 1:

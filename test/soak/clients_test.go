@@ -197,7 +197,7 @@ func childMain(path, name string) error {
 			events.Inc()
 			c.Observe("soak.size", float64(n), tag)
 		}
-		c.Gauge("soak.level", float64(n), tag)
+		c.SetGauge("soak.level", float64(n), tag)
 		s.Events, s.Observed, s.Gauge = s.Events+int64(n), s.Observed+int64(n), float64(n)
 		return nil
 	})
