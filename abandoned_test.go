@@ -84,12 +84,12 @@ func TestAbandonedSendsAreBounded(t *testing.T) {
 				t.Errorf("%d Sends in all, %d are under way, and %d were at most, want %d", tries, under, most, c.most)
 			}
 			heldUp := func() bool {
-				return slices.ContainsFunc(h.Health(t.Context()).Problems, func(p string) bool {
+				return slices.ContainsFunc(h.Health().Problems, func(p string) bool {
 					return p == "8 messages to deaf are held up by a receiver that ignores its deadline"
 				})
 			}
 			if !heldUp() {
-				t.Errorf("Health() = %+v, want word of 8 messages that are held up", h.Health(t.Context()))
+				t.Errorf("Health() = %+v, want word of 8 messages that are held up", h.Health())
 			}
 			count(h, "errors", 1)
 			after(15 * time.Second) // a window of an hour is looked at each 12 s
@@ -109,7 +109,7 @@ func TestAbandonedSendsAreBounded(t *testing.T) {
 					t.Errorf("mails in the end = %q, want %q among them", told, line)
 				}
 			}
-			if hh := h.Health(t.Context()); !hh.OK {
+			if hh := h.Health(); !hh.OK {
 				t.Errorf("Health() in the end = %+v, want no problem", hh)
 			}
 		})

@@ -112,7 +112,7 @@ type HistoryEntry struct {
 // History returns what happened to an alert, by its key, to all alerts of a
 // monitor, by its name, or to everything, if which is empty; oldest first, as
 // far as it is kept: 100 entries an alert and 10,000 in all. It does no I/O.
-func (h *Hawkeye) History(_ context.Context, which string) []HistoryEntry {
+func (h *Hawkeye) History(which string) []HistoryEntry {
 	if h == nil {
 		return nil
 	}

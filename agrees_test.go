@@ -162,7 +162,7 @@ func (a *agreement) leave(i int) {
 // while none has, because another has to take over.
 func (a *agreement) evaluator() *hawkeye.Hawkeye {
 	for _, h := range a.handles {
-		if h != nil && h.Health(a.t.Context()).Evaluates && h.Stats().EvaluatedTick.Equal(a.sim.Now()) {
+		if h != nil && h.Health().Evaluates && h.Stats().EvaluatedTick.Equal(a.sim.Now()) {
 			return h
 		}
 	}
@@ -178,7 +178,7 @@ func (a *agreement) compare() {
 		return
 	}
 	got := make(map[string]string)
-	for _, x := range h.Alerts(a.t.Context()) {
+	for _, x := range h.Alerts() {
 		got[x.Key] = stands(x.State, x.Level, x.Value, x.Known)
 	}
 	want := make(map[string]string)

@@ -347,7 +347,7 @@ func TestPermanentFailureIsADeadLetter(t *testing.T) {
 		if got := h.Stats().DeadLetters; got != 1 {
 			t.Errorf("DeadLetters = %d, want 1", got)
 		}
-		if hh := h.Health(t.Context()); hh.OK || !slices.ContainsFunc(hh.Problems, func(p string) bool { return strings.Contains(p, "could not be delivered") }) {
+		if hh := h.Health(); hh.OK || !slices.ContainsFunc(hh.Problems, func(p string) bool { return strings.Contains(p, "could not be delivered") }) {
 			t.Errorf("Health() = %+v, want the message that couldn't be delivered", hh)
 		}
 	})
@@ -397,7 +397,7 @@ func TestHangingMailerDelaysNobodyElse(t *testing.T) {
 		after(time.Second)
 		want(t, "to the other list", box.lines(), secondDegree)
 		after(time.Minute)
-		if hh := h.Health(t.Context()); !slices.ContainsFunc(hh.Problems, func(p string) bool { return strings.Contains(p, "ignores its deadline") }) {
+		if hh := h.Health(); !slices.ContainsFunc(hh.Problems, func(p string) bool { return strings.Contains(p, "ignores its deadline") }) {
 			t.Errorf("Health() = %+v, want word of the receiver that ignores its deadline", hh)
 		}
 	})
@@ -421,7 +421,7 @@ func TestRestartWithAStateFile(t *testing.T) {
 		after(10 * time.Second)
 		want(t, "after the restart", box.lines())
 		states := map[string]string{}
-		for _, a := range h.Alerts(t.Context()) {
+		for _, a := range h.Alerts() {
 			states[a.Key] = a.State
 		}
 		if diff := cmp.Diff(map[string]string{

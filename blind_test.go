@@ -81,7 +81,7 @@ func TestBlindFiringGoesOn(t *testing.T) {
 		f.away(false)
 		after(20 * tick)
 		want(t, "the store is back, and it fires on", f.box.lines(), storeBack)
-		for _, a := range f.evaluator().Alerts(t.Context()) {
+		for _, a := range f.evaluator().Alerts() {
 			if a.State != "firing" {
 				t.Errorf("the alert is %s, want firing", a.State)
 			}

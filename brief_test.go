@@ -61,14 +61,14 @@ func TestHeadOfALiveWriterIsNotFree(t *testing.T) {
 		for range 3 {
 			r := f.start(livesFile)
 			after(2 * tick)
-			if !first.Health(t.Context()).Evaluates || r.Health(t.Context()).Evaluates {
+			if !first.Health().Evaluates || r.Health().Evaluates {
 				t.Error("a newcomer took over from a live evaluator")
 			}
 		}
 		f.kill(first)
 		r := f.start(livesFile)
 		after(tick) // it has buckets in the last ten ticks
-		if r.Health(t.Context()).Evaluates {
+		if r.Health().Evaluates {
 			t.Error("a newcomer didn't wait for the lease of who has just died")
 		}
 	})

@@ -170,7 +170,7 @@ func TestFiftyChangesOfTheEvaluator(t *testing.T) {
 		changes := 0
 		now := func(when string, ev *replica) {
 			for range 12 { // a lease, and what it is lengthened by
-				if !ev.Health(t.Context()).Evaluates {
+				if !ev.Health().Evaluates {
 					count(feeder.Hawkeye, "errors", 4)
 					after(tick)
 				}

@@ -41,12 +41,12 @@ func ExampleHawkeye_Silence() {
 	}
 	h.Count("payments.failed", 7)
 	h.Shutdown(ctx) // by then it is decided
-	for _, e := range h.History(ctx, "payments.failed") {
+	for _, e := range h.History("payments.failed") {
 		if e.Receiver != "" {
 			fmt.Println(e.What)
 		}
 	}
-	for _, s := range h.Silences(ctx) {
+	for _, s := range h.Silences() {
 		fmt.Println(s.Author, s.Comment)
 	}
 	// Output:
@@ -136,9 +136,9 @@ func ExampleHawkeye_Reload() {
 	defer h.Shutdown(ctx)
 
 	os.WriteFile(file, []byte("version: 3\n"), 0o600)
-	fmt.Println(errors.Is(h.Reload(ctx), hawkeye.ErrInvalidConfig), h.Health(ctx).OK, len(h.Alerts(ctx)))
+	fmt.Println(errors.Is(h.Reload(ctx), hawkeye.ErrInvalidConfig), h.Health().OK, len(h.Alerts()))
 	os.WriteFile(file, good, 0o600)
-	fmt.Println(h.Reload(ctx), h.Health(ctx).OK, len(h.Alerts(ctx)))
+	fmt.Println(h.Reload(ctx), h.Health().OK, len(h.Alerts()))
 	// Output:
 	// true false 4
 	// <nil> true 4

@@ -87,7 +87,7 @@ func running(opts ...hawkeye.Option) *hawkeye.Hawkeye {
 	if err := h.Start(ctx); err != nil {
 		panic(err)
 	}
-	for !h.Health(ctx).Evaluates {
+	for !h.Health().Evaluates {
 		if _, err := h.Query(ctx, "anything", time.Second); err != nil { // waits for the next tick
 			panic(err)
 		}
@@ -144,7 +144,7 @@ func ExampleWithMonitors() {
 		}),
 	)
 	defer h.Shutdown(context.Background())
-	for _, alert := range h.Alerts(context.Background()) {
+	for _, alert := range h.Alerts() {
 		fmt.Println(alert.Monitor, alert.State)
 	}
 	// Output: checkout-slow unseen
@@ -258,7 +258,7 @@ func ExampleHawkeye_Alerts() {
 	defer h.Shutdown(ctx)
 	h.Count("payments.failed", 7)
 	<-told
-	for _, alert := range h.Alerts(ctx) {
+	for _, alert := range h.Alerts() {
 		fmt.Println(alert.Monitor, alert.State, alert.Level, alert.Value)
 	}
 	// Output: payments.failed firing critical 7
@@ -268,10 +268,10 @@ func ExampleHawkeye_Alerts() {
 func ExampleHawkeye_Health() {
 	ctx := context.Background()
 	h := running()
-	health := h.Health(ctx)
+	health := h.Health()
 	fmt.Println(health.OK, health.Store, health.Problems)
 	h.Shutdown(ctx)
-	health = h.Health(ctx)
+	health = h.Health()
 	fmt.Println(health.OK, health.Store, health.Problems)
 	// Output:
 	// true memory []

@@ -107,7 +107,7 @@ func (h *Hawkeye) Explain(ctx context.Context, monitor string, tags ...Tag) (Exp
 	out := explanation(a, end)
 	out.Samples = h.samples(ev, windows, plan, group, width, end)
 	out.Next = append(a.Outlook(), h.outlook(a, end)...)
-	out.History = h.History(ctx, key)
+	out.History = h.History(key)
 	return out, nil
 }
 

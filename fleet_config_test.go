@@ -30,7 +30,7 @@ func TestFleetSharesSilencesAndAcks(t *testing.T) {
 				}
 				after(2 * tick)
 				for _, r := range f.up() {
-					if s := r.Silences(t.Context()); len(s) != 1 || s[0].ID != id {
+					if s := r.Silences(); len(s) != 1 || s[0].ID != id {
 						t.Errorf("Silences() = %+v, want the one with id %s on each replica", s, id)
 					}
 				}

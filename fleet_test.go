@@ -134,7 +134,7 @@ func (f *fleet) up() (up []*replica) {
 func (f *fleet) evaluator() *replica {
 	f.t.Helper()
 	for _, r := range f.up() {
-		if r.Health(context.Background()).Evaluates {
+		if r.Health().Evaluates {
 			return r
 		}
 	}

@@ -46,7 +46,7 @@ func (n *narrow) Read(ctx context.Context, q []store.TickQuery) ([]store.TickBuc
 // or none if it is empty.
 func wantProblem(t *testing.T, when string, r *replica, problem string) {
 	t.Helper()
-	got := r.Health(t.Context()).Problems
+	got := r.Health().Problems
 	if problem == "" && len(got) > 0 || problem != "" && (len(got) != 1 || !strings.HasPrefix(got[0], problem)) {
 		t.Errorf("%s: Health has the problems %q, want %q", when, got, problem)
 	}
@@ -274,7 +274,7 @@ func TestTwoServicesAtOnce(t *testing.T) {
 		after(10 * tick)
 		var evaluates, well []int
 		for i, r := range f.all {
-			health := r.Health(t.Context())
+			health := r.Health()
 			if health.Evaluates {
 				evaluates = append(evaluates, i)
 			}
@@ -331,7 +331,7 @@ func TestStateFileOfAnotherTick(t *testing.T) {
 			if behind := time.Since(h.Stats().EvaluatedTick); behind.Abs() > 2*tick {
 				t.Errorf("run %d: evaluated up to %v ago", i, behind)
 			}
-			if health := h.Health(t.Context()); !health.OK {
+			if health := h.Health(); !health.OK {
 				t.Errorf("run %d: Health() = %+v", i, health)
 			}
 			if err := h.Shutdown(t.Context()); err != nil {

@@ -136,7 +136,7 @@ monitors:
 				slices.Sort(got)
 				want(t, "after the gap", got, c.want...)
 				reasons := ""
-				for _, e := range r.History(t.Context(), "errors") {
+				for _, e := range r.History("errors") {
 					if e.What == "not told" {
 						reasons += e.Receiver + ": " + e.Reason + "\n"
 					}

@@ -93,7 +93,7 @@ func (f *fleet) wantKept(when, incident string) {
 		f.t.Errorf("%s: the incident is %q, and was %q", when, got, incident)
 	}
 	for _, r := range f.up() {
-		if got := r.Silences(f.t.Context()); len(got) != 1 {
+		if got := r.Silences(); len(got) != 1 {
 			f.t.Errorf("%s: there are the silences %+v, want the one that there was", when, got)
 		}
 	}

@@ -2,7 +2,6 @@ package hawkeye
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"slices"
 	"time"
@@ -89,7 +88,7 @@ func (p *problems) add(code ProblemCode, subject, format string, args ...any) {
 // delivered since, samples that were dropped or parts that stand still, or failed and were
 // started again in the last ten minutes. docs/health.md has all of it, by the
 // codes of the problems. It does no I/O.
-func (h *Hawkeye) Health(context.Context) Health {
+func (h *Hawkeye) Health() Health {
 	if h == nil {
 		return Health{OK: true}
 	}

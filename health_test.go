@@ -104,7 +104,7 @@ func TestProblemsAreTwoViews(t *testing.T) {
 			t.Fatal(err)
 		}
 		h.sup.failed(t.Context(), "follower", errExited, time.Second)
-		got := h.Health(t.Context())
+		got := h.Health()
 		want := []Problem{
 			{problemNotRunning, "", "not running"},
 			{problemComponentRestarted, "follower", "the follower failed and was started again, 1 times so far"},

@@ -183,7 +183,7 @@ func TestHostileErrors(t *testing.T) {
 				if s := h.Stats(); s.Outbox != 0 || len(s.Restarts) != 0 || s.DeadLetters != 0 {
 					t.Errorf("outbox %d, restarts %v, dead letters %d; want none", s.Outbox, s.Restarts, s.DeadLetters)
 				}
-				if hs := h.Health(t.Context()); !hs.OK {
+				if hs := h.Health(); !hs.OK {
 					t.Errorf("Health() = %v", hs.Problems)
 				}
 				began := time.Now()
@@ -299,12 +299,12 @@ func TestOptionsAreCopied(t *testing.T) {
 		if len(box.mails) != 1 || !slices.Equal(box.mails[0].Recipients, []string{"a@example.com"}) {
 			t.Fatalf("mails: %+v, want one to a@example.com", box.mails)
 		}
-		alerts := h.Alerts(t.Context())
+		alerts := h.Alerts()
 		for _, a := range alerts {
 			clear(a.Tags)
 		}
 		clear(alerts)
-		if got := h.Alerts(t.Context()); len(got) == 0 || !slices.ContainsFunc(got, func(a hawkeye.Alert) bool { return a.Tags["g"] == "1" }) {
+		if got := h.Alerts(); len(got) == 0 || !slices.ContainsFunc(got, func(a hawkeye.Alert) bool { return a.Tags["g"] == "1" }) {
 			t.Errorf("Alerts() = %+v, want what they were before the caller changed what it got", got)
 		}
 	})
@@ -342,7 +342,7 @@ func TestNilContexts(t *testing.T) {
 		if err := h.ExpireSilence(none, id); err != nil {
 			t.Errorf("ExpireSilence(nil) = %v", err)
 		}
-		for _, a := range h.Alerts(none) {
+		for _, a := range h.Alerts() {
 			if err := h.Ack(none, a.Key, "a", "", time.Now().Add(time.Hour)); err != nil {
 				t.Errorf("Ack(nil) = %v", err)
 			}
@@ -353,9 +353,9 @@ func TestNilContexts(t *testing.T) {
 		if err := h.Reload(none); err != nil {
 			t.Errorf("Reload(nil) = %v", err)
 		}
-		h.Health(none)
-		h.History(none, "")
-		h.Silences(none)
+		h.Health()
+		h.History("")
+		h.Silences()
 		if err := h.Shutdown(none); err != nil {
 			t.Errorf("Shutdown(nil) = %v", err)
 		}
@@ -510,7 +510,7 @@ func TestHostileStore(t *testing.T) {
 					t.Error("Query() of a store that fails = nil")
 				}
 				cancel()
-				if h.Health(t.Context()).OK {
+				if h.Health().OK {
 					t.Error("Health() is OK while the store fails")
 				}
 				on.Store(false)

@@ -95,7 +95,7 @@ func breach(h *hawkeye.Hawkeye, n string) { h.Count("errors", 20, hawkeye.T("n",
 // firing returns the key of the alert that fires.
 func firing(t *testing.T, h *hawkeye.Hawkeye) string {
 	t.Helper()
-	for _, a := range h.Alerts(t.Context()) {
+	for _, a := range h.Alerts() {
 		if a.State == "firing" {
 			return a.Key
 		}
@@ -106,7 +106,7 @@ func firing(t *testing.T, h *hawkeye.Hawkeye) string {
 
 // problemsOf returns the problems of a kind that Health finds.
 func problemsOf(h *hawkeye.Hawkeye, code hawkeye.ProblemCode) (found []hawkeye.Problem) {
-	for _, p := range h.Health(context.Background()).Details {
+	for _, p := range h.Health().Details {
 		if p.Code == code {
 			found = append(found, p)
 		}
@@ -115,7 +115,7 @@ func problemsOf(h *hawkeye.Hawkeye, code hawkeye.ProblemCode) (found []hawkeye.P
 }
 
 func problemsWith(h *hawkeye.Hawkeye, text string) (found []string) {
-	for _, p := range h.Health(context.Background()).Problems {
+	for _, p := range h.Health().Problems {
 		if strings.Contains(p, text) {
 			found = append(found, p)
 		}
@@ -149,7 +149,7 @@ func TestMailWaitsForTheDisk(t *testing.T) {
 		if took := time.Since(began); took < time.Second || took > 3*time.Second || early > 0 {
 			t.Errorf("with a disk that takes a second the mail left after %v, %d before it was written down", took, early)
 		}
-		if n, health := h.Stats().Unsaved, h.Health(t.Context()); n != 0 || !health.OK {
+		if n, health := h.Stats().Unsaved, h.Health(); n != 0 || !health.OK {
 			t.Errorf("Stats().Unsaved = %d, Health() = %+v, want none and no problem", n, health)
 		}
 	})
@@ -183,7 +183,7 @@ func TestDiskThatHangs(t *testing.T) {
 			t.Errorf("Stats().Unsaved = %d, want 3", n)
 		}
 		if len(problemsOf(h, "state_file_unwritable")) != 1 || len(problemsOf(h, "sent_unsaved")) != 1 {
-			t.Errorf("Health() = %+v, want word of the disk and of what went out", h.Health(t.Context()))
+			t.Errorf("Health() = %+v, want word of the disk and of what went out", h.Health())
 		}
 		began := time.Now()
 		if _, err := h.Silence(t.Context(), silenceFor(time.Hour, `n="9"`)); err != nil || time.Since(began) > time.Second {
@@ -221,7 +221,7 @@ func TestDiskThatFails(t *testing.T) {
 					t.Errorf("%d mails, %d of them unsaved, want one", box.count(), h.Stats().Unsaved)
 				}
 				if got := problemsWith(h, "no space left"); len(got) != 2 {
-					t.Errorf("Health() = %+v, want word of the disk, twice", h.Health(t.Context()))
+					t.Errorf("Health() = %+v, want word of the disk, twice", h.Health())
 				}
 				if err := h.Ack(t.Context(), firing(t, h), "ann", "", time.Time{}); err != nil || h.Stats().Unsaved != 2 {
 					t.Errorf("Ack() = %v, %d unsaved, want nil and two", err, h.Stats().Unsaved)
@@ -354,7 +354,7 @@ func TestHealthKnowsOfTheStateFile(t *testing.T) {
 		h := start(t, keptFile, &mailbox{}, hawkeye.WithStore(s))
 		defer stop(t, h)
 		after(5 * time.Second)
-		if got := h.Health(t.Context()); !got.OK {
+		if got := h.Health(); !got.OK {
 			t.Errorf("Health() = %+v, want no problem", got)
 		}
 		if err := os.RemoveAll(dir); err != nil {
@@ -364,12 +364,12 @@ func TestHealthKnowsOfTheStateFile(t *testing.T) {
 		for range 3 {
 			after(time.Minute)
 			if got := problemsWith(h, "hawkeye.state"); len(got) != 1 {
-				t.Errorf("Health() without the folder = %+v, want word of the file", h.Health(t.Context()))
+				t.Errorf("Health() without the folder = %+v, want word of the file", h.Health())
 			}
 		}
 		mkdir()
 		after(2 * memstore.DefaultStateInterval)
-		if got := h.Health(t.Context()); !got.OK {
+		if got := h.Health(); !got.OK {
 			t.Errorf("Health() when it can be written again = %+v, want no problem", got)
 		}
 	})

@@ -332,7 +332,7 @@ func (l *life) around(letters []letter, key string) string {
 		list(m.name+" is in breach", m.breaches)
 		list(m.name+" is silenced", m.silenced)
 	}
-	for _, e := range l.History(context.Background(), "") {
+	for _, e := range l.History("") {
 		if key == e.Incident+" to "+e.Receiver {
 			fmt.Fprintf(&b, "\n  %+v", e)
 		}

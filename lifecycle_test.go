@@ -131,8 +131,8 @@ func TestConcurrentStartAndShutdown(t *testing.T) {
 				wg.Go(func() {
 					h.Incr("a")
 					h.Stats()
-					h.Health(t.Context())
-					h.Alerts(t.Context())
+					h.Health()
+					h.Alerts()
 				})
 				wg.Go(func() { stop(t, h) })
 			}
@@ -311,7 +311,7 @@ func TestPartialBindIsCleanedUp(t *testing.T) {
 	if data, err := os.ReadFile(datagram); string(data) != "precious" {
 		t.Errorf("the file at the datagram socket's path = %q, %v, want it untouched", data, err)
 	}
-	if hh := h.Health(t.Context()); hh.OK {
+	if hh := h.Health(); hh.OK {
 		t.Error("Health() = OK of a handle that didn't start")
 	}
 }
@@ -387,10 +387,10 @@ func TestUseAfterShutdown(t *testing.T) {
 		if r, err := h.Query(t.Context(), "orders", time.Minute); err != nil || r.Value != 1 {
 			t.Errorf("Query() = %+v, %v, want the 1 of before", r, err)
 		}
-		if hh := h.Health(t.Context()); hh.OK || !slices.Contains(hh.Problems, "not running") {
+		if hh := h.Health(); hh.OK || !slices.Contains(hh.Problems, "not running") {
 			t.Errorf("Health() = %+v, want not running", hh)
 		}
-		if got := len(h.Alerts(t.Context())); got != 2 {
+		if got := len(h.Alerts()); got != 2 {
 			t.Errorf("%d alerts, want 2", got)
 		}
 	})
@@ -435,10 +435,10 @@ func TestNilHandle(t *testing.T) {
 	if diff := cmp.Diff(hawkeye.Stats{}, h.Stats()); diff != "" {
 		t.Errorf("Stats() (-want +got):\n%s", diff)
 	}
-	if hh := h.Health(ctx); !hh.OK {
+	if hh := h.Health(); !hh.OK {
 		t.Errorf("Health() = %+v, want OK", hh)
 	}
-	if got := h.Alerts(ctx); got != nil {
+	if got := h.Alerts(); got != nil {
 		t.Errorf("Alerts() = %v, want none", got)
 	}
 	served := h.Middleware(h.Route(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })))
@@ -510,7 +510,7 @@ func TestDefaultSocketInUse(t *testing.T) { // not parallel: it sets the environ
 	}
 	defer stop(t, second)
 	if got := problemsOf(second, "socket_gone"); len(got) != 1 || got[0].Subject != hawkeye.DefaultSocket("twice") {
-		t.Errorf("Health() = %+v, want word of the socket", second.Health(t.Context()))
+		t.Errorf("Health() = %+v, want word of the socket", second.Health())
 	}
 	stop(t, first)
 	wait, cancel := inTime(30 * time.Second)
@@ -541,7 +541,7 @@ func TestDefaultSocketThatCannotBe(t *testing.T) { // not parallel: it sets the 
 	if err := h.Start(t.Context()); err != nil {
 		t.Errorf("Start() = %v, want nil", err)
 	}
-	if hh := h.Health(t.Context()); hh.OK {
+	if hh := h.Health(); hh.OK {
 		t.Error("Health() = OK without the socket")
 	}
 	stop(t, h)
@@ -606,14 +606,14 @@ func panickingStore(t *testing.T, onlyCommits bool) {
 		t.Fatal("the store wasn't asked while it panics")
 	}
 	want(t, "while the store panics", box.lines())
-	if hh := h.Health(t.Context()); hh.OK {
+	if hh := h.Health(); hh.OK {
 		t.Error("Health() = OK while the store panics")
 	}
 	s.panics.Store(false)
 	after(20 * time.Second)
 	want(t, "when it no longer does", box.lines(), firstDegree)
 	after(hawkeyeForgets)
-	if hh := h.Health(t.Context()); !hh.OK {
+	if hh := h.Health(); !hh.OK {
 		t.Errorf("Health() = %+v long after, want OK", hh)
 	}
 	// What is counted last is evaluated by a component that had failed.
@@ -646,7 +646,7 @@ func TestStoreThatEndsGoroutines(t *testing.T) {
 				count(h, "http.response.400", 4)
 				after(18 * time.Second)
 				want(t, "meanwhile", box.lines())
-				if hh := h.Health(t.Context()); hh.OK {
+				if hh := h.Health(); hh.OK {
 					t.Error("Health() = OK meanwhile")
 				}
 				mood(s).Store(false)
@@ -694,8 +694,8 @@ func TestStoreThatHangs(t *testing.T) {
 		began = time.Now()
 		count(h, "http.response.400", 10_000)
 		h.Stats()
-		h.Health(t.Context())
-		h.Alerts(t.Context())
+		h.Health()
+		h.Alerts()
 		if took := time.Since(began); took != 0 {
 			t.Errorf("recording and looking took %v, want no time", took)
 		}
@@ -754,8 +754,8 @@ func TestMailerThatCallsBack(t *testing.T) {
 			<-ready
 			h.Incr("mails")
 			h.Stats()
-			h.Health(ctx)
-			h.Alerts(ctx)
+			h.Health()
+			h.Alerts()
 			r, err = h.Query(ctx, "http.response.400", time.Minute)
 			return box.Send(ctx, cfg)
 		}))

@@ -219,7 +219,7 @@ func (in *lived) ack(a *lifetest.Ack) {
 
 func (in *lived) names() map[string]lifetest.Name {
 	names := make(map[string]lifetest.Name)
-	for _, a := range in.Alerts(in.t.Context()) {
+	for _, a := range in.Alerts() {
 		names[a.Key] = lifetest.Name{Monitor: a.Monitor, Host: a.Tags["host"]}
 	}
 	return names
@@ -230,7 +230,7 @@ func (in *lived) names() map[string]lifetest.Name {
 func (in *lived) look() {
 	for key, name := range in.names() {
 		in.rec.Alerts[key] = name
-		for _, e := range in.History(in.t.Context(), key) {
+		for _, e := range in.History(key) {
 			if id := fmt.Sprint(e); !in.fired[id] {
 				in.fired[id] = true
 				in.rec.History = append(in.rec.History, lifetest.Entry{

@@ -69,7 +69,7 @@ func TestHistoryAfterAMessage(t *testing.T) {
 		h.Count("errors", 5)
 		after(10 * tick)
 		var what []string
-		for _, e := range h.History(t.Context(), "errors") {
+		for _, e := range h.History("errors") {
 			what = append(what, e.What)
 		}
 		if got := strings.Join(what, ", "); !strings.HasSuffix(got, "fired, told") || strings.Contains(got, "trouble") {

@@ -35,8 +35,8 @@ heartbeats:
 			t.Helper()
 			for i, r := range replicas {
 				out := map[string]any{
-					"Alerts": r.Alerts(t.Context()), "History": r.History(t.Context(), ""),
-					"Stats": r.Stats(), "Health": r.Health(t.Context()),
+					"Alerts": r.Alerts(), "History": r.History(""),
+					"Stats": r.Stats(), "Health": r.Health(),
 				}
 				for _, name := range []string{"ratio", "slow", "level", "swing", "growth", "good", "job"} {
 					e, err := r.Explain(t.Context(), name)

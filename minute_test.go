@@ -47,7 +47,7 @@ func (f *fleet) published(from, to time.Time) (sums map[string]int64, buckets in
 // value returns what the evaluator measures for the alert errors.
 func (f *fleet) value() float64 {
 	f.t.Helper()
-	for _, a := range f.evaluator().Alerts(context.Background()) {
+	for _, a := range f.evaluator().Alerts() {
 		if a.Key == "errors" && a.Known {
 			return a.Value
 		}

@@ -273,7 +273,7 @@ inhibit: [{source: ['i=""'], target: ['i=~".+"']}]`,
 				w.Incr("a", hawkeye.T("i", fmt.Sprint(i)))
 				w.until(w.now() + 30)
 			}
-			if got := len(w.Alerts(w.t.Context())); got != 1 {
+			if got := len(w.Alerts()); got != 1 {
 				w.t.Errorf("%d alerts, want the one that is kept", got)
 			}
 		},

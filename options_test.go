@@ -116,7 +116,7 @@ func TestOrderOfOptionsDoesNotMatter(t *testing.T) {
 		if err != nil {
 			t.Fatalf("New() = %v, want nil", err)
 		}
-		if got := len(h.Alerts(t.Context())); got != 3 {
+		if got := len(h.Alerts()); got != 3 {
 			t.Errorf("%d alerts, want 3 in any order", got)
 		}
 	}
@@ -168,7 +168,7 @@ monitors:
 	if err != nil {
 		t.Fatalf("New() = %v, want nil", err)
 	}
-	if got := len(h.Alerts(t.Context())); got != 4 {
+	if got := len(h.Alerts()); got != 4 {
 		t.Errorf("%d alerts of two files and the code, want 4", got)
 	}
 	again := writeConfig(t, orders)

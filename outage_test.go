@@ -222,7 +222,7 @@ func TestNothingIsEvaluated(t *testing.T) {
 					tt.refuse(way)
 				}
 				after(25 * tick)
-				if got := f.all[0].Health(t.Context()); got.OK || tt.health != "" && !strings.Contains(strings.Join(got.Problems, "\n"), tt.health) {
+				if got := f.all[0].Health(); got.OK || tt.health != "" && !strings.Contains(strings.Join(got.Problems, "\n"), tt.health) {
 					t.Errorf("after 25 s Health() = %+v, want a problem %q", got, tt.health)
 				}
 				for range 4 {

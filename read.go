@@ -209,7 +209,7 @@ type Alert struct {
 
 // Alerts returns all alerts in the order of their keys, as this process knows
 // them. It does no I/O.
-func (h *Hawkeye) Alerts(context.Context) []Alert {
+func (h *Hawkeye) Alerts() []Alert {
 	if h == nil {
 		return nil
 	}

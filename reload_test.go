@@ -92,14 +92,14 @@ func TestReloadTellsOfMistakes(t *testing.T) {
 			t.Errorf("Reload() = %v, want %v with a suggestion", err, hawkeye.ErrInvalidConfig)
 		}
 		if !healthNames(h, "treshold") {
-			t.Errorf("Health() = %+v, want the mistake", h.Health(t.Context()))
+			t.Errorf("Health() = %+v, want the mistake", h.Health())
 		}
 		write(errorsOver("4"))
 		if err := h.Reload(t.Context()); err != nil {
 			t.Errorf("Reload() of a good file = %v", err)
 		}
 		if healthNames(h, "treshold") {
-			t.Errorf("Health() = %+v, want no mistake any more", h.Health(t.Context()))
+			t.Errorf("Health() = %+v, want no mistake any more", h.Health())
 		}
 	})
 }
@@ -116,7 +116,7 @@ func TestReloadOfAFileThatIsGone(t *testing.T) {
 		}
 		after(5 * time.Second)
 		if !healthNames(h, "no such file") {
-			t.Errorf("Health() = %+v, want the file that is gone", h.Health(t.Context()))
+			t.Errorf("Health() = %+v, want the file that is gone", h.Health())
 		}
 		count(h, "errors", 5)
 		after(1900 * time.Millisecond)
@@ -126,7 +126,7 @@ func TestReloadOfAFileThatIsGone(t *testing.T) {
 		}
 		after(5 * time.Second)
 		if healthNames(h, "no such file") {
-			t.Errorf("Health() = %+v, want no problem once it is back", h.Health(t.Context()))
+			t.Errorf("Health() = %+v, want no problem once it is back", h.Health())
 		}
 	})
 }

@@ -167,7 +167,7 @@ func processMain(t *testing.T, state string) error {
 				}
 				fmt.Println("answer settled")
 			case "state":
-				for _, a := range h.Alerts(t.Context()) {
+				for _, a := range h.Alerts() {
 					if strings.Contains(a.Key, "/3/") {
 						fmt.Println("answer", a.State, a.Incident)
 					}

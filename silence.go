@@ -95,7 +95,7 @@ func (h *Hawkeye) ExpireSilence(ctx context.Context, id string) error {
 
 // Silences returns the silences that this process knows of, also those of the
 // last days that are over, in the order of their start. It does no I/O.
-func (h *Hawkeye) Silences(context.Context) []Silence {
+func (h *Hawkeye) Silences() []Silence {
 	if h == nil {
 		return nil
 	}

@@ -92,7 +92,7 @@ func TestSilencesThatCanNotBe(t *testing.T) {
 				t.Errorf("%s: Silence() = %q, %v, want an error", name, id, err)
 			}
 		}
-		if got := h.Silences(t.Context()); len(got) != 0 {
+		if got := h.Silences(); len(got) != 0 {
 			t.Errorf("Silences() = %+v, want none", got)
 		}
 		for what, err := range map[string]error{
@@ -131,7 +131,7 @@ func TestEditSilence(t *testing.T) {
 			t.Errorf("EditSilence() of the matchers = %q, %v, want a new silence", other, err)
 		}
 		var cancelled []bool
-		for _, s := range h.Silences(t.Context()) {
+		for _, s := range h.Silences() {
 			cancelled = append(cancelled, s.Cancelled)
 		}
 		if !slices.Equal(cancelled, []bool{true, false}) {
@@ -179,7 +179,7 @@ func TestAck(t *testing.T) {
 		if err := h.Ack(t.Context(), "errors", "ann", "", time.Now()); err == nil {
 			t.Error("Ack() until now = nil, want an error")
 		}
-		incident := h.Alerts(t.Context())[0].Incident
+		incident := h.Alerts()[0].Incident
 		if err := h.Ack(t.Context(), incident, "ann", "on it", time.Now().Add(20*time.Minute)); err != nil {
 			t.Fatal(err)
 		}
@@ -194,12 +194,12 @@ func TestAck(t *testing.T) {
 		after(3 * time.Minute)
 		want(t, "at the end", box.lines(), "boss@example.com: [ended] errors in shop (test)", teamEnded)
 		var acked, held bool
-		for _, e := range h.History(t.Context(), "errors") {
+		for _, e := range h.History("errors") {
 			acked = acked || e.What == "acknowledged" && e.Reason == "by ann: on it" && e.Incident == incident
 			held = held || e.What == "not told" && strings.Contains(e.Reason, "acknowledged by ann")
 		}
 		if !acked || !held {
-			t.Errorf("History() has the ack: %v, and what wasn't told because of it: %v, want both:\n%+v", acked, held, h.History(t.Context(), "errors"))
+			t.Errorf("History() has the ack: %v, and what wasn't told because of it: %v, want both:\n%+v", acked, held, h.History("errors"))
 		}
 	})
 }

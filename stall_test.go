@@ -91,7 +91,7 @@ func (s *stallingStore) Commit(ctx context.Context, c store.Commit) (store.Curso
 
 // codes returns the codes of a handle's problems.
 func codes(h *hawkeye.Hawkeye) (codes []hawkeye.ProblemCode) {
-	for _, p := range h.Health(context.Background()).Details {
+	for _, p := range h.Health().Details {
 		codes = append(codes, p.Code)
 	}
 	return codes
@@ -165,19 +165,19 @@ func TestCallsThatHang(t *testing.T) {
 				h.Incr("m", hawkeye.T("g", "1"))
 				after(15 * time.Second)
 				if got := stalledParts(h); !slices.Contains(got, c.stands) {
-					t.Errorf("after 15 s these stand: %v, want the %s; Health() = %+v", got, c.stands, h.Health(t.Context()))
+					t.Errorf("after 15 s these stand: %v, want the %s; Health() = %+v", got, c.stands, h.Health())
 				}
 				after(c.within - 15*time.Second)
 				if len(box.mails) != 1 {
 					t.Errorf("%d mails after %v, want the one about what was counted meanwhile", len(box.mails), c.within)
 				}
 				if got := slices.Contains(codes(h), "store_hangs"); got != (c.takes == 0) {
-					t.Errorf("Health() = %+v; it says that calls hang: %v", h.Health(t.Context()), got)
+					t.Errorf("Health() = %+v; it says that calls hang: %v", h.Health(), got)
 				}
 				close(release)
 				s.stall("", nil)
 				after(time.Minute)
-				if got := h.Health(t.Context()); !got.OK {
+				if got := h.Health(); !got.OK {
 					t.Errorf("when the store is well again Health() = %+v", got)
 				}
 				if n := h.Stats().Restarts; len(n) > 0 || len(box.mails) != 1 {
@@ -269,12 +269,12 @@ func TestLoggerThatHangs(t *testing.T) {
 			t.Errorf("%d mails while the logger hangs, want 3", box.count())
 		}
 		if got := codes(h); !slices.Contains(got, "log_hangs") || slices.Contains(got, "component_stalled") {
-			t.Errorf("Health() = %+v, want that the log hangs, and that nothing stands", h.Health(t.Context()))
+			t.Errorf("Health() = %+v, want that the log hangs, and that nothing stands", h.Health())
 		}
 		hangs.Store(false)
 		close(release)
 		after(time.Minute)
-		if got := h.Health(t.Context()); !got.OK {
+		if got := h.Health(); !got.OK {
 			t.Errorf("when the logger is well again Health() = %+v", got)
 		}
 		stop(t, h)
@@ -317,7 +317,7 @@ func TestRouteThatHangs(t *testing.T) {
 		if r, err := h.Query(t.Context(), "http.response.418", time.Minute, `route="/other"`); r.Value != 1 || err != nil {
 			t.Errorf("http.response.418 = %v, %v; want 1", r.Value, err)
 		}
-		if got := h.Health(t.Context()); box.count() != 1 || !got.OK {
+		if got := h.Health(); box.count() != 1 || !got.OK {
 			t.Errorf("%d mails, Health() = %+v; want 1, and no problem", box.count(), got)
 		}
 		stop(t, h)
@@ -462,13 +462,13 @@ func TestGoroutineOfAComponentIsEnded(t *testing.T) {
 				}
 				got := problemsOf(h, "component_restarted")
 				if len(got) != 1 || got[0].Subject != name || h.Stats().Restarts[name] != rounds {
-					t.Errorf("Health() = %+v, restarts %v; want %d of the %s", h.Health(t.Context()), h.Stats().Restarts, rounds, name)
+					t.Errorf("Health() = %+v, restarts %v; want %d of the %s", h.Health(), h.Stats().Restarts, rounds, name)
 				}
 				if got := stalledParts(h); len(got) > 0 {
 					t.Errorf("these stand: %v, want none", got)
 				}
 				after(15 * time.Minute)
-				if got := h.Health(t.Context()); !got.OK {
+				if got := h.Health(); !got.OK {
 					t.Errorf("Health() = %+v, want no problem in the end", got)
 				}
 				if err := h.Shutdown(t.Context()); err != nil {
@@ -503,6 +503,6 @@ func TestGoroutineOfTheServerIsEnded(t *testing.T) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	if got := problemsOf(h, "component_restarted"); len(got) != 1 || got[0].Subject != "server" {
-		t.Errorf("Health() = %+v, want word of the server", h.Health(t.Context()))
+		t.Errorf("Health() = %+v, want word of the server", h.Health())
 	}
 }

@@ -50,7 +50,7 @@ func TestRestartStorm(t *testing.T) {
 		for i := range restarts {
 			r := f.up()[0]
 			for _, other := range f.up() {
-				if i%2 == 0 && other.Health(t.Context()).Evaluates {
+				if i%2 == 0 && other.Health().Evaluates {
 					r = other
 					evaluators++
 				}
@@ -87,7 +87,7 @@ func TestRestartStorm(t *testing.T) {
 		}
 		after(10 * tick)
 		want(t, "after the storm", f.box.lines(), "ops@example.com: [critical] slow in shop (test)")
-		for _, a := range f.evaluator().Alerts(t.Context()) {
+		for _, a := range f.evaluator().Alerts() {
 			if a.State != "firing" || a.Key == "errors" && a.Value != float64(counted) {
 				t.Errorf("%s is %s with %v, want firing, and errors with %d", a.Key, a.State, a.Value, counted)
 			}

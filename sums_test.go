@@ -30,7 +30,7 @@ monitors:
 			want += 60_000_000_000
 			h.Advance(time.Minute)
 		}
-		a := h.Alerts(t.Context())[0]
+		a := h.Alerts()[0]
 		if saturated := h.Stats().Saturated; a.Value != want || a.State != "firing" || saturated > 0 {
 			t.Errorf("after %v bytes: value %v, %s, %d saturated; want %v, firing, none", want, a.Value, a.State, saturated, want)
 		}
@@ -55,7 +55,7 @@ monitors: [{name: egress, metric: egress.bytes, window: 1m, notify: [team], trig
 		}
 		h.Count("egress.bytes", 1e18)
 		h.Advance(2 * time.Second)
-		if a, n := h.Alerts(t.Context())[0], h.Stats().Saturated; a.Value != 1e18 || n == 0 {
+		if a, n := h.Alerts()[0], h.Stats().Saturated; a.Value != 1e18 || n == 0 {
 			t.Errorf("value of twice 1e18 = %v, %d saturated, want 1e18 and some", a.Value, n)
 		}
 		before := h.Stats().Saturated
@@ -68,7 +68,7 @@ monitors: [{name: egress, metric: egress.bytes, window: 1m, notify: [team], trig
 			t.Errorf("a sample beyond 1e18 makes %d saturated, want %d", n, before+1)
 		}
 		h.Advance(2 * time.Minute)
-		if a := h.Alerts(t.Context())[0]; a.Value != 0 {
+		if a := h.Alerts()[0]; a.Value != 0 {
 			t.Errorf("value a window later = %v, want 0", a.Value)
 		}
 	})
@@ -107,7 +107,7 @@ monitors:
 			t.Helper()
 			now := time.Now()
 			values := make(map[string]float64)
-			for _, a := range r.Alerts(t.Context()) {
+			for _, a := range r.Alerts() {
 				values[a.Monitor] = a.Value
 			}
 			check("counter 1m", values["counter 1m"], sumSince(counter, now.Add(-time.Minute)))
@@ -130,7 +130,7 @@ monitors:
 			}
 		}
 		evaluates := func() int {
-			return slices.IndexFunc(replicas, func(r *replica) bool { return r.Health(t.Context()).Evaluates })
+			return slices.IndexFunc(replicas, func(r *replica) bool { return r.Health().Evaluates })
 		}
 		for n := range 960 {
 			for i, r := range replicas {

@@ -29,7 +29,7 @@ monitors:
 			after(tick)
 			if i > 300 {
 				for _, r := range replicas {
-					most = max(most, len(r.History(t.Context(), "")))
+					most = max(most, len(r.History("")))
 				}
 			}
 		}

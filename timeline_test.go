@@ -1,7 +1,6 @@
 package hawkeye_test
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -41,7 +40,7 @@ monitors:
 
 func (f *fleet) wantState(when, state string) {
 	f.t.Helper()
-	for _, a := range f.evaluator().Alerts(context.Background()) {
+	for _, a := range f.evaluator().Alerts() {
 		if a.Key == "errors" && a.State != state {
 			f.t.Errorf("%s: the alert is %s, want %s", when, a.State, state)
 		}

@@ -89,7 +89,7 @@ func TestSummary(t *testing.T) {
 		if mail := h.WantAlert("q"); !strings.Contains(mail.Body, "\nOrders wait for too long.\n") {
 			t.Errorf("the body is %q, want the summary in a line of its own", mail.Body)
 		}
-		if alerts := h.Alerts(t.Context()); len(alerts) != 1 || alerts[0].Summary != "Orders wait for too long." {
+		if alerts := h.Alerts(); len(alerts) != 1 || alerts[0].Summary != "Orders wait for too long." {
 			t.Errorf("Alerts() = %+v, want one with the summary", alerts)
 		}
 	})

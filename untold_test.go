@@ -48,7 +48,7 @@ monitors:
 				}}, hawkeye.WithLogger(slog.New(slog.NewJSONHandler(&log, nil))))
 				h.Gauge("queue").Set(20)
 				has := func() bool {
-					for _, p := range h.Health(t.Context()).Problems {
+					for _, p := range h.Health().Problems {
 						if strings.Contains(p, "nobody could be told of q warning (to team, boss): 550 no such user") {
 							return true
 						}
@@ -62,7 +62,7 @@ monitors:
 						want = want || p == at
 					}
 					if has() != want {
-						t.Errorf("after %v Health has %q, want that nobody could be told: %v", at, h.Health(t.Context()).Problems, want)
+						t.Errorf("after %v Health has %q, want that nobody could be told: %v", at, h.Health().Problems, want)
 					}
 				}
 				stop(t, h)

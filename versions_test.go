@@ -212,7 +212,7 @@ const escalatedEnd = "boss@example.com: [ended] errors in shop (test)"
 func (f *fleet) wantHealth(problem string) {
 	f.t.Helper()
 	for i, r := range f.up() {
-		h := r.Health(f.t.Context())
+		h := r.Health()
 		if h.OK != (problem == "") || problem != "" && !slices.ContainsFunc(h.Problems, func(p string) bool { return strings.HasPrefix(p, problem) }) {
 			f.t.Errorf("replica %d: Health() = %+v, want the problem %q", i, h, problem)
 		}
@@ -228,7 +228,7 @@ func TestNewerRecordsByHand(t *testing.T) {
 		after(3 * tick)
 		want(t, "a breach", f.box.lines(), oldFired)
 		incident := ""
-		for _, a := range h.Alerts(t.Context()) {
+		for _, a := range h.Alerts() {
 			if a.Key == "old" {
 				incident = a.Incident
 			}

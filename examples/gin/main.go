@@ -117,8 +117,8 @@ func router(h *hawkeye.Hawkeye) http.Handler {
 	})
 	// What hawkeye knows, for a look: /hawkeye/query?metric=http.requests
 	r.GET("/hawkeye/query", func(c *gin.Context) { query(c, h) })
-	r.GET("/hawkeye/alerts", func(c *gin.Context) { c.JSON(http.StatusOK, h.Alerts(c)) })
-	r.GET("/hawkeye/health", func(c *gin.Context) { c.JSON(http.StatusOK, h.Health(c)) })
+	r.GET("/hawkeye/alerts", func(c *gin.Context) { c.JSON(http.StatusOK, h.Alerts()) })
+	r.GET("/hawkeye/health", func(c *gin.Context) { c.JSON(http.StatusOK, h.Health()) })
 	return r
 }
 

@@ -92,8 +92,8 @@ func routes(h *hawkeye.Hawkeye) http.Handler {
 		}
 		show(w, map[string]any{"value": result.Value, "kind": result.Kind, "complete": result.Complete})
 	})
-	mux.HandleFunc("GET /hawkeye/alerts", func(w http.ResponseWriter, r *http.Request) { show(w, h.Alerts(r.Context())) })
-	mux.HandleFunc("GET /hawkeye/health", func(w http.ResponseWriter, r *http.Request) { show(w, h.Health(r.Context())) })
+	mux.HandleFunc("GET /hawkeye/alerts", func(w http.ResponseWriter, r *http.Request) { show(w, h.Alerts()) })
+	mux.HandleFunc("GET /hawkeye/health", func(w http.ResponseWriter, r *http.Request) { show(w, h.Health()) })
 	return mux
 }
 

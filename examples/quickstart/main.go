@@ -90,7 +90,7 @@ func story(ctx context.Context, h *hawkeye.Hawkeye, mailbox <-chan hawkeye.Maile
 	case mail := <-mailbox:
 		show(mail, time.Since(began))
 	case <-time.After(10 * time.Second):
-		return fmt.Errorf("no mail within 10 s; hawkeye says: %v", h.Health(ctx).Problems)
+		return fmt.Errorf("no mail within 10 s; hawkeye says: %v", h.Health().Problems)
 	case <-ctx.Done():
 		return ctx.Err()
 	}

@@ -123,7 +123,7 @@ func TestLossesOfWhoHasEnded(t *testing.T) {
 			next := f.join()
 			pause(t.Context(), 10*replicaTick)
 			stays.leave()
-			until(t, "the next one to evaluate", func() bool { return next.Health(t.Context()).Evaluates })
+			until(t, "the next one to evaluate", func() bool { return next.Health().Evaluates })
 			until(t, "all to be there for the next one", func() bool { return next.has(100) })
 			pause(t.Context(), 10*replicaTick)
 			if got, want := f.told(), "[critical] errors in shop (test)"; got != want {

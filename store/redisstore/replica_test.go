@@ -88,7 +88,7 @@ func startReplica(t *testing.T, client redis.UniversalClient) *replica {
 		}
 	})
 	r.traffic()
-	until(t, "the first breach to be told", func() bool { return len(r.told()) == 1 && h.Health(t.Context()).OK })
+	until(t, "the first breach to be told", func() bool { return len(r.told()) == 1 && h.Health().OK })
 	return r
 }
 
@@ -132,13 +132,13 @@ func (r *replica) count(n int) {
 
 // problem says whether Health has a problem with text in it.
 func (r *replica) problem(text string) bool {
-	return slices.ContainsFunc(r.Health(r.t.Context()).Problems, func(p string) bool { return strings.Contains(p, text) })
+	return slices.ContainsFunc(r.Health().Problems, func(p string) bool { return strings.Contains(p, text) })
 }
 
 // firing checks that the alert is known to fire.
 func (r *replica) firing(when string) {
 	r.t.Helper()
-	alerts := r.Alerts(r.t.Context())
+	alerts := r.Alerts()
 	if len(alerts) != 1 || alerts[0].State != "firing" {
 		r.t.Errorf("alerts %s = %+v, want one that fires", when, alerts)
 	}
@@ -147,7 +147,7 @@ func (r *replica) firing(when string) {
 // recovers waits until everything goes on by itself when a fault is over.
 func (r *replica) recovers() {
 	r.t.Helper()
-	until(r.t, "the replica to be healthy again", func() bool { return r.Health(r.t.Context()).OK })
+	until(r.t, "the replica to be healthy again", func() bool { return r.Health().OK })
 	r.firing("when the fault is over")
 	r.store.forget()
 }

@@ -132,7 +132,7 @@ func answer(h *hawkeye.Hawkeye, args []string) string {
 		failpoint.Arm(strings.Join(args[1:], ""))
 		return "ok"
 	case "evaluates":
-		return strconv.FormatBool(h.Health(context.Background()).Evaluates)
+		return strconv.FormatBool(h.Health().Evaluates)
 	case "watermark":
 		return strconv.FormatInt(h.Stats().EvaluatedTick.UnixNano(), 10)
 	case "query":
