@@ -11,29 +11,37 @@ import (
 	"github.com/go-batteries/hawkeye/internal/notify"
 )
 
-// Ack says that somebody looks after an alert: until the incident is over, or
-// until the given time if it isn't zero, it is neither repeated nor escalated.
-// Those who were notified hear of it, once. When its time is over, the level's
-// receivers are reminded, and escalation counts from there.
-//
-// An ack is for the level at which it is given: a rise beyond that ends it,
-// and the message about the rise says so. [Hawkeye.AckSticky] doesn't end
-// with a rise. Rises and the end are told in any case.
-//
-// which is an incident ([Alert.Incident]) or the key of an alert that fires
-// ([Alert.Key]). A further Ack takes the place of the one before.
-//
-// It returns [ErrNotFound] if no such alert fires, as far as this version of
-// hawkeye can read, and an error if author is
-// empty, if until isn't in the future, and if the Store can't be written until
-// ctx ends. It needs a handle that was started.
-func (h *Hawkeye) Ack(ctx context.Context, which, author, comment string, until time.Time) error {
-	return h.ack(ctx, which, notify.Ack{Author: author, Comment: comment, Until: until})
+// AckOptions say who acknowledges an alert, and for how long; see
+// [Hawkeye.Ack].
+type AckOptions struct {
+	// Author is who looks after it; required.
+	Author string
+	// Comment is for those who are notified of the ack, and for the history.
+	Comment string
+	// Until is when the ack is over; zero is the end of the incident.
+	Until time.Time
+	// Sticky keeps the ack when the alert rises to a higher level.
+	Sticky bool
 }
 
-// AckSticky is [Hawkeye.Ack] for any level that the incident may rise to.
-func (h *Hawkeye) AckSticky(ctx context.Context, which, author, comment string, until time.Time) error {
-	return h.ack(ctx, which, notify.Ack{Author: author, Comment: comment, Until: until, Sticky: true})
+// Ack says that somebody looks after an alert: until the incident is over, or
+// until o.Until, it is neither repeated nor escalated. Those who were notified
+// hear of it, once. When its time is over, the level's receivers are reminded,
+// and escalation counts from there.
+//
+// An ack is for the level at which it is given: a rise beyond that ends it,
+// and the message about the rise says so, unless it is sticky. Rises and the
+// end are told in any case.
+//
+// key is the key of an alert that fires ([Alert.Key]) or its incident
+// ([Alert.Incident]). A further Ack takes the place of the one before.
+//
+// It returns [ErrNotFound] if no such alert fires, as far as this version of
+// hawkeye can read, and an error if the author is empty, if Until isn't in the
+// future, and if the Store can't be written until ctx ends. It needs a handle
+// that was started.
+func (h *Hawkeye) Ack(ctx context.Context, key string, o AckOptions) error {
+	return h.ack(ctx, key, notify.Ack{Author: o.Author, Comment: o.Comment, Until: o.Until, Sticky: o.Sticky})
 }
 
 func (h *Hawkeye) ack(ctx context.Context, which string, given notify.Ack) error {

@@ -59,8 +59,8 @@ func ExampleHawkeye_Ack() {
 	ctx := context.Background()
 	h := failing()
 	defer h.Shutdown(ctx)
-	fmt.Println(h.Ack(ctx, "payments.failed", "ann", "calling the provider", time.Time{}))
-	err := h.Ack(ctx, "nothing", "ann", "", time.Time{})
+	fmt.Println(h.Ack(ctx, "payments.failed", hawkeye.AckOptions{Author: "ann", Comment: "calling the provider"}))
+	err := h.Ack(ctx, "nothing", hawkeye.AckOptions{Author: "ann"})
 	fmt.Println(errors.Is(err, hawkeye.ErrNotFound))
 	// Output:
 	// <nil>

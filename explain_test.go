@@ -94,7 +94,7 @@ func TestExplainStates(t *testing.T) {
 		if _, err := h.Silence(t.Context(), silenceFor(time.Hour, `monitor="load"`)); err != nil {
 			t.Fatal(err)
 		}
-		if err := h.Ack(t.Context(), "load", "ann", "", time.Time{}); err != nil {
+		if err := h.Ack(t.Context(), "load", hawkeye.AckOptions{Author: "ann"}); err != nil {
 			t.Fatal(err)
 		}
 		explain("firing", "is silenced by")

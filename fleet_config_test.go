@@ -41,7 +41,7 @@ func TestFleetSharesSilencesAndAcks(t *testing.T) {
 				}
 				keepFiring(by.Hawkeye, time.Minute)
 				want(t, "of what was never told, once the silence is ended", f.box.lines(), teamCritical)
-				if err := by.Ack(t.Context(), "errors", "ann", "", time.Time{}); err != nil {
+				if err := by.Ack(t.Context(), "errors", hawkeye.AckOptions{Author: "ann"}); err != nil {
 					t.Fatal(err)
 				}
 				keepFiring(by.Hawkeye, 20*time.Minute)

@@ -343,10 +343,10 @@ func TestNilContexts(t *testing.T) {
 			t.Errorf("ExpireSilence(nil) = %v", err)
 		}
 		for _, a := range h.Alerts() {
-			if err := h.Ack(none, a.Key, "a", "", time.Now().Add(time.Hour)); err != nil {
+			if err := h.Ack(none, a.Key, hawkeye.AckOptions{Author: "a", Until: time.Now().Add(time.Hour)}); err != nil {
 				t.Errorf("Ack(nil) = %v", err)
 			}
-			if err := h.AckSticky(none, a.Key, "a", "", time.Now().Add(time.Hour)); err != nil {
+			if err := h.Ack(none, a.Key, hawkeye.AckOptions{Author: "a", Until: time.Now().Add(time.Hour), Sticky: true}); err != nil {
 				t.Errorf("AckSticky(nil) = %v", err)
 			}
 		}

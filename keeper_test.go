@@ -223,7 +223,7 @@ func TestDiskThatFails(t *testing.T) {
 				if got := problemsWith(h, "no space left"); len(got) != 2 {
 					t.Errorf("Health() = %+v, want word of the disk, twice", h.Health())
 				}
-				if err := h.Ack(t.Context(), firing(t, h), "ann", "", time.Time{}); err != nil || h.Stats().Unsaved != 2 {
+				if err := h.Ack(t.Context(), firing(t, h), hawkeye.AckOptions{Author: "ann"}); err != nil || h.Stats().Unsaved != 2 {
 					t.Errorf("Ack() = %v, %d unsaved, want nil and two", err, h.Stats().Unsaved)
 				}
 				s.setSync(nil)
@@ -257,7 +257,7 @@ func TestAnswersWaitForTheDisk(t *testing.T) {
 				_, err := h.Silence(ctx, silenceFor(time.Hour, `n="9"`))
 				return err
 			},
-			"Ack": func(ctx context.Context) error { return h.Ack(ctx, firing(t, h), "ann", "", time.Time{}) },
+			"Ack": func(ctx context.Context) error { return h.Ack(ctx, firing(t, h), hawkeye.AckOptions{Author: "ann"}) },
 		} {
 			breach(h, "1")
 			after(4 * time.Second)

@@ -410,7 +410,7 @@ func TestNilHandle(t *testing.T) {
 	_, edited := h.EditSilence(ctx, "id", hawkeye.Silence{})
 	for name, err := range map[string]error{
 		"Silence": silenced, "EditSilence": edited, "ExpireSilence": h.ExpireSilence(ctx, "id"),
-		"Ack": h.Ack(ctx, "a", "a", "", time.Time{}), "Reload": h.Reload(ctx),
+		"Ack": h.Ack(ctx, "a", hawkeye.AckOptions{Author: "a"}), "Reload": h.Reload(ctx),
 	} {
 		if !errors.Is(err, hawkeye.ErrNilHandle) {
 			t.Errorf("%s() = %v, want %v: it did nothing", name, err, hawkeye.ErrNilHandle)

@@ -200,17 +200,13 @@ func (in *lived) plan() []byHand {
 }
 
 func (in *lived) ack(a *lifetest.Ack) {
-	var until time.Time
+	o := hawkeye.AckOptions{Author: "ann", Sticky: a.Sticky}
 	if a.For > 0 {
-		until = time.Now().Add(a.For)
-	}
-	ack := in.Ack
-	if a.Sticky {
-		ack = in.AckSticky
+		o.Until = time.Now().Add(a.For)
 	}
 	for key, name := range in.names() {
 		if name == a.Alert {
-			if err := ack(in.t.Context(), key, "ann", "", until); err != nil && !errors.Is(err, hawkeye.ErrNotFound) {
+			if err := in.Ack(in.t.Context(), key, o); err != nil && !errors.Is(err, hawkeye.ErrNotFound) {
 				in.t.Errorf("Ack(%q) = %v", key, err)
 			}
 		}

@@ -98,8 +98,8 @@ func TestSilencesThatCanNotBe(t *testing.T) {
 		for what, err := range map[string]error{
 			"EditSilence": func() error { _, err := h.EditSilence(t.Context(), "x", silenceFor(time.Hour, `a="b"`)); return err }(),
 			"Expire":      h.ExpireSilence(t.Context(), "x"),
-			"Ack":         h.Ack(t.Context(), "errors", "ann", "", time.Time{}),
-			"Ack nothing": h.Ack(t.Context(), "", "ann", "", time.Time{}),
+			"Ack":         h.Ack(t.Context(), "errors", hawkeye.AckOptions{Author: "ann"}),
+			"Ack nothing": h.Ack(t.Context(), "", hawkeye.AckOptions{Author: "ann"}),
 		} {
 			if !errors.Is(err, hawkeye.ErrNotFound) {
 				t.Errorf("%s of what there isn't = %v, want %v", what, err, hawkeye.ErrNotFound)
@@ -173,14 +173,14 @@ func TestAck(t *testing.T) {
 		defer stop(t, h)
 		keepFiring(h, 7*time.Minute)
 		want(t, "before", box.lines(), teamCritical, teamAgain)
-		if err := h.Ack(t.Context(), "errors", "", "", time.Time{}); err == nil {
+		if err := h.Ack(t.Context(), "errors", hawkeye.AckOptions{Author: ""}); err == nil {
 			t.Error("Ack() without an author = nil, want an error")
 		}
-		if err := h.Ack(t.Context(), "errors", "ann", "", time.Now()); err == nil {
+		if err := h.Ack(t.Context(), "errors", hawkeye.AckOptions{Author: "ann", Until: time.Now()}); err == nil {
 			t.Error("Ack() until now = nil, want an error")
 		}
 		incident := h.Alerts()[0].Incident
-		if err := h.Ack(t.Context(), incident, "ann", "on it", time.Now().Add(20*time.Minute)); err != nil {
+		if err := h.Ack(t.Context(), incident, hawkeye.AckOptions{Author: "ann", Comment: "on it", Until: time.Now().Add(20 * time.Minute)}); err != nil {
 			t.Fatal(err)
 		}
 		keepFiring(h, 19*time.Minute)

@@ -59,7 +59,7 @@ func TestBeforeUpgrade(t *testing.T) {
 			at(10*time.Second + time.Duration(i+1)*5*time.Second)
 			switch i {
 			case 1:
-				if err := h.Ack(t.Context(), "acked", "ann", "", time.Time{}); err != nil {
+				if err := h.Ack(t.Context(), "acked", hawkeye.AckOptions{Author: "ann"}); err != nil {
 					t.Fatal(err)
 				}
 			case 3:

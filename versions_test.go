@@ -243,9 +243,9 @@ func TestNewerRecordsByHand(t *testing.T) {
 			do       func() error
 			notFound bool
 		}{
-			{"Ack of an alert", func() error { return h.Ack(t.Context(), "errors", "ada", "", time.Time{}) }, false},
-			{"Ack of what may be its incident", func() error { return h.Ack(t.Context(), "i", "ada", "", time.Time{}) }, true},
-			{"Ack of what was acknowledged", func() error { return h.Ack(t.Context(), "old", "ada", "", time.Time{}) }, false},
+			{"Ack of an alert", func() error { return h.Ack(t.Context(), "errors", hawkeye.AckOptions{Author: "ada"}) }, false},
+			{"Ack of what may be its incident", func() error { return h.Ack(t.Context(), "i", hawkeye.AckOptions{Author: "ada"}) }, true},
+			{"Ack of what was acknowledged", func() error { return h.Ack(t.Context(), "old", hawkeye.AckOptions{Author: "ada"}) }, false},
 			{"ExpireSilence", func() error { return h.ExpireSilence(t.Context(), "x") }, false},
 			{"EditSilence", func() error {
 				_, err := h.EditSilence(t.Context(), "x", hawkeye.Silence{Matchers: []string{"monitor=old"}, End: time.Now().Add(time.Hour)})
