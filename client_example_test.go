@@ -113,12 +113,12 @@ func ExampleHawkeye_Middleware() {
 }
 
 // A TimeoutHandler copies the request, so the mux in it is wrapped in Route.
-func ExampleHawkeye_Route() {
+func ExampleHawkeye_TrackRoute() {
 	h, _, stop := exampleHandle()
 	defer stop()
 	mux := http.NewServeMux()
 	mux.HandleFunc("/reports/{year}", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
-	srv := httptest.NewServer(h.Middleware(http.TimeoutHandler(h.Route(mux), 200*time.Millisecond, "too slow")))
+	srv := httptest.NewServer(h.Middleware(http.TimeoutHandler(h.TrackRoute(mux), 200*time.Millisecond, "too slow")))
 	if resp, err := http.Get(srv.URL + "/reports/2024"); err == nil {
 		resp.Body.Close()
 	}

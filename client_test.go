@@ -252,8 +252,8 @@ func TestClientClose(t *testing.T) {
 			t.Errorf("Stats() = %+v, want 3 dropped after Close", s)
 		}
 		for name, err := range map[string]error{"Flush": c.Flush(t.Context()), "Ping": c.Ping(t.Context())} {
-			if !errors.Is(err, errClientClosed) {
-				t.Errorf("%s() after Close = %v, want %v", name, err, errClientClosed)
+			if !errors.Is(err, ErrClientClosed) {
+				t.Errorf("%s() after Close = %v, want %v", name, err, ErrClientClosed)
 			}
 		}
 	})

@@ -7,9 +7,6 @@ import (
 	"time"
 )
 
-// errClientClosed is what waits for a client gets after Close.
-var errClientClosed = errors.New("hawkeye: client is closed")
-
 // What follows is called by the client's users, in goroutines of their own.
 
 func (r *relay) ping(ctx context.Context) error {
@@ -21,7 +18,7 @@ func (r *relay) ping(ctx context.Context) error {
 	case err := <-q.ping:
 		return err
 	case <-r.closed:
-		return fmt.Errorf("ping %q: %w", r.path, errClientClosed)
+		return fmt.Errorf("ping %q: %w", r.path, ErrClientClosed)
 	case <-ctx.Done():
 		return fmt.Errorf("ping %q: %w", r.path, context.Cause(ctx))
 	}
@@ -40,7 +37,7 @@ func (r *relay) flush(ctx context.Context) error {
 		case <-q.done: // the last thing that run did
 			return nil
 		default:
-			return fmt.Errorf("flush %q: %w", r.path, errClientClosed)
+			return fmt.Errorf("flush %q: %w", r.path, ErrClientClosed)
 		}
 	case <-ctx.Done():
 		return fmt.Errorf("flush %q: %w", r.path, errors.Join(context.Cause(ctx), r.snapshot().LastError))
@@ -50,14 +47,14 @@ func (r *relay) flush(ctx context.Context) error {
 func (r *relay) ask(ctx context.Context, q request) error {
 	select {
 	case <-r.closing:
-		return errClientClosed
+		return ErrClientClosed
 	default:
 	}
 	select {
 	case r.requests <- q:
 		return nil
 	case <-r.closing:
-		return errClientClosed
+		return ErrClientClosed
 	case <-ctx.Done():
 		return errors.Join(context.Cause(ctx), r.snapshot().LastError)
 	}

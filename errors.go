@@ -35,6 +35,9 @@ var (
 	// ErrSocketInUse is returned by [Hawkeye.Start] when a socket path that
 	// was asked for is served by another live process.
 	ErrSocketInUse = errors.New("hawkeye: socket in use")
+	// ErrClientClosed is returned by [Client.Ping] and [Client.Flush] after
+	// [Client.Close].
+	ErrClientClosed = errors.New("hawkeye: client is closed")
 )
 
 // Permanent marks err as one that trying again won't mend: a MailingService

@@ -341,8 +341,8 @@ func ExampleRecipientsError() {
 }
 
 // Clients find the socket of a service by its name.
-func ExampleDefaultSocket() {
-	fmt.Println(filepath.Base(hawkeye.DefaultSocket("checkout")))
+func ExampleDefaultSocketPath() {
+	fmt.Println(filepath.Base(hawkeye.DefaultSocketPath("checkout")))
 	// Output: checkout.sock
 }
 

@@ -407,12 +407,12 @@ func TestHostileContexts(t *testing.T) {
 	})
 }
 
-// TestHostileRoute: a function of WithRoute that panics names no route, and
+// TestHostileRoute: a function of WithRouteName that panics names no route, and
 // the answer is what it was.
 func TestHostileRoute(t *testing.T) {
 	t.Parallel()
 	h, err := hawkeye.New(hawkeye.WithoutSocket(), hawkeye.WithLogger(slog.New(slog.DiscardHandler)),
-		hawkeye.WithRoute(func(r *http.Request) string { panic("of " + r.URL.Path) }))
+		hawkeye.WithRouteName(func(r *http.Request) string { panic("of " + r.URL.Path) }))
 	if err != nil {
 		t.Fatal(err)
 	}

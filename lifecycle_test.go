@@ -441,7 +441,7 @@ func TestNilHandle(t *testing.T) {
 	if got := h.Alerts(); got != nil {
 		t.Errorf("Alerts() = %v, want none", got)
 	}
-	served := h.Middleware(h.Route(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })))
+	served := h.Middleware(h.TrackRoute(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })))
 	rec := httptest.NewRecorder()
 	served.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/", nil))
 	if rec.Code != http.StatusTeapot {
@@ -509,14 +509,14 @@ func TestDefaultSocketInUse(t *testing.T) { // not parallel: it sets the environ
 		}
 	}
 	defer stop(t, second)
-	if got := problemsOf(second, "socket_gone"); len(got) != 1 || got[0].Subject != hawkeye.DefaultSocket("twice") {
+	if got := problemsOf(second, "socket_gone"); len(got) != 1 || got[0].Subject != hawkeye.DefaultSocketPath("twice") {
 		t.Errorf("Health() = %+v, want word of the socket", second.Health())
 	}
 	stop(t, first)
 	wait, cancel := inTime(30 * time.Second)
 	defer cancel()
 	for second.Stats().Lines == 0 { // bound within seconds
-		if nc, err := net.Dial("unix", hawkeye.DefaultSocket("twice")); err == nil {
+		if nc, err := net.Dial("unix", hawkeye.DefaultSocketPath("twice")); err == nil {
 			_, _ = nc.Write([]byte("orders:1|c\n"))
 			nc.Close()
 		}

@@ -35,7 +35,7 @@ type MailerConfig struct {
 	// Recipients has at least one address, as in RFC 5322 ("a@example.com"
 	// or "Ann <a@example.com>").
 	Recipients []string
-	// Sender is from WithSender or the file's `from`; it may be empty, and
+	// Sender is from WithFrom or the file's `from`; it may be empty, and
 	// then the MailingService puts its own.
 	Sender string
 	CC     []string

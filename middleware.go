@@ -23,7 +23,7 @@ import (
 // "unmatched" if there is none, and never the path, of which there is no end.
 // Where the request is copied on the way to the mux (WithContext, StripPrefix,
 // TimeoutHandler) the pattern doesn't come back: wrap the mux in
-// [Hawkeye.Route], or name the route by [WithRoute].
+// [Hawkeye.TrackRoute], or name the route by [WithRouteName].
 //
 // A method that no RFC lists is OTHER. A panic is a 500 with the tag
 // panic=true and goes on up, whatever was written before; so is one that a
@@ -57,28 +57,28 @@ func (h *Hawkeye) Middleware(next http.Handler) http.Handler {
 	return h.meter.Middleware(next, h.cfg.route)
 }
 
-// Route returns a handler that serves with next and tells the
+// TrackRoute returns a handler that serves with next and tells the
 // [Hawkeye.Middleware] around it which pattern matched:
 //
-//	h.Middleware(http.TimeoutHandler(h.Route(mux), time.Second, "too slow"))
+//	h.Middleware(http.TimeoutHandler(h.TrackRoute(mux), time.Second, "too slow"))
 //
-// next is a mux, or a handler within one. [WithRoute] is asked with the
+// next is a mux, or a handler within one. [WithRouteName] is asked with the
 // request that next got, too. A nil next is [http.DefaultServeMux]; a nil
 // *Hawkeye returns next.
-func (h *Hawkeye) Route(next http.Handler) http.Handler {
+func (h *Hawkeye) TrackRoute(next http.Handler) http.Handler {
 	if h == nil {
 		return (*httpcount.Meter)(nil).Track(next, nil)
 	}
 	return h.meter.Track(next, h.cfg.route)
 }
 
-// guardRoute makes a function of WithRoute harmless: a request that was
+// guardRoute makes a function of WithRouteName harmless: a request that was
 // answered mustn't fail because of its name.
 func (h *Hawkeye) guardRoute(route func(*http.Request) string) func(*http.Request) string {
 	if route == nil {
 		return nil
 	}
-	failing := trouble.New(h.logger, "the function of WithRoute panics, and names no route", "the function of WithRoute names routes again")
+	failing := trouble.New(h.logger, "the function of WithRouteName panics, and names no route", "the function of WithRouteName names routes again")
 	return func(r *http.Request) (name string) {
 		defer func() {
 			if v := recover(); v != nil {

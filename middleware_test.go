@@ -349,26 +349,30 @@ func TestMiddleware(t *testing.T) {
 			want:  counts("GET", "unmatched", "200"),
 		},
 		{
-			name:  "WithContext and Route",
-			stack: func(h *Hawkeye) http.Handler { return h.Middleware(withContext(h.Route(muxOf("/users/{id}", ok)))) },
-			want:  counts("GET", "/users/{id}", "200"),
+			name: "WithContext and Route",
+			stack: func(h *Hawkeye) http.Handler {
+				return h.Middleware(withContext(h.TrackRoute(muxOf("/users/{id}", ok))))
+			},
+			want: counts("GET", "/users/{id}", "200"),
 		},
 		{
-			name:  "WithContext and Route within the mux",
-			stack: func(h *Hawkeye) http.Handler { return h.Middleware(withContext(muxOf("/users/{id}", h.Route(ok)))) },
-			want:  counts("GET", "/users/{id}", "200"),
+			name: "WithContext and Route within the mux",
+			stack: func(h *Hawkeye) http.Handler {
+				return h.Middleware(withContext(muxOf("/users/{id}", h.TrackRoute(ok))))
+			},
+			want: counts("GET", "/users/{id}", "200"),
 		},
 		{
 			name: "WithContext between Route and mux",
 			stack: func(h *Hawkeye) http.Handler {
-				return h.Middleware(withContext(h.Route(withContext(muxOf("/users/{id}", ok)))))
+				return h.Middleware(withContext(h.TrackRoute(withContext(muxOf("/users/{id}", ok)))))
 			},
 			want: counts("GET", "unmatched", "200"),
 		},
 		{
 			name: "panic under Route",
 			stack: func(h *Hawkeye) http.Handler {
-				inner := h.Route(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				inner := h.TrackRoute(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					muxOf("/users/{id}", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("oh") })).ServeHTTP(w, r)
 				}))
 				return h.Middleware(withContext(inner))
@@ -383,7 +387,7 @@ func TestMiddleware(t *testing.T) {
 		{
 			name: "StripPrefix and Route",
 			stack: func(h *Hawkeye) http.Handler {
-				return h.Middleware(http.StripPrefix("/users", h.Route(muxOf("/{id}", ok))))
+				return h.Middleware(http.StripPrefix("/users", h.TrackRoute(muxOf("/{id}", ok))))
 			},
 			want: counts("GET", "/{id}", "200"),
 		},
@@ -397,7 +401,7 @@ func TestMiddleware(t *testing.T) {
 		{
 			name: "mux in a mux and Route",
 			stack: func(h *Hawkeye) http.Handler {
-				return h.Middleware(muxOf("/users/", http.StripPrefix("/users", h.Route(muxOf("/{id}", ok)))))
+				return h.Middleware(muxOf("/users/", http.StripPrefix("/users", h.TrackRoute(muxOf("/{id}", ok)))))
 			},
 			want: counts("GET", "/{id}", "200"),
 		},
@@ -411,7 +415,7 @@ func TestMiddleware(t *testing.T) {
 		{
 			name: "TimeoutHandler and Route",
 			stack: func(h *Hawkeye) http.Handler {
-				return h.Middleware(http.TimeoutHandler(h.Route(muxOf("/users/{id}", ok)), time.Minute, ""))
+				return h.Middleware(http.TimeoutHandler(h.TrackRoute(muxOf("/users/{id}", ok)), time.Minute, ""))
 			},
 			want: counts("GET", "/users/{id}", "200"),
 		},
@@ -419,7 +423,7 @@ func TestMiddleware(t *testing.T) {
 			name: "TimeoutHandler and Route, too slow",
 			stack: func(h *Hawkeye) http.Handler {
 				return gaveUp(func(slow http.Handler) http.Handler {
-					return h.Middleware(http.TimeoutHandler(h.Route(muxOf("/users/{id}", slow)), time.Hour, ""))
+					return h.Middleware(http.TimeoutHandler(h.TrackRoute(muxOf("/users/{id}", slow)), time.Hour, ""))
 				})
 			},
 			want: counts("GET", "/users/{id}", "503"),
@@ -437,37 +441,37 @@ func TestMiddleware(t *testing.T) {
 			name:    "TimeoutHandler and Route, CONNECT redirected",
 			request: "CONNECT /users/7",
 			stack: func(h *Hawkeye) http.Handler {
-				return h.Middleware(http.TimeoutHandler(h.Route(muxOf("/users/{id}/", ok)), time.Minute, ""))
+				return h.Middleware(http.TimeoutHandler(h.TrackRoute(muxOf("/users/{id}/", ok)), time.Minute, ""))
 			},
 			want: counts("CONNECT", "unmatched", "307"),
 		},
 		{
 			name:  "Route without Middleware",
-			stack: func(h *Hawkeye) http.Handler { return h.Route(muxOf("/", ok)) },
+			stack: func(h *Hawkeye) http.Handler { return h.TrackRoute(muxOf("/", ok)) },
 		},
 		{
 			name: "Route of another handle",
 			stack: func(h *Hawkeye) http.Handler {
-				return h.Middleware(withContext(newRecorder().Route(muxOf("/users/{id}", ok))))
+				return h.Middleware(withContext(newRecorder().TrackRoute(muxOf("/users/{id}", ok))))
 			},
 			want: counts("GET", "unmatched", "200"),
 		},
 		{
-			name:    "WithRoute",
+			name:    "WithRouteName",
 			pattern: "/users/{id}", handler: ok,
 			route: func(r *http.Request) string { return "of " + r.Pattern },
 			want:  counts("GET", "of /users/{id}", "200"),
 		},
 		{
-			name:    "WithRoute that doesn't know",
+			name:    "WithRouteName that doesn't know",
 			pattern: "/users/{id}", handler: ok,
 			route: func(*http.Request) string { return "" },
 			want:  counts("GET", "/users/{id}", "200"),
 		},
 		{
-			name: "WithRoute that knows the request within",
+			name: "WithRouteName that knows the request within",
 			stack: func(h *Hawkeye) http.Handler {
-				return h.Middleware(withContext(h.Route(muxOf("/users/{id}", ok))))
+				return h.Middleware(withContext(h.TrackRoute(muxOf("/users/{id}", ok))))
 			},
 			route: func(r *http.Request) string {
 				if r.Pattern == "" {
@@ -556,7 +560,7 @@ func TestNilMiddleware(t *testing.T) {
 	if got := h.Middleware(mux); got != http.Handler(mux) {
 		t.Errorf("Middleware(mux) of a nil handle = %v, want mux", got)
 	}
-	if got := h.Route(mux); got != http.Handler(mux) {
+	if got := h.TrackRoute(mux); got != http.Handler(mux) {
 		t.Errorf("Route(mux) of a nil handle = %v, want mux", got)
 	}
 	if got := h.Middleware(nil); got != http.Handler(http.DefaultServeMux) {
@@ -595,7 +599,7 @@ func TestRecordHTTP(t *testing.T) {
 	}
 }
 
-// TestMiddlewareBoundsRoutes is about a WithRoute that returns the path.
+// TestMiddlewareBoundsRoutes is about a WithRouteName that returns the path.
 func TestMiddlewareBoundsRoutes(t *testing.T) {
 	t.Parallel()
 	h := newRecorder()

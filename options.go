@@ -135,12 +135,12 @@ func WithMailer(m MailingService) Option {
 	})
 }
 
-// WithSender sets the sender of mails, unless a configuration file has its
+// WithFrom sets the sender of mails, unless a configuration file has its
 // own `from`. Default: empty, which leaves it to the MailingService.
-func WithSender(address string) Option {
+func WithFrom(address string) Option {
 	return optionFunc(func(c *config) {
 		if strings.ContainsFunc(address, unicode.IsControl) {
-			c.problem("WithSender", fmt.Sprintf("want an address without control characters, got %q", address))
+			c.problem("WithFrom", fmt.Sprintf("want an address without control characters, got %q", address))
 		}
 		c.sender = address
 	})
@@ -158,7 +158,7 @@ func WithStore(s Store) Option {
 }
 
 // WithSocket sets the path of the metric server's stream socket. Then a path
-// that can't be bound is an error of Start. Default: [DefaultSocket] of the
+// that can't be bound is an error of Start. Default: [DefaultSocketPath] of the
 // service, and if that can't be bound, because another live process holds it
 // say, a warning, and it is tried again in the background.
 func WithSocket(path string) Option {
@@ -281,14 +281,14 @@ func WithoutAgent() Option { return optionFunc(func(c *config) { c.noAgent = tru
 // Store that isn't shared that is an error of New.
 func WithoutNotifier() Option { return optionFunc(func(c *config) { c.noNotifier = true }) }
 
-// WithRoute sets how the middleware names the route of a request, for routers
+// WithRouteName sets how the middleware names the route of a request, for routers
 // whose pattern isn't in the request. An empty answer means that the request
-// is looked at as if there were no WithRoute. The answer must come from a
+// is looked at as if there were no WithRouteName. The answer must come from a
 // bounded set: never the raw path. A panic counts as an empty answer.
-func WithRoute(route func(*http.Request) string) Option {
+func WithRouteName(route func(*http.Request) string) Option {
 	return optionFunc(func(c *config) {
 		if route == nil {
-			c.problem("WithRoute", "want a function, got nil")
+			c.problem("WithRouteName", "want a function, got nil")
 		}
 		c.route = route
 	})

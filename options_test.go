@@ -40,7 +40,7 @@ func TestOptionMistakes(t *testing.T) {
 		{"nil mailer", []hawkeye.Option{hawkeye.WithMailer(nil)}, []string{"WithMailer"}},
 		{"nil store", []hawkeye.Option{hawkeye.WithStore(nil)}, []string{"WithStore"}},
 		{"nil logger", []hawkeye.Option{hawkeye.WithLogger(nil)}, []string{"WithLogger"}},
-		{"nil route", []hawkeye.Option{hawkeye.WithRoute(nil)}, []string{"WithRoute"}},
+		{"nil route", []hawkeye.Option{hawkeye.WithRouteName(nil)}, []string{"WithRouteName"}},
 		{"a store's own", []hawkeye.Option{hawkeye.WithStore(doubtful{memory})}, []string{"WithStore", "the prefix is empty"}},
 		{"empty socket", []hawkeye.Option{hawkeye.WithSocket("")}, []string{"WithSocket", "WithoutSocket"}},
 		{"empty datagram socket", []hawkeye.Option{hawkeye.WithDatagramSocket("")}, []string{"WithDatagramSocket"}},
@@ -49,7 +49,7 @@ func TestOptionMistakes(t *testing.T) {
 		{"mode of 0", []hawkeye.Option{hawkeye.WithSocketMode(0)}, []string{"WithSocketMode"}},
 		{"mode with type", []hawkeye.Option{hawkeye.WithSocketMode(os.ModeDir | 0o700)}, []string{"WithSocketMode"}},
 		{"negative user", []hawkeye.Option{hawkeye.WithPeers(0, -1)}, []string{"WithPeers", "-1"}},
-		{"sender with a header", []hawkeye.Option{hawkeye.WithSender("a@example.com\r\nBcc: all@example.com")}, []string{"WithSender"}},
+		{"sender with a header", []hawkeye.Option{hawkeye.WithFrom("a@example.com\r\nBcc: all@example.com")}, []string{"WithFrom"}},
 		{"start timeout", []hawkeye.Option{hawkeye.WithStartTimeout(0)}, []string{"WithStartTimeout", "0s"}},
 		{"shutdown timeout", []hawkeye.Option{hawkeye.WithShutdownTimeout(-time.Second)}, []string{"WithShutdownTimeout", "-1s"}},
 		{"send timeout", []hawkeye.Option{hawkeye.WithSendTimeout(-1)}, []string{"WithSendTimeout"}},
@@ -78,7 +78,7 @@ func TestOptionMistakes(t *testing.T) {
 		t.Parallel()
 		rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 		checkMistakes(t, append(all, hawkeye.WithConfigFile("no-such-file.yaml")), []string{
-			"WithMailer", "WithLogger", "WithRoute", "WithDatagramSocket", "WithSocketMode", "WithPeers", "WithSender",
+			"WithMailer", "WithLogger", "WithRouteName", "WithDatagramSocket", "WithSocketMode", "WithPeers", "WithFrom",
 			"WithStartTimeout", "WithShutdownTimeout", "WithSendTimeout", "MaxSeries", "WithoutServer", "WithoutAgent", "no-such-file.yaml",
 		})
 	})
@@ -107,7 +107,7 @@ func TestOrderOfOptionsDoesNotMatter(t *testing.T) {
 	path := filepath.Join(socketDir(t), "s")
 	opts := []hawkeye.Option{
 		hawkeye.WithService("shop", "test"), hawkeye.WithSocket(path), hawkeye.WithMailer(&mailbox{}),
-		hawkeye.WithConfigFile(writeConfig(t, twoSLAs)), hawkeye.WithLogger(quiet()), hawkeye.WithSender("shop@example.com"),
+		hawkeye.WithConfigFile(writeConfig(t, twoSLAs)), hawkeye.WithLogger(quiet()), hawkeye.WithFrom("shop@example.com"),
 		hawkeye.WithMonitors(hawkeye.Monitor{Metric: "m", Triggers: []hawkeye.Trigger{{Threshold: 1, To: []string{"a@example.com"}}}}),
 	}
 	for range 10 {

@@ -10,11 +10,11 @@ import (
 	"github.com/go-batteries/hawkeye/internal/sockfile"
 )
 
-// DefaultSocket returns the path of the stream socket of a service that was
+// DefaultSocketPath returns the path of the stream socket of a service that was
 // given none by [WithSocket], which is where its clients look for it:
 // hawkeye/<service>.sock in $RUNTIME_DIRECTORY or $XDG_RUNTIME_DIR, else
 // <service>.sock in a directory of the user's own in the temporary one.
-func DefaultSocket(service string) string { return sockfile.Default(service) }
+func DefaultSocketPath(service string) string { return sockfile.Default(service) }
 
 // server is the metric server: what other processes send on the sockets goes
 // into the same cells as what this process counts itself.
@@ -50,7 +50,7 @@ func newServer(h *Hawkeye) *server {
 		s.config.PeerUIDs = append(s.config.PeerUIDs, uint32(uid))
 	}
 	if c.socket == "" && !c.noSocket {
-		s.config.Socket = DefaultSocket(c.service)
+		s.config.Socket = DefaultSocketPath(c.service)
 		s.config.PrivateDir = true
 		s.config.Optional = true
 	}

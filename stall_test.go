@@ -281,13 +281,13 @@ func TestLoggerThatHangs(t *testing.T) {
 	})
 }
 
-// TestRouteThatHangs: a function of WithRoute hangs with its own request, and
+// TestRouteThatHangs: a function of WithRouteName hangs with its own request, and
 // holds up nothing else.
 func TestRouteThatHangs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		box, release := &mailbox{}, make(chan struct{})
-		h, err := hawkeye.New(byGroup(box.Send, hawkeye.WithRoute(func(r *http.Request) string {
+		h, err := hawkeye.New(byGroup(box.Send, hawkeye.WithRouteName(func(r *http.Request) string {
 			if r.URL.Path == "/hangs" {
 				<-release
 			}

@@ -122,7 +122,7 @@ func (cmd *runCmd) options(c *console, logger *slog.Logger) (opts []hawkeye.Opti
 	add(cmd.GaugeTTL != 0, hawkeye.WithGaugeTTL(cmd.GaugeTTL))
 	add(len(cmd.Peers) > 0, hawkeye.WithPeers(append(cmd.Peers, os.Getuid())...))
 	add(mailer != nil, hawkeye.WithMailer(mailer))
-	add(cmd.From != "", hawkeye.WithSender(cmd.From))
+	add(cmd.From != "", hawkeye.WithFrom(cmd.From))
 	add(cmd.RequireStore, hawkeye.WithRequireStore())
 	return opts, place.close, nil
 }

@@ -20,7 +20,7 @@ func findSocket(path, service string) (string, error) {
 	case path != "":
 		return path, nil
 	case service != "":
-		return hawkeye.DefaultSocket(service), nil
+		return hawkeye.DefaultSocketPath(service), nil
 	}
 	folders := socketFolders()
 	var live []string

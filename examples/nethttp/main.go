@@ -30,7 +30,7 @@ var monitors []byte
 
 func main() {
 	addr := flag.String("addr", "localhost:8080", "where to listen")
-	socket := flag.String("socket", hawkeye.DefaultSocket("nethttp-example"), "path of the metric server's socket")
+	socket := flag.String("socket", hawkeye.DefaultSocketPath("nethttp-example"), "path of the metric server's socket")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

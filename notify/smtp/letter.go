@@ -40,7 +40,7 @@ func (m *Mailer) compose(cfg hawkeye.MailerConfig) (*letter, error) {
 		sender = m.config.From
 	}
 	if sender == "" {
-		return nil, errors.New("compose mail: no sender: set smtp.Config.From or hawkeye.WithSender")
+		return nil, errors.New("compose mail: no sender: set smtp.Config.From or hawkeye.WithFrom")
 	}
 	from, err := parseAddress(sender)
 	if err != nil {

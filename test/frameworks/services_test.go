@@ -46,7 +46,7 @@ var frameworks = []framework{
 	},
 	{
 		name: "chi, outermost", counted: panics,
-		build: func(h *hawkeye.Hawkeye) http.Handler { return h.Middleware(chiRouter(h.Route)) },
+		build: func(h *hawkeye.Hawkeye) http.Handler { return h.Middleware(chiRouter(h.TrackRoute)) },
 	},
 	{
 		name: "chi, sub-router", counted: panics, unseen: []string{"unrouted", "slow"},
@@ -58,7 +58,7 @@ var frameworks = []framework{
 	},
 	{
 		name: "gorilla/mux, Use", counted: panics, unseen: []string{"unrouted", "slow"}, // no middleware runs for these
-		options: []hawkeye.Option{hawkeye.WithRoute(func(r *http.Request) string {
+		options: []hawkeye.Option{hawkeye.WithRouteName(func(r *http.Request) string {
 			template, _ := mux.CurrentRoute(r).GetPathTemplate()
 			return template
 		})},
@@ -256,7 +256,7 @@ func stdlibTimeout(h *hawkeye.Hawkeye) http.Handler {
 		}
 		fmt.Fprint(w, "too late")
 	}})
-	return h.Middleware(http.TimeoutHandler(h.Route(m), soon, "too slow"))
+	return h.Middleware(http.TimeoutHandler(h.TrackRoute(m), soon, "too slow"))
 }
 
 // stdlibErrors answers for handlers that fail, after all middlewares have

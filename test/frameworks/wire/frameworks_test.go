@@ -34,7 +34,7 @@ type framework struct {
 	name string
 	// handler builds the router; a nil h leaves hawkeye out.
 	handler func(h *hawkeye.Hawkeye, all []scenario) http.Handler
-	route   func(*http.Request) string // for WithRoute
+	route   func(*http.Request) string // for WithRouteName
 
 	skip      string            // a scenario that it can't have
 	pattern   string            // of a scenario's route, from its name; default "/%s/{id}"
@@ -197,7 +197,7 @@ func start(t *testing.T, f *framework) *hawkeye.Hawkeye {
 	t.Helper()
 	opts := []hawkeye.Option{hawkeye.WithService("frameworks", "t"), hawkeye.WithoutSocket(), hawkeye.WithLogger(slog.New(slog.DiscardHandler))}
 	if f.route != nil {
-		opts = append(opts, hawkeye.WithRoute(f.route))
+		opts = append(opts, hawkeye.WithRouteName(f.route))
 	}
 	h, err := hawkeye.New(opts...)
 	if err != nil {

@@ -27,7 +27,7 @@ var netHTTP = []framework{
 		name: "nethttp/TimeoutHandler",
 		handler: func(h *hawkeye.Hawkeye, all []scenario) http.Handler {
 			mux := serveMux(all)
-			counted := h.Middleware(http.TimeoutHandler(h.Route(mux), time.Minute, "too slow"))
+			counted := h.Middleware(http.TimeoutHandler(h.TrackRoute(mux), time.Minute, "too slow"))
 			return writeLate(counted)
 		},
 		counted: map[string]string{late: "200"}, // as it answers
@@ -39,7 +39,7 @@ var netHTTP = []framework{
 	}},
 	{name: "chi/outermost", handler: func(h *hawkeye.Hawkeye, all []scenario) http.Handler {
 		r := chi.NewRouter()
-		r.Use(h.Route)
+		r.Use(h.TrackRoute)
 		chiRoutes(r, all)
 		counted := h.Middleware(r)
 		return writeLate(counted)
@@ -91,7 +91,7 @@ var netHTTP = []framework{
 		name: "gorilla/outermost", route: gorillaRoute,
 		handler: func(h *hawkeye.Hawkeye, all []scenario) http.Handler {
 			r := mux.NewRouter()
-			r.Use(h.Route)
+			r.Use(h.TrackRoute)
 			gorillaRoutes(r, all)
 			counted := h.Middleware(r)
 			return writeLate(counted)
@@ -106,7 +106,7 @@ var netHTTP = []framework{
 	{
 		name: "httprouter/outermost", pattern: "/%s/:id",
 		handler: func(h *hawkeye.Hawkeye, all []scenario) http.Handler {
-			return writeLate(h.Middleware(httpRouter(all, h.Route)))
+			return writeLate(h.Middleware(httpRouter(all, h.TrackRoute)))
 		},
 	},
 }
