@@ -14,8 +14,8 @@ import (
 	"github.com/go-batteries/hawkeye/internal/feed"
 	"github.com/go-batteries/hawkeye/internal/ledger"
 	"github.com/go-batteries/hawkeye/internal/notify"
-	"github.com/go-batteries/hawkeye/internal/publish"
 	"github.com/go-batteries/hawkeye/internal/pulse"
+	"github.com/go-batteries/hawkeye/internal/samples/clock"
 	"github.com/go-batteries/hawkeye/internal/trouble"
 	"github.com/go-batteries/hawkeye/internal/window"
 	"github.com/go-batteries/hawkeye/store"
@@ -109,7 +109,7 @@ type agent struct {
 	askOnce   sync.Once
 }
 
-func newAgent(h *Hawkeye, book *ledger.Book, clock *publish.Clock) *agent {
+func newAgent(h *Hawkeye, book *ledger.Book, clock *clock.Clock) *agent {
 	traits := h.store.Traits()
 	return &agent{
 		h: h, logger: h.logger, mirror: h.mirror, book: book, setup: h.setup(),

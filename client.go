@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/go-batteries/hawkeye/internal/guard"
+	"github.com/go-batteries/hawkeye/internal/ingest/client"
 	"github.com/go-batteries/hawkeye/internal/series"
 )
 
@@ -54,7 +55,7 @@ const maxSocketPath = 103
 // recorder that does nothing.
 type Client struct {
 	reg   *series.Registry
-	relay *relay
+	relay *client.Relay
 }
 
 // ClientOption changes what [NewClient] makes.
@@ -107,12 +108,9 @@ func NewClient(path string, opts ...ClientOption) (*Client, error) {
 		return nil, err
 	}
 	cfg.logger = guard.Logger(cfg.logger)
-	return newClient(path, cfg, dialSocket(path)), nil
-}
-
-func newClient(path string, cfg clientConfig, dial dialFunc) *Client {
 	reg := series.New(series.Limits{MaxSeries: cfg.maxSeries})
-	return &Client{reg: reg, relay: startRelay(reg, path, cfg, dial)}
+	relay := client.Start(reg, path, client.Config{Interval: cfg.interval, MaxSeries: cfg.maxSeries, Logger: cfg.logger}, client.Dial(path))
+	return &Client{reg: reg, relay: relay}, nil
 }
 
 func (c *clientConfig) validate(path string) error {
@@ -143,7 +141,7 @@ func (c *Client) Ping(ctx context.Context) error {
 	if c == nil {
 		return nil
 	}
-	return c.relay.ping(guard.Context(ctx))
+	return c.relay.Ping(guard.Context(ctx))
 }
 
 // Flush waits until the server has acknowledged all that was recorded before
@@ -153,7 +151,7 @@ func (c *Client) Flush(ctx context.Context) error {
 	if c == nil {
 		return nil
 	}
-	return c.relay.flush(guard.Context(ctx))
+	return c.relay.Flush(guard.Context(ctx))
 }
 
 // Close hands over what was recorded, as Flush does, until ctx ends, but for
@@ -166,7 +164,7 @@ func (c *Client) Close(ctx context.Context) error {
 	if c == nil {
 		return nil
 	}
-	return c.relay.close(guard.Context(ctx))
+	return c.relay.Close(guard.Context(ctx))
 }
 
 // ClientStats are counts since NewClient, in samples unless something else is
@@ -194,10 +192,12 @@ func (c *Client) Stats() ClientStats {
 	if c == nil {
 		return ClientStats{}
 	}
-	s := c.relay.snapshot()
-	reg := c.reg.Stats()
-	s.RejectedValues, s.Series, s.Overflowed = reg.RejectedValues, reg.Series, reg.Overflowed
-	return s
+	s, reg := c.relay.Stats(), c.reg.Stats()
+	return ClientStats{
+		Connected: s.Connected, Connects: s.Connects, LastError: s.LastError,
+		Sent: s.Sent, Pending: s.Pending, Repeated: s.Repeated, Dropped: s.Dropped,
+		RejectedLines: s.RejectedLines, RejectedValues: reg.RejectedValues, Series: reg.Series, Overflowed: reg.Overflowed,
+	}
 }
 
 // Incr implements [Recorder].

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/go-batteries/hawkeye/internal/ingest/client"
 )
 
 // Errors that a caller may branch on, with errors.Is.
@@ -37,7 +39,7 @@ var (
 	ErrSocketInUse = errors.New("hawkeye: socket in use")
 	// ErrClientClosed is returned by [Client.Ping] and [Client.Flush] after
 	// [Client.Close].
-	ErrClientClosed = errors.New("hawkeye: client is closed")
+	ErrClientClosed = client.ErrClosed
 )
 
 // Permanent marks err as one that trying again won't mend: a MailingService

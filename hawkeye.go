@@ -14,6 +14,7 @@ import (
 	"github.com/go-batteries/hawkeye/internal/ledger"
 	"github.com/go-batteries/hawkeye/internal/monitor"
 	"github.com/go-batteries/hawkeye/internal/publish"
+	"github.com/go-batteries/hawkeye/internal/samples/clock"
 	"github.com/go-batteries/hawkeye/internal/series"
 	"github.com/go-batteries/hawkeye/store"
 	"github.com/go-batteries/hawkeye/store/memstore"
@@ -135,7 +136,7 @@ const idleAfter = time.Hour
 
 // assemble makes the components. Data goes from the first to the last.
 func (h *Hawkeye) assemble() {
-	clock := publish.NewClock(h.store.Traits().Tick)
+	clock := clock.New(h.store.Traits().Tick)
 	h.mirror = ledger.New(ledger.Config{Store: h.store, Logger: h.logger, Examine: h.examine, Elder: h.elder})
 	h.book = ledger.NewBook(h.mirror, h.logger)
 	h.sent, h.roster = newSentLog(), newRoster(h)
@@ -398,4 +399,4 @@ func untilDone(run func(context.Context) error) func(context.Context) error {
 }
 
 // clock is the fleet's time.
-func (h *Hawkeye) clock() *publish.Clock { return h.publisher.Clock() }
+func (h *Hawkeye) clock() *clock.Clock { return h.publisher.Clock() }

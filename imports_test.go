@@ -27,6 +27,8 @@ type rule struct {
 // the standard library alone.
 var rules = []rule{
 	{"store", nil},
+	{"internal/samples/clock", nil},
+	{"internal/ingest/client", []string{"internal/bucket", "internal/guard", "internal/series", "store"}},
 	{"internal/monitor", []string{"internal/...", "store", "gopkg.in/yaml.v3"}},
 	{"internal/publish/publishtest", []string{"internal/...", "store", "store/memstore"}}, // for tests
 	{"internal/...", []string{"internal/...", "store"}},
@@ -146,6 +148,9 @@ func TestRules(t *testing.T) {
 		{"internal/alert", "gopkg.in/yaml.v3", false},
 		{"internal/monitor", "gopkg.in/yaml.v3", true},
 		{"store", "internal/series", false},
+		{"internal/samples/clock", "internal/publish", false},
+		{"internal/ingest/client", "internal/series", true},
+		{"internal/ingest/client", "internal/publish", false},
 		{"store/memstore", ".", false},
 		{".", "store/memstore", true},
 		{".", "store/redisstore", false},

@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/go-batteries/hawkeye/internal/bucket"
 	"github.com/go-batteries/hawkeye/internal/httpcount"
 	"github.com/go-batteries/hawkeye/internal/series"
 )
@@ -39,15 +40,11 @@ func recorded(h *Hawkeye) []string {
 		}
 		lines = append(lines, fmt.Sprint(name, " ", n))
 	}
-	counters, _, _, buckets := contents(h.reg)
+	counters, observed := contents(h.reg)
 	for name, n := range counters {
 		line(name, n/1e6)
 	}
-	for name, bs := range buckets {
-		n := uint64(0)
-		for _, b := range bs {
-			n += b.Count
-		}
+	for name, n := range observed {
 		line(name, n)
 	}
 	slices.Sort(lines)
@@ -608,7 +605,7 @@ func TestMiddlewareBoundsRoutes(t *testing.T) {
 		h.RecordHTTP(HTTPExchange{Route: "/" + strings.Repeat("x", 10) + fmt.Sprint(i)})
 	}
 	total := int64(0)
-	counters, _, _, _ := contents(h.reg)
+	counters, _ := contents(h.reg)
 	for name, n := range counters {
 		if strings.HasPrefix(name, "c|http.requests|") {
 			total += n / 1e6
@@ -617,4 +614,26 @@ func TestMiddlewareBoundsRoutes(t *testing.T) {
 	if total != requests || len(counters) > 11_000 {
 		t.Errorf("counted %d requests in %d series, want %d in at most 11000", total, len(counters), requests)
 	}
+}
+
+// contents collects reg once and returns what was counted, in units, and how
+// many values were observed, by canonical name.
+func contents(reg *series.Registry) (counters map[string]int64, observed map[string]uint64) {
+	var b bucket.Bucket
+	reg.Collect(&b, true)
+	names := make(map[uint64]string)
+	all, _ := reg.Names(0)
+	for _, n := range all {
+		names[n.ID] = n.Text
+	}
+	counters, observed = make(map[string]int64), make(map[string]uint64)
+	for _, c := range b.Counters {
+		counters[names[c.ID]] = c.Delta
+	}
+	for _, h := range b.Histograms {
+		for _, hb := range h.Buckets {
+			observed[names[h.ID]] += hb.Count
+		}
+	}
+	return counters, observed
 }

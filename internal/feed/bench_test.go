@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/go-batteries/hawkeye/internal/bucket"
-	"github.com/go-batteries/hawkeye/internal/publish"
+	"github.com/go-batteries/hawkeye/internal/samples/clock"
 	"github.com/go-batteries/hawkeye/internal/series"
 	"github.com/go-batteries/hawkeye/internal/window"
 	"github.com/go-batteries/hawkeye/store"
@@ -62,7 +62,7 @@ func BenchmarkRound(b *testing.B) {
 	for range 100 {
 		s.buckets = append(s.buckets, store.Bucket{Writer: store.NewID(), Data: bucket.Append(nil, data)})
 	}
-	clock := publish.NewClock(10 * time.Millisecond)
+	clock := clock.New(10 * time.Millisecond)
 	f := New(Config{Store: s, Clock: clock, Queries: queries, Logger: quiet()})
 	if err := f.SeekTo(b.Context(), clock.NowTick()-1_000_000); err != nil {
 		b.Fatal(err)

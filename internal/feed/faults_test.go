@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-batteries/hawkeye/internal/publish"
 	"github.com/go-batteries/hawkeye/internal/publish/publishtest"
+	"github.com/go-batteries/hawkeye/internal/samples/clock"
 	"github.com/go-batteries/hawkeye/internal/window"
 	"github.com/go-batteries/hawkeye/store/memstore"
 )
@@ -25,7 +26,7 @@ func throughFaults(t *testing.T, seed uint64) {
 	rng, faults := rand.New(rand.NewPCG(seed, 4)), rand.New(rand.NewPCG(seed, 5))
 	s := publishtest.New(memstore.WithTick(time.Second))
 	query := sum("hits", 4*time.Minute)
-	clock := publish.NewClock(time.Second)
+	clock := clock.New(time.Second)
 	f := New(Config{Store: s, Clock: clock, Queries: []window.Query{query}, Logger: quiet()})
 	late := func(c *publish.Config) { c.OnLate = f.tellLate }
 	ps := []*process{start(t, s, late), start(t, s, late), start(t, s, late)}

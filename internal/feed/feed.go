@@ -13,6 +13,7 @@ import (
 	"github.com/go-batteries/hawkeye/internal/bucket"
 	"github.com/go-batteries/hawkeye/internal/publish"
 	"github.com/go-batteries/hawkeye/internal/pulse"
+	"github.com/go-batteries/hawkeye/internal/samples/clock"
 	"github.com/go-batteries/hawkeye/internal/window"
 	"github.com/go-batteries/hawkeye/store"
 )
@@ -36,7 +37,7 @@ const lateMargin = time.Minute
 type Config struct {
 	Store store.Store
 	// Clock must be measured before the feed is used.
-	Clock *publish.Clock
+	Clock *clock.Clock
 	// Queries are what the windows are for.
 	Queries []window.Query
 	// Wait is how long after its end a tick is waited for; default one and

@@ -14,6 +14,7 @@ import (
 	"github.com/go-batteries/hawkeye/internal/bucket"
 	"github.com/go-batteries/hawkeye/internal/publish"
 	"github.com/go-batteries/hawkeye/internal/publish/publishtest"
+	"github.com/go-batteries/hawkeye/internal/samples/clock"
 	"github.com/go-batteries/hawkeye/internal/series"
 	"github.com/go-batteries/hawkeye/internal/window"
 	"github.com/go-batteries/hawkeye/store"
@@ -53,7 +54,7 @@ func sum(metric string, length time.Duration) window.Query {
 	return window.Query{Selector: window.Selector{Metric: metric}, Window: length, Aggregate: "sum"}
 }
 
-func newFeed(t *testing.T, s store.Store, clock *publish.Clock, queries ...window.Query) *Feed {
+func newFeed(t *testing.T, s store.Store, clock *clock.Clock, queries ...window.Query) *Feed {
 	t.Helper()
 	f := New(Config{Store: s, Clock: clock, Queries: queries, Logger: quiet()})
 	if err := f.SeekTo(t.Context(), clock.NowTick()-1); err != nil {
@@ -84,7 +85,7 @@ func TestTickOfMemoryIsTakenWhenItEnds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		clock := publish.NewClock(s.Traits().Tick)
+		clock := clock.New(s.Traits().Tick)
 		f := New(Config{Store: s, Clock: clock, Queries: []window.Query{sum("hits", time.Minute)}, Logger: quiet()})
 		p := start(t, s, func(c *publish.Config) {
 			c.Clock = clock

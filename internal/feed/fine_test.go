@@ -7,8 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/go-batteries/hawkeye/internal/publish"
 	"github.com/go-batteries/hawkeye/internal/publish/publishtest"
+	"github.com/go-batteries/hawkeye/internal/samples/clock"
 	"github.com/go-batteries/hawkeye/internal/series"
 	"github.com/go-batteries/hawkeye/internal/window"
 	"github.com/go-batteries/hawkeye/store"
@@ -58,7 +58,7 @@ func gone(t *testing.T, s store.Store, hits int64, final bool) {
 }
 
 // evaluator returns a feed that knows runs, as that of an evaluator does.
-func evaluator(t *testing.T, s store.Store, clock *publish.Clock, runs *Runs, queries ...window.Query) *Feed {
+func evaluator(t *testing.T, s store.Store, clock *clock.Clock, runs *Runs, queries ...window.Query) *Feed {
 	t.Helper()
 	f := New(Config{Store: s, Clock: clock, Queries: queries, Logger: quiet(), Runs: runs})
 	if err := f.SeekTo(t.Context(), clock.NowTick()-1); err != nil {

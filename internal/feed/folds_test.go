@@ -10,6 +10,7 @@ import (
 	"github.com/go-batteries/hawkeye/internal/bucket"
 	"github.com/go-batteries/hawkeye/internal/publish"
 	"github.com/go-batteries/hawkeye/internal/publish/publishtest"
+	"github.com/go-batteries/hawkeye/internal/samples/clock"
 	"github.com/go-batteries/hawkeye/internal/window"
 	"github.com/go-batteries/hawkeye/store"
 	"github.com/go-batteries/hawkeye/store/memstore"
@@ -27,7 +28,7 @@ func TestFoldsHoldEachBucketOnce(t *testing.T) {
 func foldOnce(t *testing.T, evaluators int) {
 	s := publishtest.New(memstore.WithTick(time.Second), memstore.WithRetention(time.Minute))
 	away := &cutOff{Store: s}
-	clock := publish.NewClock(time.Second)
+	clock := clock.New(time.Second)
 	queries := []window.Query{sum("hits", 3*time.Minute), sum("hits", 20*time.Minute)}
 	var feeds []*Feed
 	for range evaluators {
@@ -203,7 +204,7 @@ func TestNamesOfFoldsLiveAsLongAsTheLongestFold(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := publishtest.New(memstore.WithTick(time.Second))
-		f := New(Config{Store: s, Clock: publish.NewClock(time.Second), Logger: quiet()})
+		f := New(Config{Store: s, Clock: clock.New(time.Second), Logger: quiet()})
 		f.engine.Learn(1, "c|hits")
 		data := bucket.Append(nil, &bucket.Bucket{Counters: []bucket.Counter{{ID: 1, Delta: 1}}})
 		for i, c := range []struct {

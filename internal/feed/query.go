@@ -5,7 +5,7 @@ import (
 	"math"
 	"time"
 
-	"github.com/go-batteries/hawkeye/internal/publish"
+	"github.com/go-batteries/hawkeye/internal/samples/clock"
 	"github.com/go-batteries/hawkeye/internal/series"
 	"github.com/go-batteries/hawkeye/internal/window"
 	"github.com/go-batteries/hawkeye/store"
@@ -31,7 +31,7 @@ type Answer struct {
 // Query reads the window that ends with tick straight from the Store. q has
 // no By. It waits for the buckets of live writers as a Feed does, so a tick
 // that has just ended takes as long as Next does. It writes nothing.
-func Query(ctx context.Context, s store.Store, clock *publish.Clock, q window.Query, tick int64) (Answer, error) {
+func Query(ctx context.Context, s store.Store, clock *clock.Clock, q window.Query, tick int64) (Answer, error) {
 	return QueryWith(ctx, Config{Store: s, Clock: clock}, q, tick)
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/go-batteries/hawkeye/internal/bucket"
+	"github.com/go-batteries/hawkeye/internal/samples/clock"
 )
 
 const (
@@ -92,7 +93,7 @@ func (p *Publisher) closeDue() (open int64) {
 // more than have passed. What the clock skipped while we were awake is unknown,
 // or what fires would be ended by a clock that was set.
 func (p *Publisher) slept(asleep time.Duration) int64 {
-	passed := p.ticks(asleep+asleep/slewPart) + 1
+	passed := p.ticks(asleep+asleep/clock.SlewPart) + 1
 	if p.traits.Shared {
 		return min(passed, liveTicks)
 	}
@@ -218,4 +219,13 @@ func (p *Publisher) kick() {
 	case p.signal <- struct{}{}:
 	default:
 	}
+}
+
+// floorDiv divides rounding down, also below zero.
+func floorDiv(a, b int64) int64 {
+	q := a / b
+	if a%b < 0 {
+		q--
+	}
+	return q
 }

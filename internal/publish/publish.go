@@ -15,6 +15,7 @@ import (
 
 	"github.com/go-batteries/hawkeye/internal/bucket"
 	"github.com/go-batteries/hawkeye/internal/pulse"
+	"github.com/go-batteries/hawkeye/internal/samples/clock"
 	"github.com/go-batteries/hawkeye/internal/series"
 	"github.com/go-batteries/hawkeye/internal/trouble"
 	"github.com/go-batteries/hawkeye/store"
@@ -35,7 +36,7 @@ type Config struct {
 	Registry *series.Registry
 	// Clock is the fleet's time, shared with whoever reads ticks; nil makes
 	// one.
-	Clock *Clock
+	Clock *clock.Clock
 	// Writer is the id of this process' start; zero draws one.
 	Writer store.ID
 	// Logger gets warnings; nil means [slog.Default].
@@ -124,7 +125,7 @@ var (
 type Publisher struct {
 	cfg    Config
 	traits store.Traits
-	clock  *Clock
+	clock  *clock.Clock
 	log    *slog.Logger
 	fails  *trouble.Log  // of flushes
 	signal chan struct{} // capacity 1: there is something to send
@@ -165,7 +166,7 @@ func New(cfg Config) *Publisher {
 		ready:   make(chan struct{}),
 	}
 	if p.clock == nil {
-		p.clock = NewClock(p.traits.Tick)
+		p.clock = clock.New(p.traits.Tick)
 	}
 	if p.log == nil {
 		p.log = slog.Default()
@@ -323,7 +324,7 @@ func (p *Publisher) FinalTick() (tick int64, ok bool) {
 func (p *Publisher) Ready() <-chan struct{} { return p.ready }
 
 // Clock returns the fleet's time.
-func (p *Publisher) Clock() *Clock { return p.clock }
+func (p *Publisher) Clock() *clock.Clock { return p.clock }
 
 // Writer returns the id under which buckets are closed at present.
 func (p *Publisher) Writer() store.ID {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/go-batteries/hawkeye/internal/bucket"
 	"github.com/go-batteries/hawkeye/internal/publish/publishtest"
+	"github.com/go-batteries/hawkeye/internal/samples/clock"
 	"github.com/go-batteries/hawkeye/internal/series"
 	"github.com/go-batteries/hawkeye/store"
 	"github.com/go-batteries/hawkeye/store/memstore"
@@ -103,7 +104,7 @@ func TestTotalsAreExactUnderFaults(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed, 2))
 			s := publishtest.New(memstore.WithTick(time.Second))
-			first := NewClock(time.Second).NowTick() - 2
+			first := clock.New(time.Second).NowTick() - 2
 			a, b := start(t, s, nil), start(t, s, nil)
 			faults := rand.New(rand.NewPCG(seed, 3)) // the store calls it under a lock
 			s.Fail(func(string) publishtest.Fault {
@@ -348,7 +349,7 @@ func TestTicksBeforeTheFirstMeasurementAreRenumbered(t *testing.T) {
 			}
 			s.Fail(nil)
 			flush(t, p)
-			now := NewClock(time.Second).TickOf(time.Now().Add(offset))
+			now := clock.New(time.Second).TickOf(time.Now().Add(offset))
 			ticks := stored(t, s, now-20, now)
 			for n := now - 11; n < now-1; n++ {
 				if len(ticks[n]) != 1 {

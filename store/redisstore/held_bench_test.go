@@ -13,7 +13,7 @@ import (
 
 	"github.com/go-batteries/hawkeye/internal/bucket"
 	"github.com/go-batteries/hawkeye/internal/feed"
-	"github.com/go-batteries/hawkeye/internal/publish"
+	"github.com/go-batteries/hawkeye/internal/samples/clock"
 	"github.com/go-batteries/hawkeye/internal/window"
 	"github.com/go-batteries/hawkeye/store"
 	"github.com/go-batteries/hawkeye/store/redisstore"
@@ -42,7 +42,7 @@ func BenchmarkHeld(b *testing.B) {
 	const writers, ticks, series = 100, 60, 200
 	client := redistest.Start(b, redistest.Config{}).Client()
 	s := redisstore.New(client, redisstore.WithTick(time.Second), redisstore.WithLogger(quiet))
-	clock := publish.NewClock(time.Second)
+	clock := clock.New(time.Second)
 	now, err := s.Now(b.Context())
 	if err != nil {
 		b.Fatal(err)

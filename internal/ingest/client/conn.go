@@ -1,4 +1,4 @@
-package hawkeye
+package client
 
 import (
 	"bufio"
@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// dialFunc makes a connection to the server.
-type dialFunc func(ctx context.Context) (net.Conn, error)
+// DialFunc makes a connection to the server.
+type DialFunc func(ctx context.Context) (net.Conn, error)
 
 // dialTimeout bounds the wait of a socket whose server accepts nobody.
 const dialTimeout = 2 * time.Second
 
-func dialSocket(path string) dialFunc {
+func Dial(path string) DialFunc {
 	return func(ctx context.Context) (net.Conn, error) {
 		return (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, "unix", path)
 	}
@@ -63,10 +63,10 @@ func appendJSONText(dst, text []byte) []byte {
 	return dst
 }
 
-// clientConn makes JSON-RPC 2.0 calls, one at a time. It has no deadlines: a
+// serverConn makes JSON-RPC 2.0 calls, one at a time. It has no deadlines: a
 // server that is slow, or stopped for a while, still counts what it was sent,
 // and to give it up would mean to send that twice. It ends with ctx.
-type clientConn struct {
+type serverConn struct {
 	net.Conn
 	reader *bufio.Reader
 	frame  []byte
@@ -74,8 +74,8 @@ type clientConn struct {
 	unwind func() bool
 }
 
-func newClientConn(ctx context.Context, conn net.Conn) *clientConn {
-	return &clientConn{
+func newConn(ctx context.Context, conn net.Conn) *serverConn {
+	return &serverConn{
 		Conn:   conn,
 		reader: bufio.NewReaderSize(conn, 4<<10),
 		unwind: context.AfterFunc(ctx, func() { conn.Close() }),
@@ -83,13 +83,13 @@ func newClientConn(ctx context.Context, conn net.Conn) *clientConn {
 }
 
 // Close closes the connection.
-func (c *clientConn) Close() error {
+func (c *serverConn) Close() error {
 	c.unwind()
 	return c.Conn.Close()
 }
 
-// clientReply is an answer of the server.
-type clientReply struct {
+// serverReply is an answer of the server.
+type serverReply struct {
 	ID     uint64          `json:"id"`
 	Result json.RawMessage `json:"result"`
 	Error  *struct {
@@ -102,7 +102,7 @@ type clientReply struct {
 }
 
 // rejected returns how many of a call's lines the server refused.
-func (r *clientReply) rejected(lines int) int {
+func (r *serverReply) rejected(lines int) int {
 	switch {
 	case r.Error == nil:
 		return 0
@@ -115,12 +115,12 @@ func (r *clientReply) rejected(lines int) int {
 
 // call hands over lines. Its whole says, of a call that failed, whether it
 // was written to its end, so that the server may have counted it.
-func (c *clientConn) call(text []byte) (reply clientReply, whole bool, err error) {
+func (c *serverConn) call(text []byte) (reply serverReply, whole bool, err error) {
 	return c.roundTrip("Metric.Handle", `,"params":{"Text":"`, text, `"}`)
 }
 
 // ping asks for an answer and nothing else.
-func (c *clientConn) ping() error {
+func (c *serverConn) ping() error {
 	reply, _, err := c.roundTrip("Metric.Ping", "", nil, "")
 	if err == nil && reply.Error != nil {
 		err = fmt.Errorf("server refuses a ping: %d %s", reply.Error.Code, reply.Error.Message)
@@ -128,7 +128,7 @@ func (c *clientConn) ping() error {
 	return err
 }
 
-func (c *clientConn) roundTrip(method, before string, text []byte, after string) (reply clientReply, whole bool, err error) {
+func (c *serverConn) roundTrip(method, before string, text []byte, after string) (reply serverReply, whole bool, err error) {
 	c.id++
 	c.frame = append(c.frame[:0], `{"jsonrpc":"2.0","method":"`...)
 	c.frame = append(append(c.frame, method...), '"')

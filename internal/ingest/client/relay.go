@@ -1,4 +1,4 @@
-package hawkeye
+package client
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-batteries/hawkeye/internal/bucket"
+	"github.com/go-batteries/hawkeye/internal/guard"
 	"github.com/go-batteries/hawkeye/internal/series"
 )
 
@@ -20,24 +21,24 @@ const (
 	// maxAttempts is how often a call is made that gets no answer.
 	maxAttempts = 3
 
-	minClientBackoff = 50 * time.Millisecond
-	maxClientBackoff = 5 * time.Second
-	clientCloseLimit = 10 * time.Second
-	// clientQuiet is after how long without a call the connection is tried
+	minBackoff = 50 * time.Millisecond
+	maxBackoff = 5 * time.Second
+	closeLimit = 10 * time.Second
+	// quietFor is after how long without a call the connection is tried
 	// out, so that the gauges of a quiet process get to a new server.
-	clientQuiet = time.Second
-	// clientIdle is after how long a series that didn't grow is dropped.
-	clientIdle = 10 * time.Minute
+	quietFor = time.Second
+	// idleFor is after how long a series that didn't grow is dropped.
+	idleFor = 10 * time.Minute
 )
 
-// relay hands over what a registry gained. One goroutine, run, owns the
+// Relay hands over what a registry gained. One goroutine, run, owns the
 // connection and all that isn't under mu; it ends in close.
-type relay struct {
+type Relay struct {
 	reg      *series.Registry
 	path     string
 	interval time.Duration
 	logger   *slog.Logger
-	dial     dialFunc
+	dial     DialFunc
 
 	requests chan request
 	closing  chan struct{} // closed by the first close
@@ -46,10 +47,10 @@ type relay struct {
 	cancel   context.CancelFunc // ends the I/O of run
 
 	mu    sync.Mutex // guards what follows
-	stats ClientStats
+	stats Stats
 	shut  bool
 
-	conn     *clientConn // nil while there is none
+	conn     *serverConn // nil while there is none
 	used     time.Time   // when conn last gave an answer
 	fresh    bool        // no gauge was sent on conn yet
 	gauges   bool        // there are gauges
@@ -70,28 +71,30 @@ type request struct {
 	done chan struct{}
 }
 
-func startRelay(reg *series.Registry, path string, cfg clientConfig, dial dialFunc) *relay {
-	r := &relay{
-		reg: reg, path: path, interval: cfg.interval, dial: dial,
-		logger:   cfg.logger.With(slog.String("component", "client"), slog.String("socket", path)),
+// Start returns a relay that hands over what reg gains to the server at path,
+// until it is closed.
+func Start(reg *series.Registry, path string, cfg Config, dial DialFunc) *Relay {
+	r := &Relay{
+		reg: reg, path: path, interval: cfg.Interval, dial: dial,
+		logger:   cfg.Logger.With(slog.String("component", "client"), slog.String("socket", path)),
 		requests: make(chan request),
 		closing:  make(chan struct{}),
 		closed:   make(chan struct{}),
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
-	r.lines = newLineWriter(&r.bucket, reg.NamesOf, 2*cfg.maxSeries)
+	r.lines = newLineWriter(&r.bucket, reg.NamesOf, 2*cfg.MaxSeries)
 	go r.run() // a client has no supervisor: this is its one goroutine, and close waits for it
 	return r
 }
 
 // run is the goroutine. A panic, which would be a mistake of ours, costs what
 // was being handed over and not the host.
-func (r *relay) run() {
+func (r *Relay) run() {
 	defer close(r.closed)
 	defer r.cancel()
 	pprof.SetGoroutineLabels(pprof.WithLabels(r.ctx, pprof.Labels("hawkeye", "client")))
 	for ended := false; !ended; {
-		err := guarded(r.ctx, func(context.Context) error {
+		err := guard.Call(func() error {
 			r.loop()
 			ended = true
 			return nil
@@ -103,7 +106,7 @@ func (r *relay) run() {
 	}
 }
 
-func (r *relay) loop() {
+func (r *Relay) loop() {
 	ticker := time.NewTicker(r.interval)
 	defer ticker.Stop()
 	for {
@@ -119,11 +122,11 @@ func (r *relay) loop() {
 	}
 }
 
-func (r *relay) tick(now time.Time) {
+func (r *Relay) tick(now time.Time) {
 	if now.Before(r.retryAt) {
 		return
 	}
-	if r.conn != nil && now.Sub(r.used) >= clientQuiet {
+	if r.conn != nil && now.Sub(r.used) >= quietFor {
 		r.tryOut()
 	}
 	r.sync()
@@ -131,7 +134,7 @@ func (r *relay) tick(now time.Time) {
 
 // serve answers a ping, or hands over for a flush without waiting for the
 // next tick or the end of a backoff. What fails is tried again at the ticks.
-func (r *relay) serve(q request) {
+func (r *Relay) serve(q request) {
 	if q.ping != nil {
 		err := r.connect()
 		if err == nil {
@@ -146,7 +149,7 @@ func (r *relay) serve(q request) {
 }
 
 // finish hands over the last of it, until r.ctx ends.
-func (r *relay) finish() {
+func (r *Relay) finish() {
 	for r.sync() != nil && r.ctx.Err() == nil {
 		select {
 		case <-time.After(time.Until(r.retryAt)):
@@ -161,7 +164,7 @@ func (r *relay) finish() {
 }
 
 // abandon drops what was collected, and the connection.
-func (r *relay) abandon() {
+func (r *Relay) abandon() {
 	if r.conn != nil {
 		r.conn.Close()
 		r.conn = nil
@@ -179,7 +182,7 @@ func (r *relay) abandon() {
 // sync hands over what was collected before and not acknowledged, then
 // collects once and hands that over. If it comes to its end, those are
 // answered who waited when it began.
-func (r *relay) sync() error {
+func (r *Relay) sync() error {
 	waiting := len(r.waiting)
 	if err := r.drain(); err != nil {
 		return err
@@ -201,7 +204,7 @@ func (r *relay) sync() error {
 }
 
 // collect fills the bucket, which must be used up.
-func (r *relay) collect() {
+func (r *Relay) collect() {
 	r.mu.Lock()
 	r.reg.Collect(&r.bucket, r.fresh)
 	r.stats.Pending += bucketSamples(&r.bucket)
@@ -210,12 +213,12 @@ func (r *relay) collect() {
 	r.gauges = r.gauges || len(r.bucket.Gauges) > 0
 	r.lines.start()
 	r.collects++
-	if idle := max(int(clientIdle/r.interval), 1); r.collects%max(idle/10, 1) == 0 {
+	if idle := max(int(idleFor/r.interval), 1); r.collects%max(idle/10, 1) == 0 {
 		r.reg.DropIdle(idle)
 	}
 }
 
-// bucketSamples counts as [ClientStats] does.
+// bucketSamples counts as [Stats] does.
 func bucketSamples(b *bucket.Bucket) uint64 {
 	n := uint64(len(b.Gauges))
 	for _, c := range b.Counters {
@@ -234,7 +237,7 @@ func bucketSamples(b *bucket.Bucket) uint64 {
 
 // drain makes calls until the bucket is used up. It connects only if there is
 // something to send.
-func (r *relay) drain() error {
+func (r *Relay) drain() error {
 	for {
 		if r.chunk.empty() {
 			r.chunk.fill(&r.lines)
@@ -257,7 +260,7 @@ func (r *relay) drain() error {
 }
 
 // unanswered notes that a call was written whole and has no answer.
-func (r *relay) unanswered() {
+func (r *Relay) unanswered() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.chunk.attempts++; r.chunk.attempts < maxAttempts {
@@ -269,7 +272,7 @@ func (r *relay) unanswered() {
 	r.chunk.reset()
 }
 
-func (r *relay) acknowledged(reply clientReply) {
+func (r *Relay) acknowledged(reply serverReply) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.stats.Sent += r.chunk.samples
@@ -281,7 +284,7 @@ func (r *relay) acknowledged(reply clientReply) {
 
 // connect makes a connection if there is none, and tries it out: a server
 // that is full closes it before it reads, and then nothing is in doubt.
-func (r *relay) connect() error {
+func (r *Relay) connect() error {
 	if r.conn != nil {
 		return nil
 	}
@@ -289,7 +292,7 @@ func (r *relay) connect() error {
 	if err != nil {
 		return r.failed(fmt.Errorf("connect to %q: %w", r.path, err))
 	}
-	r.conn, r.fresh = newClientConn(r.ctx, conn), true
+	r.conn, r.fresh = newConn(r.ctx, conn), true
 	if err := r.tryOut(); err != nil {
 		return err
 	}
@@ -306,7 +309,7 @@ func (r *relay) connect() error {
 }
 
 // tryOut asks for an answer on the connection.
-func (r *relay) tryOut() error {
+func (r *Relay) tryOut() error {
 	if err := r.conn.ping(); err != nil {
 		return r.lost(err)
 	}
@@ -315,7 +318,7 @@ func (r *relay) tryOut() error {
 }
 
 // lost drops the connection.
-func (r *relay) lost(err error) error {
+func (r *Relay) lost(err error) error {
 	r.conn.Close()
 	r.conn = nil
 	return r.failed(fmt.Errorf("call %q: %w", r.path, err))
@@ -323,13 +326,13 @@ func (r *relay) lost(err error) error {
 
 // failed notes an error, sets the time of the next attempt (half to one and a
 // half of a delay that doubles), and returns the error.
-func (r *relay) failed(err error) error {
+func (r *Relay) failed(err error) error {
 	r.mu.Lock()
 	first := r.stats.LastError == nil
 	r.stats.Connected = false
 	r.stats.LastError = err
 	r.mu.Unlock()
-	r.backoff = min(max(2*r.backoff, minClientBackoff), maxClientBackoff)
+	r.backoff = min(max(2*r.backoff, minBackoff), maxBackoff)
 	r.retryAt = time.Now().Add(r.backoff/2 + rand.N(r.backoff))
 	if first && r.ctx.Err() == nil {
 		r.logger.LogAttrs(r.ctx, slog.LevelWarn, "server is away, keeping what is counted", slog.Any("error", err))

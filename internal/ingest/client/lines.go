@@ -1,4 +1,4 @@
-package hawkeye
+package client
 
 import (
 	"math"

@@ -1,4 +1,4 @@
-package hawkeye
+package client
 
 import (
 	"bufio"
@@ -43,11 +43,14 @@ func newPeer(faults ...reception) *peer {
 	return &peer{reg: series.New(series.Limits{}), faults: faults}
 }
 
-// dial is a dialFunc.
-func (p *peer) dial(context.Context) (net.Conn, error) {
+// dial is a DialFunc.
+func (p *peer) dial(ctx context.Context) (net.Conn, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.away {
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err() // as a socket's dialer does
+	case p.away:
 		return nil, errors.New("nobody is there")
 	}
 	near, far := net.Pipe()

@@ -1,4 +1,17 @@
-package publish
+// Package clock is the fleet's time as one process knows it.
+//
+// Machines disagree about the time, so none of them decides: the Store's clock
+// does, which each flush measures, and the newest tick that the ledger tells of
+// is a lower bound of it.
+//
+//	Observe (a flush) ─┐
+//	                   ├─→ target ─ slewed by a tenth, stepped if far behind ─→ Now, NowTick
+//	Told (the ledger) ─┘
+//
+// Time goes on monotonically between measurements, so a wall clock that is set
+// has no part in it. Ticks are numbered from the Unix epoch by their width: tick
+// n ends at (n+1) widths.
+package clock
 
 import (
 	"sync"
@@ -9,9 +22,9 @@ const (
 	// stepAbove is how far behind the fleet's time the clock may be before
 	// it steps forward; less is slewed away.
 	stepAbove = 2 * time.Second
-	// slewPart is the part of the time that passes by which the clock is
+	// SlewPart is the part of the time that passes by which the clock is
 	// corrected: a tenth, so a second of difference is gone after ten.
-	slewPart = 10
+	SlewPart = 10
 )
 
 // Clock is the fleet's time as this process knows it: the Store's time, and
@@ -31,8 +44,8 @@ type Clock struct {
 	target   time.Duration // where the offset is slewed to
 }
 
-// NewClock returns a clock whose ticks are width wide.
-func NewClock(width time.Duration) *Clock {
+// New returns a clock whose ticks are width wide.
+func New(width time.Duration) *Clock {
 	return &Clock{width: width, base: time.Now()}
 }
 
@@ -134,7 +147,7 @@ func (c *Clock) now(at time.Time) time.Time {
 // slewed is the offset at the local moment at.
 func (c *Clock) slewed(at time.Time) time.Duration {
 	passed := max(at.Sub(c.base), 0)
-	step := passed / slewPart
+	step := passed / SlewPart
 	switch {
 	case c.target > c.offset:
 		return min(c.offset+step, c.target)

@@ -1,4 +1,4 @@
-package hawkeye
+package client
 
 import (
 	"fmt"
@@ -96,7 +96,7 @@ func TestLines(t *testing.T) {
 		{"counter", func(r *series.Registry) { r.Count("a", 3, nil) }, []string{"a:3|c"}},
 		{"counter that fell", func(r *series.Registry) { r.Count("a", -3, nil) }, []string{"a:-3|c"}},
 		{"fraction", func(r *series.Registry) { r.Count("a", -0.00105, nil) }, []string{"a:-0.00105|c"}},
-		{"tags", func(r *series.Registry) { r.Count("a", 1, []Tag{T("k", "v"), T("b", "")}) }, []string{"a:1|c|#b:,k:v"}},
+		{"tags", func(r *series.Registry) { r.Count("a", 1, []series.Tag{tag("k", "v"), tag("b", "")}) }, []string{"a:1|c|#b:,k:v"}},
 		{"gauge", func(r *series.Registry) { r.SetGauge("g", 1.5, nil) }, []string{"g:1.5|g"}},
 		{"gauge below zero", func(r *series.Registry) { r.SetGauge("g", -2, nil) }, []string{"g:0:-2|g"}},
 		{"huge counter", func(r *series.Registry) {
@@ -115,8 +115,8 @@ func TestLines(t *testing.T) {
 		{"equal values", func(r *series.Registry) { r.Histogram("h").ObserveN(2, 8) }, []string{"h:2|h|@0.125"}},
 		{"name", func(r *series.Registry) { r.Count("a:b|c", 1, nil) }, []string{"a_b_c:1|c"}},
 		{"name of an event", func(r *series.Registry) { r.Count("_e{1,2}", 1, nil) }, []string{"__{1,2}:1|c"}},
-		{"key", func(r *series.Registry) { r.Count("a", 1, []Tag{T("k:,|", "v")}) }, []string{"a:1|c|#k___:v"}},
-		{"value", func(r *series.Registry) { r.Count("a", 1, []Tag{T("k", "a:b,c|d")}) }, []string{"a:1|c|#k:a:b_c_d"}},
+		{"key", func(r *series.Registry) { r.Count("a", 1, []series.Tag{tag("k:,|", "v")}) }, []string{"a:1|c|#k___:v"}},
+		{"value", func(r *series.Registry) { r.Count("a", 1, []series.Tag{tag("k", "a:b,c|d")}) }, []string{"a:1|c|#k:a:b_c_d"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -156,7 +156,7 @@ func recordAtRandom(reg *series.Registry, rnd *rand.Rand) {
 	sign := func() float64 { return float64(rnd.IntN(2)*2 - 1) }
 	size := func(most int) float64 { return math.Ldexp(rnd.Float64(), rnd.IntN(most)) }
 	for range rnd.IntN(20) {
-		tags := []Tag{T("host", fmt.Sprint(rnd.IntN(3)))}
+		tags := []series.Tag{tag("host", fmt.Sprint(rnd.IntN(3)))}
 		reg.Count("c", math.Trunc(sign()*size(58)), tags)
 		reg.Count("f", math.Trunc(sign()*size(30))/1e6, tags)
 		reg.SetGauge("g", sign()*size(200), tags)

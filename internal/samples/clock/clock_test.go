@@ -1,4 +1,4 @@
-package publish
+package clock
 
 import (
 	"math/rand/v2"
@@ -11,7 +11,7 @@ func TestClockTakesTheFirstMeasurementAtOnce(t *testing.T) {
 	t.Parallel()
 	for _, offset := range []time.Duration{-time.Hour, -time.Second, 0, time.Second, time.Hour} {
 		synctest.Test(t, func(t *testing.T) {
-			c := NewClock(time.Second)
+			c := New(time.Second)
 			if c.Measured() {
 				t.Error("a new clock says that it is measured")
 			}
@@ -44,7 +44,7 @@ func TestClockSlewsAndSteps(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				c := NewClock(time.Second)
+				c := New(time.Second)
 				now := time.Now()
 				c.Observe(now, now, now)
 				c.Observe(now.Add(test.offset), now, now)
@@ -60,7 +60,7 @@ func TestClockSlewsAndSteps(t *testing.T) {
 func TestClockBelievesTheLedger(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := NewClock(time.Second)
+		c := New(time.Second)
 		now := time.Now()
 		c.Observe(now, now, now)
 		tick := c.NowTick()
@@ -80,7 +80,7 @@ func TestClockBelievesTheLedger(t *testing.T) {
 func TestClockDoubtsSlowAnswers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := NewClock(time.Second)
+		c := New(time.Second)
 		now := time.Now()
 		c.Observe(now, now, now)
 		time.Sleep(10 * time.Second)
@@ -97,7 +97,7 @@ func TestClockNeverGoesBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		rng := rand.New(rand.NewPCG(1, 1))
-		c := NewClock(time.Second)
+		c := New(time.Second)
 		now := time.Now()
 		c.Observe(now, now, now)
 		last := c.Now()
