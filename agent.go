@@ -155,7 +155,7 @@ func (a *agent) run(ctx context.Context) error {
 			a.logger.LogAttrs(ctx, slog.LevelDebug, "evaluation is left to others", slog.Any("reason", err))
 		default:
 			a.interrupted.Note(ctx, err)
-			pause(ctx, time.Second)
+			pulse.Sleep(ctx, time.Second)
 		}
 	}
 }
@@ -260,7 +260,7 @@ func (a *agent) afterOutage(ctx context.Context, tick feed.Tick) bool {
 			a.logger.LogAttrs(ctx, slog.LevelDebug, "announce that evaluation goes on", slog.Any("error", err))
 		}
 	}
-	pause(ctx, handInTicks*a.h.store.Traits().Tick)
+	pulse.Sleep(ctx, handInTicks*a.h.store.Traits().Tick)
 	a.outage = a.h.clock().NowTick() // when the wait is over: it may be longer than after
 	return true
 }

@@ -388,7 +388,7 @@ func (o *outage) settle(r sendResult) {
 	delete(o.busy, r.id)
 	now := o.h.clock().Now()
 	if r.Kind == notify.Delivered && len(r.Failed) == 0 {
-		o.h.sent.delivered(m, now)
+		o.h.sent.Delivered(m, now)
 	}
 	if r.Error != "" {
 		o.h.notifier.logFailed(m, &r.Result)

@@ -10,6 +10,7 @@ import (
 	"github.com/go-batteries/hawkeye/internal/feed"
 	"github.com/go-batteries/hawkeye/internal/ledger"
 	"github.com/go-batteries/hawkeye/internal/notify"
+	"github.com/go-batteries/hawkeye/internal/pulse"
 	"github.com/go-batteries/hawkeye/store"
 )
 
@@ -38,7 +39,7 @@ func (a *agent) commit(ctx context.Context, tick feed.Tick, changes []evaluate.C
 		}
 		if !errors.Is(err, store.ErrConflict) {
 			a.unstored.Note(ctx, err)
-			pause(ctx, 100*time.Millisecond)
+			pulse.Sleep(ctx, 100*time.Millisecond)
 			if err := a.follow(ctx); err != nil {
 				continue
 			}
@@ -126,7 +127,7 @@ func (a *agent) putFleet(tx *ledger.Tx, tick int64, now time.Time) error {
 			return err
 		}
 	}
-	for _, n := range a.h.sent.lacking(settleGrace, a.book.Sent) {
+	for _, n := range a.h.sent.Missing(settleGrace, a.book.Sent) {
 		if err := tx.PutSent(n.ID, n.At); err != nil {
 			return err
 		}

@@ -188,17 +188,6 @@ func copyFields(to, from any, except ...string) {
 	}
 }
 
-// firstOf returns the first of values that isn't zero.
-func firstOf[T comparable](values ...T) T {
-	var zero T
-	for _, v := range values {
-		if v != zero {
-			return v
-		}
-	}
-	return zero
-}
-
 // executable names the running program, for services that have no name.
 func executable() string {
 	path, err := os.Executable()

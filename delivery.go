@@ -1,6 +1,7 @@
 package hawkeye
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"github.com/go-batteries/hawkeye/internal/failpoint"
 	"github.com/go-batteries/hawkeye/internal/guard"
 	"github.com/go-batteries/hawkeye/internal/notify"
+	"github.com/go-batteries/hawkeye/internal/pulse"
 	"github.com/go-batteries/hawkeye/store"
 )
 
@@ -37,7 +39,7 @@ func (n *notifier) capacity(receiver string) int {
 	n.mu.Lock()
 	abandoned := n.abandoned[receiver]
 	n.mu.Unlock()
-	free := min(maxSends, firstOf(n.h.cfg.limits.MaxAbandonedSends, defaultMaxAbandoned)-abandoned)
+	free := min(maxSends, cmp.Or(n.h.cfg.limits.MaxAbandonedSends, defaultMaxAbandoned)-abandoned)
 	for _, s := range n.busy {
 		if s.message.Receiver == receiver {
 			free--
@@ -62,7 +64,7 @@ func (n *notifier) send(m notify.Message, claimed time.Time) {
 	}
 	go func() {
 		defer cancel()
-		err := n.h.keeper.keep(ctx)
+		err := n.h.keeper.Keep(ctx)
 		if err == nil {
 			err = n.lookAgain(ctx, &m, claimed)
 		}
@@ -180,7 +182,7 @@ func (n *notifier) ended(r sendResult) {
 		return
 	}
 	if r.Kind == notify.Delivered && len(r.Failed) == 0 {
-		n.h.sent.delivered(&s.message, n.h.clock().Now())
+		n.h.sent.Delivered(&s.message, n.h.clock().Now())
 	}
 	n.attempted(s, r.Result)
 }
@@ -229,7 +231,7 @@ func (n *notifier) settle(ctx context.Context) {
 		}
 		if !errors.Is(err, store.ErrConflict) {
 			n.unsettled.Note(ctx, err)
-			pause(ctx, 100*time.Millisecond)
+			pulse.Sleep(ctx, 100*time.Millisecond)
 		}
 	}
 }
@@ -289,7 +291,7 @@ func isPermanent(err error) bool {
 // stuck returns the receivers that get nothing more because too many Sends
 // ignore their deadline, with how many messages wait for them.
 func (n *notifier) stuck() map[string]int {
-	most := firstOf(n.h.cfg.limits.MaxAbandonedSends, defaultMaxAbandoned)
+	most := cmp.Or(n.h.cfg.limits.MaxAbandonedSends, defaultMaxAbandoned)
 	n.mu.Lock()
 	stuck := make(map[string]int)
 	for receiver, abandoned := range n.abandoned {

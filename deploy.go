@@ -45,7 +45,7 @@ func (r *roster) self() ledger.Member {
 
 // took takes what a bucket says of its writer and of what that has sent.
 func (r *roster) took(tick int64, writer store.ID, b *bucket.Bucket) {
-	said := r.h.sent.read(b.Notes)
+	said := r.h.sent.Read(b.Notes)
 	id := writer.String()
 	r.mu.Lock()
 	defer r.mu.Unlock()

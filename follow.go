@@ -169,13 +169,3 @@ func (f *follower) handLate() {
 	}
 	f.told = seen
 }
-
-// pause waits for d or until ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	pulse.Of(ctx).Pause(func() {
-		select {
-		case <-time.After(d):
-		case <-ctx.Done():
-		}
-	})
-}

@@ -1,6 +1,7 @@
 package hawkeye
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -211,7 +212,7 @@ func (s *standing) problems(h *Hawkeye, found *problems) {
 	switch {
 	case err != nil || still <= limit && lag <= limit:
 	case shared && !h.mirror.Open() && still > limit && h.publisher.Stats().LastError == nil:
-		found.add(problemLedgerNotOpen, "", "the ledger couldn't be opened for %v, so nothing is evaluated: %v", still.Round(time.Second), firstOf(s.why, error(ledger.ErrNotOpen)))
+		found.add(problemLedgerNotOpen, "", "the ledger couldn't be opened for %v, so nothing is evaluated: %v", still.Round(time.Second), cmp.Or(s.why, error(ledger.ErrNotOpen)))
 	case shared && !ok && h.mirror.Open():
 		found.add(problemNothingEvaluated, "", "nobody evaluates, nor has since this process began %v ago", still.Round(time.Second))
 	case shared && ok && still > limit && !h.agent.evaluates() && h.publisher.Stats().LastError == nil:

@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-batteries/hawkeye/internal/ledger"
 	"github.com/go-batteries/hawkeye/internal/notify"
+	"github.com/go-batteries/hawkeye/internal/pulse"
 	"github.com/go-batteries/hawkeye/store"
 )
 
@@ -30,7 +31,7 @@ func (o *outage) end(ctx context.Context) {
 		}
 		if !errors.Is(err, store.ErrConflict) {
 			o.logger.LogAttrs(ctx, slog.LevelDebug, "hand in what was told while the store was away", slog.Any("error", err))
-			pause(ctx, 100*time.Millisecond)
+			pulse.Sleep(ctx, 100*time.Millisecond)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package hawkeye
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/go-batteries/hawkeye/internal/engine/checkpoint"
+	"github.com/go-batteries/hawkeye/internal/engine/sentlog"
 	"github.com/go-batteries/hawkeye/internal/guard"
 	"github.com/go-batteries/hawkeye/internal/httpcount"
 	"github.com/go-batteries/hawkeye/internal/ledger"
@@ -38,7 +41,7 @@ type Hawkeye struct {
 	sup    supervisor
 
 	book      *ledger.Book
-	sent      *sentLog
+	sent      *sentlog.Log
 	roster    *roster
 	publisher *publish.Publisher
 	follower  *follower
@@ -47,7 +50,7 @@ type Hawkeye struct {
 	notifier  *notifier
 	blind     *blind
 	reloader  *reloader
-	keeper    *keeper // nil if the Store is shared, or needs none
+	keeper    *checkpoint.Keeper // nil if the Store is shared, or needs none
 
 	saturated atomic.Uint64 // sums that Query had to cut
 
@@ -113,12 +116,12 @@ func (c *config) complete(set *monitor.Set) error {
 		c.logger = slog.Default()
 	}
 	c.logger = guard.Logger(c.logger).With(slog.String("component", "hawkeye"))
-	c.service = firstOf(c.service, set.Service, executable())
-	c.environment = firstOf(c.environment, set.Environment)
-	c.startTimeout = firstOf(c.startTimeout, DefaultStartTimeout)
-	c.shutdownTimeout = firstOf(c.shutdownTimeout, DefaultShutdownTimeout)
-	c.sendTimeout = firstOf(c.sendTimeout, DefaultSendTimeout)
-	c.blindAfter = firstOf(c.blindAfter, DefaultBlindAfter)
+	c.service = cmp.Or(c.service, set.Service, executable())
+	c.environment = cmp.Or(c.environment, set.Environment)
+	c.startTimeout = cmp.Or(c.startTimeout, DefaultStartTimeout)
+	c.shutdownTimeout = cmp.Or(c.shutdownTimeout, DefaultShutdownTimeout)
+	c.sendTimeout = cmp.Or(c.sendTimeout, DefaultSendTimeout)
+	c.blindAfter = cmp.Or(c.blindAfter, DefaultBlindAfter)
 	if c.store == nil {
 		s, err := memstore.New()
 		if err != nil {
@@ -139,7 +142,7 @@ func (h *Hawkeye) assemble() {
 	clock := clock.New(h.store.Traits().Tick)
 	h.mirror = ledger.New(ledger.Config{Store: h.store, Logger: h.logger, Examine: h.examine, Elder: h.elder})
 	h.book = ledger.NewBook(h.mirror, h.logger)
-	h.sent, h.roster = newSentLog(), newRoster(h)
+	h.sent, h.roster = sentlog.New(), newRoster(h)
 	h.follower = newFollower(h)
 	h.agent = newAgent(h, h.book, clock)
 	h.notifier = newNotifier(h, h.book)
@@ -158,7 +161,16 @@ func (h *Hawkeye) assemble() {
 		IdleAfter: max(idleAfter, h.store.Traits().Retention),
 	})
 	h.server = newServer(h)
-	h.keeper = newKeeper(h)
+	h.keeper = h.newKeeper()
+}
+
+// newKeeper returns nil for a Store that needs none.
+func (h *Hawkeye) newKeeper() *checkpoint.Keeper {
+	s, ok := guard.As[store.Syncer](h.store)
+	if !ok || h.store.Traits().Shared {
+		return nil
+	}
+	return checkpoint.New(s, h.mirror, h.logger)
 }
 
 // notes is called at the end of each tick, before what was counted in it is
@@ -185,7 +197,7 @@ func (h *Hawkeye) Start(ctx context.Context) error {
 		return err
 	}
 	// On a goroutine of its own, which code of others may end.
-	err := guardedStep(func() error { return h.start(guard.Context(ctx)) })
+	err := guard.Step(func() error { return h.start(guard.Context(ctx)) })
 	if guard.Misbehaved(err) { // it ended half-way
 		err = errors.Join(err, h.unwind())
 	}
@@ -225,7 +237,7 @@ func (h *Hawkeye) start(ctx context.Context) (err error) {
 		h.parts.maintain = h.sup.start("store", m.Maintain)
 	}
 	if h.keeper != nil {
-		h.parts.keep = h.sup.start("keeper", h.keeper.run)
+		h.parts.keep = h.sup.start("keeper", h.keeper.Run)
 	}
 	h.parts.publish = h.sup.start("publisher", untilDone(h.publisher.Run))
 	if err := h.awaitStore(ctx); err != nil {
@@ -276,7 +288,7 @@ func (h *Hawkeye) closeStore() error {
 	if !ok {
 		return nil
 	}
-	return guardedStep(s.Close)
+	return guard.Step(s.Close)
 }
 
 // awaitStore waits for the first flush, which also measures the clock.
@@ -295,15 +307,15 @@ func (h *Hawkeye) awaitStore(ctx context.Context) error {
 	}
 	switch {
 	case h.cfg.requireStore && ctx.Err() != nil:
-		return fmt.Errorf("%w: no answer until the start's context ended: %w", ErrStoreUnavailable, firstOf(why, context.Cause(ctx)))
+		return fmt.Errorf("%w: no answer until the start's context ended: %w", ErrStoreUnavailable, cmp.Or(why, context.Cause(ctx)))
 	case h.cfg.requireStore:
-		return fmt.Errorf("%w: no answer within %v: %w", ErrStoreUnavailable, h.cfg.startTimeout, firstOf(why, wait.Err()))
+		return fmt.Errorf("%w: no answer within %v: %w", ErrStoreUnavailable, h.cfg.startTimeout, cmp.Or(why, wait.Err()))
 	case ctx.Err() != nil && why == nil: // nothing is wrong with the store
 		h.logger.LogAttrs(ctx, slog.LevelInfo, "the start's context ended, not waiting for the store",
 			slog.String("store", h.store.Traits().Name))
 	default:
 		h.logger.LogAttrs(ctx, slog.LevelWarn, "the store doesn't answer, going on without it for now",
-			slog.String("store", h.store.Traits().Name), slog.Any("error", firstOf(why, wait.Err())))
+			slog.String("store", h.store.Traits().Name), slog.Any("error", cmp.Or(why, wait.Err())))
 	}
 	return nil
 }
@@ -327,7 +339,7 @@ func (h *Hawkeye) reach(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, h.cfg.startTimeout/4)
 	defer cancel()
-	return guardedStep(func() error { return s.Reach(ctx) })
+	return guard.Step(func() error { return s.Reach(ctx) })
 }
 
 // unwind takes a start back.

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/go-batteries/hawkeye/internal/guard"
+	"github.com/go-batteries/hawkeye/store"
 )
 
 // Health says whether an instance does its work.
@@ -191,4 +194,30 @@ func (h *Hawkeye) undelivered() map[string]deadLetters {
 		}
 	}
 	return out
+}
+
+// storeSays is what the Store says itself is wrong with it.
+func (h *Hawkeye) storeSays() error {
+	if s, ok := h.store.(*guard.Store); ok {
+		return s.Problem()
+	}
+	if r, ok := h.store.(store.Reporter); ok { // our own
+		return r.Problem()
+	}
+	return nil
+}
+
+// keepProblems says what is wrong with what the Store keeps: as it says itself,
+// or as its calls do, and what went out in spite of that.
+func (h *Hawkeye) keepProblems(found *problems) {
+	err := h.storeSays()
+	if err == nil && h.keeper != nil {
+		err = h.keeper.Problem()
+	}
+	if err != nil {
+		found.add(problemStateFile, "", "what is decided isn't written down, and would be forgotten by a restart: %v", err)
+	}
+	if n, last, reason := h.keeper.Stats(); n > 0 && time.Since(last) < healthMemory {
+		found.add(problemSentUnsaved, "", "%d messages and answers went out before what they are about was written down, the last one because of: %v", n, reason)
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/go-batteries/hawkeye/internal/failpoint"
+	"github.com/go-batteries/hawkeye/internal/guard"
 	"github.com/go-batteries/hawkeye/internal/ledger"
 	"github.com/go-batteries/hawkeye/internal/pulse"
 	"github.com/go-batteries/hawkeye/store"
@@ -90,7 +91,7 @@ func (a *agent) await(ctx context.Context) error {
 			}
 		}
 		if !a.mirror.Open() {
-			pause(ctx, 10*time.Millisecond)
+			pulse.Sleep(ctx, 10*time.Millisecond)
 		}
 	}
 }
@@ -153,7 +154,7 @@ func (a *agent) vanished(ctx context.Context, writer store.ID) (gone bool) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
-	err := guardedStep(func() error {
+	err := guard.Step(func() error {
 		reply, err := a.h.store.Publish(ctx, ask)
 		gone = err == nil && len(reply.Missing) == len(ask.Check)
 		return err
@@ -176,7 +177,7 @@ func (a *agent) register(ctx context.Context) error {
 	}
 	if err != nil && ctx.Err() == nil {
 		a.logger.LogAttrs(ctx, slog.LevelDebug, "register the configuration", slog.Any("error", err))
-		pause(ctx, 100*time.Millisecond)
+		pulse.Sleep(ctx, 100*time.Millisecond)
 		return nil
 	}
 	return ctx.Err()

@@ -82,7 +82,7 @@ func (s *supervisor) live(ctx context.Context, c *component, run func(ctx contex
 		delay := s.backoff(c.name)
 		s.failed(ctx, c.name, errExited, delay)
 		go func() {
-			pause(ctx, delay)
+			pulse.Sleep(ctx, delay)
 			s.live(ctx, c, run)
 		}()
 	}()

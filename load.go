@@ -12,6 +12,7 @@ import (
 	"github.com/go-batteries/hawkeye/internal/failpoint"
 	"github.com/go-batteries/hawkeye/internal/ledger"
 	"github.com/go-batteries/hawkeye/internal/notify"
+	"github.com/go-batteries/hawkeye/internal/pulse"
 	"github.com/go-batteries/hawkeye/store"
 )
 
@@ -23,7 +24,7 @@ func (a *agent) load(ctx context.Context) (*evaluate.Evaluator, error) {
 	}
 	if turned := a.mirror.Turned(); turned != a.turned {
 		a.turned = turned
-		a.h.sent.doubt()
+		a.h.sent.Invalidate()
 	}
 	head, commit, ok, err := a.mirror.Head()
 	if err != nil && (commit != a.awaited || !orphanable(err)) {
@@ -100,7 +101,7 @@ func (a *agent) letOthersRecollect(ctx context.Context, ok bool) error {
 	a.head = tx.ID()
 	a.setWaits(true)
 	defer a.setWaits(false)
-	pause(ctx, wait)
+	pulse.Sleep(ctx, wait)
 	if err := a.follow(ctx); err != nil {
 		return fmt.Errorf("follow the ledger: %w", err)
 	}
@@ -122,7 +123,7 @@ func (a *agent) told(key string) []alert.Told {
 	if !a.h.store.Traits().Shared {
 		return told
 	}
-	for _, sent := range a.h.sent.told(key) {
+	for _, sent := range a.h.sent.Told(key) {
 		if !slices.Contains(told, sent) && !outlived(view, key, sent) {
 			told = append(told, sent)
 		}

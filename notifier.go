@@ -99,7 +99,7 @@ func (n *notifier) notes() [][]byte {
 	if !n.h.store.Traits().Shared {
 		return nil
 	}
-	return n.h.sent.carry(n.h.roster.self())
+	return n.h.sent.Carry(n.h.roster.self())
 }
 
 // run decides whenever the ledger changed, a Send ended, or time has come.
@@ -256,7 +256,7 @@ func (n *notifier) view() *notify.View {
 	if until := n.holdUntil(); until.After(v.HoldUntil) {
 		v.HoldUntil = until
 	}
-	v.Sent = func(id string) bool { return n.book.Sent(id) || n.h.sent.has(id) }
+	v.Sent = func(id string) bool { return n.book.Sent(id) || n.h.sent.Has(id) }
 	n.observe(v.Rows)
 	return v
 }

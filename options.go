@@ -329,7 +329,7 @@ func (c *config) validate() error {
 		c.problem("WithoutNotifier", "needs a Store that is shared with a process that notifies; this one is not shared")
 	}
 	if v, ok := guard.As[interface{ Validate() error }](c.store); ok {
-		if err := guardedStep(v.Validate); err != nil {
+		if err := guard.Step(v.Validate); err != nil {
 			c.problems = append(c.problems, fmt.Errorf("%w: WithStore: %w", ErrInvalidOption, err))
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/go-batteries/hawkeye/internal/pulse"
 	"github.com/go-batteries/hawkeye/store"
 )
 
@@ -42,11 +43,11 @@ func (n *notifier) rest(ctx context.Context, leaving bool) {
 	if !n.h.store.Traits().Shared {
 		return
 	}
-	pause(ctx, restFor-time.Since(n.pace.looked))
+	pulse.Sleep(ctx, restFor-time.Since(n.pace.looked))
 	yield := min(yieldTicks*n.h.store.Traits().Tick, maxYield)
 	yield = yield/2 + rand.N(yield/2+1)
 	for !leaving && time.Since(n.pace.committed) < yield && ctx.Err() == nil && n.evaluationIsLate() {
-		pause(ctx, restFor)
+		pulse.Sleep(ctx, restFor)
 		n.collect()
 	}
 }

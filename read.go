@@ -170,7 +170,7 @@ func (h *Hawkeye) Stats() Stats {
 		Outbox: len(h.book.Rows()), DeadLetters: len(h.book.Dead()),
 		Restarts: make(map[string]int),
 	}
-	s.Unsaved, _, _ = h.keeper.stats()
+	s.Unsaved, _, _ = h.keeper.Stats()
 	for name, r := range h.sup.restarted() {
 		s.Restarts[name] = r.n
 	}

@@ -30,9 +30,9 @@ func (n *notifier) recollect(ctx context.Context) error {
 	if turned == n.turned {
 		return nil
 	}
-	n.h.sent.doubt()
+	n.h.sent.Invalidate()
 	tx := n.mirror.Begin()
-	for _, s := range n.h.sent.lacking(0, n.book.Sent) {
+	for _, s := range n.h.sent.Missing(0, n.book.Sent) {
 		if err := tx.PutSent(s.ID, s.At); err != nil {
 			return err
 		}
@@ -80,7 +80,7 @@ func (n *notifier) putBack(tx *ledger.Tx) error {
 	for id, row := range n.unsure {
 		stored, _, ok := n.book.Row(id)
 		if ok && (stored.Claim != nil || stored.Attempts >= row.Attempts) ||
-			n.sends(id) || n.book.Sent(id) || n.h.sent.has(id) || n.book.Kept(row.Alert) {
+			n.sends(id) || n.book.Sent(id) || n.h.sent.Has(id) || n.book.Kept(row.Alert) {
 			continue
 		}
 		if err := put(row); err != nil {

@@ -1,6 +1,7 @@
 package hawkeye
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -25,7 +26,7 @@ func newSenders(c *config, set *monitor.Set) map[string]sender {
 	senders := make(map[string]sender, len(set.Receivers))
 	for i := range set.Receivers {
 		r := &set.Receivers[i]
-		senders[r.Name] = mailSender{mailer: mailer, from: firstOf(set.From, c.sender), email: r.Email}
+		senders[r.Name] = mailSender{mailer: mailer, from: cmp.Or(set.From, c.sender), email: r.Email}
 	}
 	return senders
 }

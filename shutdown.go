@@ -52,7 +52,7 @@ func (s *shutdown) join(ctx context.Context, stop func(ctx context.Context) erro
 	go func() {
 		defer cancel(nil)
 		defer close(s.done)
-		s.err = guardedStep(func() error { return stop(work) })
+		s.err = guard.Step(func() error { return stop(work) })
 	}()
 }
 
@@ -161,7 +161,7 @@ func (h *Hawkeye) stop(ctx context.Context) error {
 		func() error { return h.sync(last) },
 		h.closeStore,
 	} {
-		errs = append(errs, guardedStep(step))
+		errs = append(errs, guard.Step(step))
 	}
 	err := errors.Join(errs...)
 	attrs := []slog.Attr{slog.Duration("took", time.Since(began))}
@@ -240,7 +240,3 @@ func (h *Hawkeye) sync(ctx context.Context) error {
 	}
 	return nil
 }
-
-// guardedStep makes an error of whatever code of others, the Store's say, does
-// in a step: the steps that follow must be done, and the host must live.
-func guardedStep(step func() error) error { return guard.Error(guard.Apart(step)) }

@@ -166,7 +166,7 @@ func (h *Hawkeye) amend(ctx context.Context, what string, change func(tx *ledger
 		}
 		err := h.mirror.Commit(ctx, tx)
 		if err == nil {
-			if err = h.keeper.keep(ctx); err != nil {
+			if err = h.keeper.Keep(ctx); err != nil {
 				err = fmt.Errorf("it is decided, and not yet written down: %w", err)
 			}
 		}

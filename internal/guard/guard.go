@@ -57,6 +57,11 @@ func Apart(f func() error) error {
 	return <-done
 }
 
+// Step is Apart with an error that is safe to read: whatever code of others, a
+// Store's say, does in a step, the steps that follow must be done, and the host
+// must live.
+func Step(step func() error) error { return Error(Apart(step)) }
+
 // Caught returns the error for what recover has returned, which isn't nil.
 func Caught(v any) *PanicError { return &PanicError{Value: show(v), Stack: string(debug.Stack())} }
 

@@ -86,3 +86,14 @@ func (w *Watch) Look(p *Pulse, step time.Duration) time.Duration {
 	w.last, w.looked = n, now
 	return w.quiet
 }
+
+// Sleep waits for d or until ctx ends; whoever's pulse ctx has is at rest
+// meanwhile.
+func Sleep(ctx context.Context, d time.Duration) {
+	Of(ctx).Pause(func() {
+		select {
+		case <-time.After(d):
+		case <-ctx.Done():
+		}
+	})
+}

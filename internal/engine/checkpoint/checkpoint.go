@@ -1,9 +1,19 @@
-package hawkeye
+// Package checkpoint has a Store that belongs to this process alone write down
+// what was decided, before anybody hears of it.
+//
+//	commit ─→ memory of the Store ─ Keeper.Run ─→ disk
+//	                                     ↑ one write for all who wait
+//	message, answer to a person ─ Keep ──┘ at most 2 s, then it goes out all the same
+//
+// Without it a process that is killed would, after the restart, tell once more
+// under another id, or never tell the end of what was told.
+package checkpoint
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -29,14 +39,14 @@ const (
 // errSlow says that the disk has taken longer than keepWait.
 var errSlow = fmt.Errorf("the disk takes longer than %v", keepWait)
 
-// keeper has a Store that is this process's alone write down what was decided,
+// Keeper has a Store that is this process's alone write down what was decided,
 // before anybody hears of it. Without it a process that is killed would, after
 // the restart, tell once more under another id, or never tell the end of what
 // was told. All who wait at the same time cost the disk one write.
 //
 // A disk that fails or takes long holds up nobody: what is to be told goes out
 // all the same, is counted, and Health says so.
-type keeper struct {
+type Keeper struct {
 	syncer store.Syncer
 	watch  <-chan struct{}
 	poke   chan struct{} // capacity 1
@@ -54,23 +64,19 @@ type keeper struct {
 	reason  error         // and why
 }
 
-// newKeeper returns nil for a Store that needs none.
-func newKeeper(h *Hawkeye) *keeper {
-	s, ok := guard.As[store.Syncer](h.store)
-	if !ok || h.store.Traits().Shared {
-		return nil
-	}
-	return &keeper{
+// New returns a keeper for what the Store keeps, by the mirror of its ledger.
+func New(s store.Syncer, mirror *ledger.Mirror, logger *slog.Logger) *Keeper {
+	return &Keeper{
 		syncer: s,
-		fails:  trouble.New(h.logger, "writing down what was decided fails", "writing down what was decided works again"),
-		watch:  h.mirror.Watch(ledger.ClassRow, ledger.ClassAlert, ledger.ClassDead, ledger.ClassSilence, ledger.ClassAck),
+		fails:  trouble.New(logger, "writing down what was decided fails", "writing down what was decided works again"),
+		watch:  mirror.Watch(ledger.ClassRow, ledger.ClassAlert, ledger.ClassDead, ledger.ClassSilence, ledger.ClassAck),
 		poke:   make(chan struct{}, 1),
 		moved:  make(chan struct{}),
 	}
 }
 
-// run writes whenever there is something to write, or somebody waits.
-func (k *keeper) run(ctx context.Context) error {
+// Run writes whenever there is something to write, or somebody waits.
+func (k *Keeper) Run(ctx context.Context) error {
 	k.setRunning(true)
 	defer k.setRunning(false)
 	var due <-chan time.Time
@@ -101,14 +107,14 @@ func (k *keeper) run(ctx context.Context) error {
 	}
 }
 
-func (k *keeper) setRunning(running bool) {
+func (k *Keeper) setRunning(running bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.running = running
 }
 
 // write has the Store write, for all who have asked so far.
-func (k *keeper) write(ctx context.Context) (err error) {
+func (k *Keeper) write(ctx context.Context) (err error) {
 	k.mu.Lock()
 	asked := k.asked
 	k.began = time.Now()
@@ -120,13 +126,13 @@ func (k *keeper) write(ctx context.Context) (err error) {
 		close(k.moved)
 		k.moved = make(chan struct{})
 	}()
-	return guardedStep(func() error { return k.syncer.Sync(ctx) })
+	return guard.Step(func() error { return k.syncer.Sync(ctx) })
 }
 
-// keep waits until all that was decided so far is written down, the disk has
+// Keep waits until all that was decided so far is written down, the disk has
 // failed, or keepWait is over: after that it may be told. It returns an error
 // only if ctx ends before.
-func (k *keeper) keep(ctx context.Context) error {
+func (k *Keeper) Keep(ctx context.Context) error {
 	if k == nil {
 		return nil
 	}
@@ -150,7 +156,7 @@ func (k *keeper) keep(ctx context.Context) error {
 
 // await asks for a write and waits for its end. A write that already takes
 // long isn't waited for.
-func (k *keeper) await(ctx context.Context) error {
+func (k *Keeper) await(ctx context.Context) error {
 	k.mu.Lock()
 	k.asked++
 	turn := k.asked
@@ -182,8 +188,8 @@ func (k *keeper) await(ctx context.Context) error {
 	}
 }
 
-// problem returns why what was decided isn't written down, nil if it is.
-func (k *keeper) problem() error {
+// Problem returns why what was decided isn't written down, nil if it is.
+func (k *Keeper) Problem() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.failed == nil && !k.began.IsZero() && time.Since(k.began) >= keepWait {
@@ -192,39 +198,13 @@ func (k *keeper) problem() error {
 	return k.failed
 }
 
-// stats returns how much went out before it was written down, when the last of
+// Stats returns how much went out before it was written down, when the last of
 // it did, and why.
-func (k *keeper) stats() (n uint64, last time.Time, reason error) {
+func (k *Keeper) Stats() (n uint64, last time.Time, reason error) {
 	if k == nil {
 		return 0, time.Time{}, nil
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.unkept, k.last, k.reason
-}
-
-// storeSays is what the Store says itself is wrong with it.
-func (h *Hawkeye) storeSays() error {
-	if s, ok := h.store.(*guard.Store); ok {
-		return s.Problem()
-	}
-	if r, ok := h.store.(store.Reporter); ok { // our own
-		return r.Problem()
-	}
-	return nil
-}
-
-// keepProblems says what is wrong with what the Store keeps: as it says itself,
-// or as its calls do, and what went out in spite of that.
-func (h *Hawkeye) keepProblems(found *problems) {
-	err := h.storeSays()
-	if err == nil && h.keeper != nil {
-		err = h.keeper.problem()
-	}
-	if err != nil {
-		found.add(problemStateFile, "", "what is decided isn't written down, and would be forgotten by a restart: %v", err)
-	}
-	if n, last, reason := h.keeper.stats(); n > 0 && time.Since(last) < healthMemory {
-		found.add(problemSentUnsaved, "", "%d messages and answers went out before what they are about was written down, the last one because of: %v", n, reason)
-	}
 }

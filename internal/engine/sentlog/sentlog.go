@@ -1,4 +1,15 @@
-package hawkeye
+// Package sentlog remembers which messages were sent, whatever becomes of the
+// ledger.
+//
+//	Delivered (ours) ──┐                      ┌─→ Has, Told: nothing is told twice
+//	                   ├─→ Log ─ 10,000, 1 d ─┼─→ Carry: notes of our next bucket
+//	Read (a bucket's) ─┘                      └─→ Missing: written to the ledger again
+//
+// A ledger may be rolled back, or restored from an older copy, and then lacks
+// that something was sent. Its sender remembers, and says so in its next bucket,
+// which is published again if the Store loses it. So whoever evaluates knows,
+// too, and what is decided a second time isn't sent a second time.
+package sentlog
 
 import (
 	"encoding/json"
@@ -25,13 +36,13 @@ const (
 // sent, or who its writer is. It survives what the Store loses, because its
 // writer publishes it again.
 type note struct {
-	Sent   *sentNote      `json:"s,omitempty"`
+	Sent   *Note          `json:"s,omitempty"`
 	Member *ledger.Member `json:"m,omitempty"`
 }
 
-// sentNote is a message that was sent, with what it takes to find its
+// Note is a message that was sent, with what it takes to find its
 // incident again.
-type sentNote struct {
+type Note struct {
 	ID       string    `json:"id"`
 	Alert    string    `json:"a"`
 	Incident string    `json:"i"`
@@ -39,32 +50,33 @@ type sentNote struct {
 	At       time.Time `json:"at"`
 }
 
-// sentLog remembers what was sent, whatever becomes of the ledger: by this
+// Log remembers what was sent, whatever becomes of the ledger: by this
 // process, and as far as it reads buckets by others. It is safe for concurrent
 // use.
-type sentLog struct {
+type Log struct {
 	mu      sync.Mutex // guards what follows
-	notes   map[string]*sentNote
+	notes   map[string]*Note
 	order   []string             // oldest first
 	byAlert map[string][]string  // ids, oldest first
-	fresh   []*sentNote          // ours that no bucket carries yet
+	fresh   []*Note              // ours that no bucket carries yet
 	check   map[string]time.Time // ids that the ledger may lack, and since when
 	closes  int
 }
 
-func newSentLog() *sentLog {
-	return &sentLog{
-		notes: make(map[string]*sentNote), byAlert: make(map[string][]string), check: make(map[string]time.Time),
+// New returns a log that knows of nothing.
+func New() *Log {
+	return &Log{
+		notes: make(map[string]*Note), byAlert: make(map[string][]string), check: make(map[string]time.Time),
 	}
 }
 
-// delivered takes a message of ours that a receiver has accepted.
-func (l *sentLog) delivered(m *notify.Message, now time.Time) {
+// Delivered takes a message of ours that a receiver has accepted.
+func (l *Log) Delivered(m *notify.Message, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, row := range m.Rows {
 		for _, id := range append([]string{row.ID}, row.Also...) {
-			n := &sentNote{ID: id, Alert: row.Alert, Incident: row.Incident, FiredAt: row.Snapshot.Since, At: now.UTC()}
+			n := &Note{ID: id, Alert: row.Alert, Incident: row.Incident, FiredAt: row.Snapshot.Since, At: now.UTC()}
 			if l.add(n) && len(l.fresh) < maxSent {
 				l.fresh = append(l.fresh, n)
 			}
@@ -73,7 +85,7 @@ func (l *sentLog) delivered(m *notify.Message, now time.Time) {
 }
 
 // add takes a note and says whether it is new. It wants mu held.
-func (l *sentLog) add(n *sentNote) bool {
+func (l *Log) add(n *Note) bool {
 	if l.notes[n.ID] != nil {
 		return false
 	}
@@ -88,7 +100,7 @@ func (l *sentLog) add(n *sentNote) bool {
 }
 
 // drop forgets the oldest note. It wants mu held.
-func (l *sentLog) drop(id string) {
+func (l *Log) drop(id string) {
 	n := l.notes[id]
 	l.order = l.order[1:]
 	delete(l.notes, id)
@@ -98,9 +110,9 @@ func (l *sentLog) drop(id string) {
 	}
 }
 
-// carry returns what the next bucket says: what was sent since the last one,
+// Carry returns what the next bucket says: what was sent since the last one,
 // and now and then who we are.
-func (l *sentLog) carry(self ledger.Member) (notes [][]byte) {
+func (l *Log) Carry(self ledger.Member) (notes [][]byte) {
 	l.mu.Lock()
 	n := min(len(l.fresh), maxNotes)
 	fresh := l.fresh[:n]
@@ -125,9 +137,9 @@ func appendNote(notes [][]byte, n note) [][]byte {
 	return append(notes, data)
 }
 
-// read takes the notes of somebody's bucket, and returns who that is if they
+// Read takes the notes of somebody's bucket, and returns who that is if they
 // say so. What it doesn't understand is of a later version.
-func (l *sentLog) read(notes [][]byte) *ledger.Member {
+func (l *Log) Read(notes [][]byte) *ledger.Member {
 	var member *ledger.Member
 	for _, data := range notes {
 		var n note
@@ -146,15 +158,15 @@ func (l *sentLog) read(notes [][]byte) *ledger.Member {
 	return member
 }
 
-// has says whether a row was sent, as far as this process knows.
-func (l *sentLog) has(id string) bool {
+// Has says whether a row was sent, as far as this process knows.
+func (l *Log) Has(id string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.notes[id] != nil
 }
 
-// told returns the incidents of an alert of which something was sent.
-func (l *sentLog) told(alertKey string) (told []alert.Told) {
+// Told returns the incidents of an alert of which something was sent.
+func (l *Log) Told(alertKey string) (told []alert.Told) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, id := range l.byAlert[alertKey] {
@@ -167,8 +179,8 @@ func (l *sentLog) told(alertKey string) (told []alert.Told) {
 	return told
 }
 
-// doubt makes every note one that the ledger may lack.
-func (l *sentLog) doubt() {
+// Invalidate makes every note one that the ledger may lack.
+func (l *Log) Invalidate() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, id := range l.order {
@@ -176,8 +188,8 @@ func (l *sentLog) doubt() {
 	}
 }
 
-// lacking returns the notes that the ledger should have after age, and hasn't.
-func (l *sentLog) lacking(age time.Duration, has func(id string) bool) (lacking []*sentNote) {
+// Missing returns the notes that the ledger should have after age, and hasn't.
+func (l *Log) Missing(age time.Duration, has func(id string) bool) (missing []*Note) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for id, since := range l.check {
@@ -185,8 +197,8 @@ func (l *sentLog) lacking(age time.Duration, has func(id string) bool) (lacking 
 		case has(id):
 			delete(l.check, id)
 		case time.Since(since) >= age:
-			lacking = append(lacking, l.notes[id])
+			missing = append(missing, l.notes[id])
 		}
 	}
-	return lacking
+	return missing
 }
