@@ -64,7 +64,7 @@ func (h *Hawkeye) ack(ctx context.Context, which string, given notify.Ack) error
 		if !given.Until.IsZero() {
 			ack.Until = given.Until.UTC()
 		}
-		v.Config = h.setup().routes
+		v.Config = h.setup().Routes
 		ack.Rank = notify.AckRank(v, a)
 		ack.Level = v.Config.LevelName(a.Monitor, ack.Rank)
 		key := ledger.AckKey(a.Incident)

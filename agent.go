@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/go-batteries/hawkeye/internal/alert"
+	"github.com/go-batteries/hawkeye/internal/engine/ruleset"
 	"github.com/go-batteries/hawkeye/internal/evaluate"
 	"github.com/go-batteries/hawkeye/internal/failpoint"
 	"github.com/go-batteries/hawkeye/internal/feed"
@@ -70,7 +71,7 @@ type agent struct {
 	logger *slog.Logger
 	mirror *ledger.Mirror
 	book   *ledger.Book
-	setup  *setup // that is evaluated; for run alone
+	setup  *ruleset.Ruleset // that is evaluated; for run alone
 	feed   *feed.Feed
 	lease  time.Duration
 	watch  <-chan struct{}
@@ -114,7 +115,7 @@ func newAgent(h *Hawkeye, book *ledger.Book, clock *clock.Clock) *agent {
 	return &agent{
 		h: h, logger: h.logger, mirror: h.mirror, book: book, setup: h.setup(),
 		feed: feed.New(feed.Config{
-			Store: h.store, Clock: clock, Queries: h.setup().plan.Queries, Logger: h.logger, OnBucket: h.roster.took,
+			Store: h.store, Clock: clock, Queries: h.setup().Plan.Queries, Logger: h.logger, OnBucket: h.roster.took,
 			Text: h.reg.NamesOf,
 			Busy: func() bool { return h.publisher.Losing() },
 		}),
@@ -311,7 +312,7 @@ func (a *agent) isLast(tick int64) bool {
 
 // handles are those of the plan's queries, in their order.
 func (a *agent) handles() []window.Handle {
-	handles := make([]window.Handle, len(a.setup.plan.Queries))
+	handles := make([]window.Handle, len(a.setup.Plan.Queries))
 	for i := range handles {
 		handles[i] = a.feed.Handle(i)
 	}

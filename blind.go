@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-batteries/hawkeye/internal/alert"
 	"github.com/go-batteries/hawkeye/internal/bucket"
+	"github.com/go-batteries/hawkeye/internal/engine/ruleset"
 	"github.com/go-batteries/hawkeye/internal/evaluate"
 	"github.com/go-batteries/hawkeye/internal/ledger"
 	"github.com/go-batteries/hawkeye/internal/notify"
@@ -143,7 +144,7 @@ func (b *blind) away(began time.Time, step time.Duration) (time.Duration, string
 // blind.run.
 type outage struct {
 	*blind
-	setup    *setup
+	setup    *ruleset.Ruleset
 	began    time.Time
 	rank     int    // among the replicas that were live
 	incident string // of the outage itself; what it is made of changes when it is over
@@ -182,7 +183,7 @@ func (b *blind) begin(ctx context.Context, why string) *outage {
 		groups:  make(map[notify.GroupKey]*notify.GroupState),
 		busy:    make(map[string]*notify.Message),
 	}
-	for _, q := range o.setup.plan.Queries {
+	for _, q := range o.setup.Plan.Queries {
 		o.handles = append(o.handles, o.engine.Register(q))
 	}
 	states := make(map[string]alert.State)
@@ -190,7 +191,7 @@ func (b *blind) begin(ctx context.Context, why string) *outage {
 		states[key] = r.State
 	}
 	o.eval = evaluate.New(evaluate.Config{
-		Plan: o.setup.plan, Handles: o.handles, States: states, Loaded: math.MaxInt64, // we know too little to call anything young
+		Plan: o.setup.Plan, Handles: o.handles, States: states, Loaded: math.MaxInt64, // we know too little to call anything young
 		NewID: func() string { return store.NewID().String() }, // replaced by one that all replicas know
 	})
 	b.logger.LogAttrs(ctx, slog.LevelError, "only what this process counts is looked at", slog.String("reason", why),
@@ -309,7 +310,7 @@ func (o *outage) view() *notify.View {
 	v := &notify.View{
 		Alerts: make(map[string]*notify.Alert, len(o.alerts)), Threads: make(map[notify.ThreadKey]*notify.Thread),
 		Clocks: o.clocks, Groups: o.groups, Silences: known.Silences, Acks: known.Acks, Sent: known.Sent,
-		Config: o.setup.routes, Self: o.h.publisher.Writer().String(),
+		Config: o.setup.Routes, Self: o.h.publisher.Writer().String(),
 		Capacity: func(receiver string) int {
 			for _, m := range o.busy {
 				if m.Receiver == receiver {

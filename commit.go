@@ -105,7 +105,7 @@ func (a *agent) tx(tick feed.Tick, changes []evaluate.Change, release bool) (*le
 		return nil, err
 	}
 	head := ledger.Head{
-		Tick: tick.N, Writer: a.h.publisher.Writer(), Born: a.born, Config: a.setup.set.Hash,
+		Tick: tick.N, Writer: a.h.publisher.Writer(), Born: a.born, Config: a.setup.Set.Hash,
 		Width: a.h.store.Traits().Tick, Service: a.h.cfg.identity(),
 		Runs: a.runs != nil, Open: a.feed.Open(),
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-batteries/hawkeye/internal/engine/ruleset"
 	"github.com/go-batteries/hawkeye/internal/monitor"
 )
 
@@ -141,7 +142,7 @@ func inCode(t *testing.T) []Option {
 	}
 }
 
-func loaded(t *testing.T, opts ...Option) *setup {
+func loaded(t *testing.T, opts ...Option) *ruleset.Ruleset {
 	t.Helper()
 	h, err := New(append(opts, WithoutSocket())...)
 	if err != nil {
@@ -154,11 +155,11 @@ func loaded(t *testing.T, opts ...Option) *setup {
 func TestCodeSaysWhatAFileSays(t *testing.T) {
 	t.Parallel()
 	file, code := loaded(t, WithConfig("monitors.yaml", []byte(everything))), loaded(t, inCode(t)...)
-	if file.set.Hash != code.set.Hash {
-		t.Errorf("the file makes\n%+v\nand the code\n%+v", file.set, code.set)
+	if file.Set.Hash != code.Set.Hash {
+		t.Errorf("the file makes\n%+v\nand the code\n%+v", file.Set, code.Set)
 	}
-	if again := loaded(t, inCode(t)...); again.set.Hash != code.set.Hash {
-		t.Errorf("the same code makes configurations with the hashes %s and %s", code.set.Hash, again.set.Hash)
+	if again := loaded(t, inCode(t)...); again.Set.Hash != code.Set.Hash {
+		t.Errorf("the same code makes configurations with the hashes %s and %s", code.Set.Hash, again.Set.Hash)
 	}
 }
 

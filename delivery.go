@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/go-batteries/hawkeye/internal/engine/ruleset"
 	"github.com/go-batteries/hawkeye/internal/failpoint"
 	"github.com/go-batteries/hawkeye/internal/guard"
 	"github.com/go-batteries/hawkeye/internal/notify"
@@ -133,7 +134,7 @@ func (n *notifier) abandon(s *sending) bool {
 // guardedSend renders and sends. The outcome is read here and now: what a
 // receiver returns is its own code again, which may do anything when it is
 // asked for its text.
-func (n *notifier) guardedSend(ctx context.Context, set *setup, m *notify.Message) notify.Result {
+func (n *notifier) guardedSend(ctx context.Context, set *ruleset.Ruleset, m *notify.Message) notify.Result {
 	var err error
 	bad := guard.Apart(func() error {
 		err = n.hand(ctx, set, m)
@@ -155,18 +156,18 @@ func (n *notifier) guardedSend(ctx context.Context, set *setup, m *notify.Messag
 }
 
 // hand gives a message to its receiver.
-func (n *notifier) hand(ctx context.Context, set *setup, m *notify.Message) error {
-	to := set.senders[m.Receiver]
+func (n *notifier) hand(ctx context.Context, set *ruleset.Ruleset, m *notify.Message) error {
+	to := set.Senders[m.Receiver]
 	if to == nil {
 		// It was removed since the message was claimed, which is then handed over.
 		return fmt.Errorf("there is no receiver called %q in this process's configuration", m.Receiver)
 	}
-	text := set.renderer.Render(m, n.h.clock().Now())
+	text := set.Renderer.Render(m, n.h.clock().Now())
 	if text.Problem != "" {
 		n.logger.LogAttrs(ctx, slog.LevelError, "a template failed, the default text goes out",
 			slog.String("receiver", m.Receiver), slog.String("error", text.Problem))
 	}
-	return to.send(ctx, m, text)
+	return to.Send(ctx, m, text)
 }
 
 // ended takes note of how a Send ended; settle writes it down.

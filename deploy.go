@@ -38,7 +38,7 @@ func newRoster(h *Hawkeye) *roster {
 // self is what this process says of itself.
 func (r *roster) self() ledger.Member {
 	return ledger.Member{
-		Config: r.h.setup().set.Hash, Agent: !r.h.cfg.noAgent, Notifier: !r.h.cfg.noNotifier, Reads: r.h.cfg.reads,
+		Config: r.h.setup().Set.Hash, Agent: !r.h.cfg.noAgent, Notifier: !r.h.cfg.noNotifier, Reads: r.h.cfg.reads,
 		Service: r.h.cfg.identity(),
 	}
 }
@@ -109,8 +109,8 @@ func (r *roster) configs() map[string]*ledger.ConfigRecord {
 	} else if r.h.mirror.IsNewer(ledger.FleetKey) {
 		live[""] = new(ledger.ConfigRecord)
 	}
-	if own := known[r.h.setup().set.Hash]; own != nil {
-		live[r.h.setup().set.Hash] = own
+	if own := known[r.h.setup().Set.Hash]; own != nil {
+		live[r.h.setup().Set.Hash] = own
 	}
 	return live
 }
@@ -119,7 +119,7 @@ func (r *roster) configs() map[string]*ledger.ConfigRecord {
 // live agents run the one with the highest generation, else the one that the
 // ledger has known for the shortest time. Ours if nothing else is known.
 func (r *roster) winner() string {
-	return newest(r.configs(), r.h.setup().set.Hash)
+	return newest(r.configs(), r.h.setup().Set.Hash)
 }
 
 // newest returns the configuration that wins over the others, fallback if
@@ -158,7 +158,7 @@ func (r *roster) outranked() bool {
 	if !r.h.store.Traits().Shared {
 		return false
 	}
-	own, winner := r.h.setup().set.Hash, r.winner()
+	own, winner := r.h.setup().Set.Hash, r.winner()
 	fleet, ok := r.h.book.Fleet()
 	if !ok && r.h.mirror.IsNewer(ledger.FleetKey) {
 		head, _, _, err := r.h.mirror.Head()
@@ -178,7 +178,7 @@ func (r *roster) outranked() bool {
 // decides says whether whom to tell is ours to say: no newer configuration is
 // known, and the alerts stand as they were judged by ours.
 func (r *roster) decides() bool {
-	own := r.h.setup().set.Hash
+	own := r.h.setup().Set.Hash
 	head, _, ok, err := r.h.mirror.Head()
 	if err != nil || ok && head.Config != own {
 		return false
@@ -222,13 +222,13 @@ const liveTicks = 10
 
 // register adds our configuration to those that the ledger has seen.
 func (r *roster) register(ctx context.Context) error {
-	own := r.h.setup().set.Hash
+	own := r.h.setup().Set.Hash
 	if r.h.book.Configs()[own] != nil || r.h.mirror.IsNewer(ledger.ConfigKey(own)) {
 		return nil
 	}
 	tx := r.h.mirror.Begin()
-	c := ledger.ConfigRecord{Generation: r.h.setup().set.Generation}
-	for _, rule := range r.h.setup().plan.Rules {
+	c := ledger.ConfigRecord{Generation: r.h.setup().Set.Generation}
+	for _, rule := range r.h.setup().Plan.Rules {
 		c.Keys = append(c.Keys, rule.Alert.Key)
 	}
 	if err := r.h.book.PutConfig(tx, own, c); err != nil {
@@ -252,5 +252,5 @@ func (a *agent) logLoses(ctx context.Context, winner string) {
 	}
 	a.lostTo = winner
 	a.logger.LogAttrs(ctx, slog.LevelWarn, "another replica has a newer configuration, which decides",
-		slog.String("ours", a.h.setup().set.Hash), slog.String("theirs", winner))
+		slog.String("ours", a.h.setup().Set.Hash), slog.String("theirs", winner))
 }

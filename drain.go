@@ -50,7 +50,7 @@ func (n *notifier) later() (count int) {
 func (n *notifier) leaves(row *notify.Row) bool {
 	traits := n.h.store.Traits()
 	theirs := traits.Shared && row.Claim != nil && row.Claim.Writer != n.h.publisher.Writer().String()
-	if theirs || n.book.Kept(row.Alert) || n.h.setup().routes.Receivers[row.Receiver] == nil {
+	if theirs || n.book.Kept(row.Alert) || n.h.setup().Routes.Receivers[row.Receiver] == nil {
 		return true
 	}
 	return (traits.Shared || traits.Durable) && row.Claim == nil && row.NextAttempt.After(n.ending)

@@ -77,7 +77,7 @@ func (h *Hawkeye) Explain(ctx context.Context, monitor string, tags ...Tag) (Exp
 		return Explanation{}, fmt.Errorf("%w: monitor %q", ErrNotFound, monitor)
 	}
 	s := h.setup()
-	rule := s.plan.Find(monitor)
+	rule := s.Plan.Find(monitor)
 	if rule == nil {
 		return Explanation{}, fmt.Errorf("%w: monitor %q", ErrNotFound, monitor)
 	}
@@ -85,7 +85,7 @@ func (h *Hawkeye) Explain(ctx context.Context, monitor string, tags ...Tag) (Exp
 	if err != nil {
 		return Explanation{}, fmt.Errorf("explain %q: %w", monitor, err)
 	}
-	plan, width := s.plan.Cells(rule)
+	plan, width := s.Plan.Cells(rule)
 	windows := feed.New(feed.Config{Store: h.store, Clock: h.clock(), Queries: plan.Queries, NoFolds: true, Text: h.reg.NamesOf, Logger: h.logger})
 	tick, born, err := h.readUpTo(ctx, windows)
 	if err != nil {
@@ -213,7 +213,7 @@ func (h *Hawkeye) outlook(a *evaluate.Alert, now time.Time) []string {
 		out = append(out, h.repeats(a, view)...)
 	}
 	snapshot := a.Snapshot(h.cfg.service, h.cfg.environment)
-	view.Config = h.setup().routes
+	view.Config = h.setup().Routes
 	na := a.Notify(snapshot)
 	for _, step := range notify.Steps(view, &na, now) {
 		when := "once its clock runs"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/go-batteries/hawkeye/internal/engine/ruleset"
 	"github.com/go-batteries/hawkeye/internal/ledger"
 	"github.com/go-batteries/hawkeye/internal/message"
 	"github.com/go-batteries/hawkeye/internal/notify"
@@ -30,20 +31,20 @@ func (h *Hawkeye) AddToSet(name, value string, tags ...Tag) { h.reg.AddToSet(nam
 // Watch lets seen see each message after it was sent, with when it was handed
 // over. It is called before Start.
 func (h *Hawkeye) Watch(seen func(m *notify.Message, at time.Time, err error)) {
-	senders := h.setup().senders
+	senders := h.setup().Senders
 	for name, s := range senders {
 		senders[name] = watchedSender{s, seen}
 	}
 }
 
 type watchedSender struct {
-	sender
+	ruleset.Sender
 	seen func(m *notify.Message, at time.Time, err error)
 }
 
-func (s watchedSender) send(ctx context.Context, m *notify.Message, text message.Text) error {
+func (s watchedSender) Send(ctx context.Context, m *notify.Message, text message.Text) error {
 	at := time.Now()
-	err := s.sender.send(ctx, m, text)
+	err := s.Sender.Send(ctx, m, text)
 	s.seen(m, at, err)
 	return err
 }

@@ -168,7 +168,7 @@ func (s *standing) sign() sign {
 // and once that it is again.
 func (s *standing) look(ctx context.Context, h *Hawkeye) {
 	head, commit, _, err := h.mirror.Head()
-	refused, own := errors.As(err, new(*refusal)), h.setup().set.Hash
+	refused, own := errors.As(err, new(*refusal)), h.setup().Set.Hash
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.read, s.why = time.Now(), nil
@@ -225,7 +225,7 @@ func (s *standing) problems(h *Hawkeye, found *problems) {
 	}
 	if lost := time.Since(s.lost); shared && s.config != "" && lost > deployLength && !h.cfg.records() {
 		found.add(problemOtherConfiguration, "", "for %v another configuration has been in force, %s, and not this one, %s: a deploy should be over by now",
-			lost.Round(time.Second), s.config, h.setup().set.Hash)
+			lost.Round(time.Second), s.config, h.setup().Set.Hash)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-batteries/hawkeye/internal/engine/checkpoint"
+	"github.com/go-batteries/hawkeye/internal/engine/ruleset"
 	"github.com/go-batteries/hawkeye/internal/engine/sentlog"
 	"github.com/go-batteries/hawkeye/internal/guard"
 	"github.com/go-batteries/hawkeye/internal/httpcount"
@@ -31,14 +32,14 @@ import (
 // recorder that does nothing; to silence, acknowledge or reload by it is an
 // error, [ErrNilHandle].
 type Hawkeye struct {
-	cfg    config
-	logger *slog.Logger
-	conf   atomic.Pointer[setup] // see Hawkeye.setup
-	reg    *series.Registry
-	meter  *httpcount.Meter // over reg
-	store  store.Store
-	mirror *ledger.Mirror
-	sup    supervisor
+	cfg     config
+	logger  *slog.Logger
+	current ruleset.Current
+	reg     *series.Registry
+	meter   *httpcount.Meter // over reg
+	store   store.Store
+	mirror  *ledger.Mirror
+	sup     supervisor
 
 	book      *ledger.Book
 	sent      *sentlog.Log
@@ -96,7 +97,7 @@ func New(opts ...Option) (*Hawkeye, error) {
 		return nil, err
 	}
 	h := &Hawkeye{cfg: cfg, logger: cfg.logger, store: cfg.store, shut: newShutdown()}
-	h.conf.Store(newSetup(&h.cfg, set))
+	h.current.Replace(newRuleset(&h.cfg, set))
 	h.sup = newSupervisor(cfg.logger, cfg.store.Traits().Tick)
 	h.reg = series.New(series.Limits{MaxSeries: cfg.limits.MaxSeries, MaxTags: cfg.limits.MaxTags})
 	if cfg.gaugeTTL > 0 {
@@ -357,7 +358,7 @@ func (h *Hawkeye) announce(ctx context.Context) {
 	if h.cfg.mailer == nil {
 		h.logger.LogAttrs(ctx, slog.LevelWarn, "no MailingService was given: mails go to the log")
 	}
-	set := h.setup().set
+	set := h.setup().Set
 	if len(set.Alerting()) == 0 {
 		h.logger.LogAttrs(ctx, slog.LevelWarn, "no monitors were given: nothing is watched")
 	}

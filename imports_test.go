@@ -45,6 +45,16 @@ var rules = []rule{
 	{"test/...", []string{".", "store/...", "internal/..."}},
 }
 
+// wings are packages that only those above them import: data goes from samples
+// and ingest by the engine to the root.
+var wings = []struct {
+	wing string
+	by   []string
+}{
+	{"internal/ingest/...", []string{"internal/ingest/...", "."}},
+	{"internal/engine/...", []string{"internal/engine/...", "."}},
+}
+
 // never are the packages that importing hawkeye doesn't bring along.
 var never = []string{"testing", "embed", "html/template", "text/template", "net/rpc", "os/exec"}
 
@@ -113,9 +123,17 @@ func may(pkg, imported string) bool {
 	if standard := !foreign(imported) && !isOurs(imported); standard {
 		return true
 	}
+	among := func(patterns []string, pkg string) bool {
+		return slices.ContainsFunc(patterns, func(pattern string) bool { return matches(pattern, pkg) })
+	}
+	for _, w := range wings {
+		if matches(w.wing, imported) && !among(w.by, pkg) {
+			return false
+		}
+	}
 	for _, r := range rules {
 		if matches(r.packages, pkg) {
-			return slices.ContainsFunc(r.may, func(pattern string) bool { return matches(pattern, imported) })
+			return among(r.may, imported)
 		}
 	}
 	return false
@@ -151,6 +169,11 @@ func TestRules(t *testing.T) {
 		{"internal/samples/clock", "internal/publish", false},
 		{"internal/ingest/client", "internal/series", true},
 		{"internal/ingest/client", "internal/publish", false},
+		{"internal/engine/sentlog", "internal/ledger", true},
+		{"internal/engine/sentlog", ".", false},
+		{"internal/feed", "internal/engine/ruleset", false},
+		{"internal/simulate", "internal/engine/ruleset", false},
+		{"store/memstore", "internal/ingest/client", false},
 		{"store/memstore", ".", false},
 		{".", "store/memstore", true},
 		{".", "store/redisstore", false},

@@ -119,7 +119,7 @@ func (a *agent) patience(ctx context.Context, head ledger.Head, ok bool) time.Du
 	if !a.h.store.Traits().Shared || failpoint.On("split") {
 		return 0
 	}
-	own := a.h.setup().set.Hash
+	own := a.h.setup().Set.Hash
 	winner := a.h.roster.winner()
 	if winner != own {
 		a.logLoses(ctx, winner)
@@ -186,7 +186,7 @@ func (a *agent) register(ctx context.Context) error {
 // acquire puts our name on the head as it is, before anything is evaluated:
 // those who want it too see that it is taken.
 func (a *agent) acquire(ctx context.Context, head ledger.Head) error {
-	self, hash := a.h.publisher.Writer(), a.setup.set.Hash
+	self, hash := a.h.publisher.Writer(), a.setup.Set.Hash
 	if !a.h.store.Traits().Shared || head.Writer == self && head.Config == hash || failpoint.On("split") {
 		return nil
 	}
@@ -200,7 +200,7 @@ func (a *agent) acquire(ctx context.Context, head ledger.Head) error {
 // stamp replaces the head by itself, under our name: the tick that it is of
 // stays, and all see that somebody is about to evaluate.
 func (a *agent) stamp(ctx context.Context, head ledger.Head) error {
-	head.Writer, head.Config = a.h.publisher.Writer(), a.setup.set.Hash
+	head.Writer, head.Config = a.h.publisher.Writer(), a.setup.Set.Hash
 	head.Width, head.Service = a.h.store.Traits().Tick, a.h.cfg.identity()
 	tx := a.mirror.Begin()
 	tx.RequireAt(ledger.HeadKey, a.head)

@@ -39,7 +39,7 @@ func (a *agent) load(ctx context.Context) (*evaluate.Evaluator, error) {
 	}
 	a.head, a.born, a.configs, a.left = commit, head.Born, nil, make(map[string]bool)
 	a.setup = a.h.setup()
-	a.feed.SetQueries(a.setup.plan.Queries)
+	a.feed.SetQueries(a.setup.Plan.Queries)
 	if commit != a.awaited && head.Writer != a.h.publisher.Writer() && a.h.store.Traits().Shared && !failpoint.On("split") {
 		return nil, errBeaten // and we hadn't heard yet
 	}
@@ -54,14 +54,14 @@ func (a *agent) load(ctx context.Context) (*evaluate.Evaluator, error) {
 	for key, r := range a.book.Alerts() {
 		states[key] = r.State
 	}
-	if a.feed.Reopen(0); head.Config == a.setup.set.Hash && a.h.store.Traits().Shared { // what another configuration judged stays as it is
+	if a.feed.Reopen(0); head.Config == a.setup.Set.Hash && a.h.store.Traits().Shared { // what another configuration judged stays as it is
 		a.feed.Reopen(head.Open)
 	}
 	if err := a.feed.SeekTo(ctx, head.Tick); err != nil {
 		return nil, fmt.Errorf("load windows: %w", err)
 	}
 	ev := evaluate.New(evaluate.Config{
-		Plan: a.setup.plan, Handles: a.handles(), States: states, Born: head.Born,
+		Plan: a.setup.Plan, Handles: a.handles(), States: states, Born: head.Born,
 		NewID:  func() string { return store.NewID().String() },
 		Told:   a.told,
 		KindOf: a.kindOf,
@@ -152,6 +152,6 @@ func outlived(view *notify.View, key string, sent alert.Told) bool {
 
 func (a *agent) view() *notify.View {
 	v := a.book.View()
-	v.Config = a.setup.routes
+	v.Config = a.setup.Routes
 	return v
 }

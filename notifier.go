@@ -204,7 +204,7 @@ func (n *notifier) neglected(now time.Time) bool {
 		if row.NextAttempt.After(since) {
 			since = row.NextAttempt
 		}
-		known := n.h.setup().routes.Receivers[row.Receiver] != nil
+		known := n.h.setup().Routes.Receivers[row.Receiver] != nil
 		if known && row.Claim == nil && row.Held == "" && now.Sub(since) > neglectTicks*n.h.store.Traits().Tick {
 			return true
 		}
@@ -245,7 +245,7 @@ func (n *notifier) commit(ctx context.Context, tx *ledger.Tx, plan *notify.Plan,
 
 func (n *notifier) view() *notify.View {
 	v := n.book.View()
-	v.Config = n.h.setup().routes
+	v.Config = n.h.setup().Routes
 	v.Outranked = !n.h.roster.decides()
 	v.Self = n.h.publisher.Writer().String()
 	v.Lapsed = n.lapsed

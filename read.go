@@ -214,7 +214,7 @@ func (h *Hawkeye) Alerts() []Alert {
 		return nil
 	}
 	byKey, summaries := make(map[string]Alert), make(map[string]string)
-	for _, r := range h.setup().plan.Rules {
+	for _, r := range h.setup().Plan.Rules {
 		summaries[r.Monitor.Name] = r.Monitor.Summary
 		if len(r.Monitor.By) == 0 {
 			byKey[r.Alert.Key] = Alert{Monitor: r.Monitor.Name, Key: r.Alert.Key, State: stateUnseen}

@@ -8,11 +8,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/go-batteries/hawkeye/internal/evaluate"
+	"github.com/go-batteries/hawkeye/internal/engine/ruleset"
 	"github.com/go-batteries/hawkeye/internal/guard"
-	"github.com/go-batteries/hawkeye/internal/message"
 	"github.com/go-batteries/hawkeye/internal/monitor"
-	"github.com/go-batteries/hawkeye/internal/notify"
 	"github.com/go-batteries/hawkeye/internal/pulse"
 )
 
@@ -21,30 +19,18 @@ import (
 // file that is being written is left alone.
 const lookEvery = time.Second
 
-// setup is a configuration made ready. It isn't changed: [Hawkeye.Reload]
-// replaces it as a whole.
-type setup struct {
-	set      *monitor.Set
-	plan     *evaluate.Plan
-	routes   *notify.Config
-	renderer *message.Renderer
-	senders  map[string]sender
-}
-
-func newSetup(c *config, set *monitor.Set) *setup {
-	routes := evaluate.Routes(set)
-	routes.Retry.Claim = c.sendTimeout + claimMargin
-	return &setup{
-		set:      set,
-		plan:     evaluate.NewPlan(set, c.store.Traits().Tick),
-		routes:   routes,
-		renderer: message.New(set, c.service, c.environment),
-		senders:  newSenders(c, set),
-	}
+// newRuleset makes a configuration ready.
+func newRuleset(c *config, set *monitor.Set) *ruleset.Ruleset {
+	return ruleset.New(set, ruleset.Config{
+		Tick:    c.store.Traits().Tick,
+		Claim:   c.sendTimeout + claimMargin,
+		Service: c.service, Environment: c.environment,
+		Senders: newSenders(c, set),
+	})
 }
 
 // setup returns the configuration that is in force.
-func (h *Hawkeye) setup() *setup { return h.conf.Load() }
+func (h *Hawkeye) setup() *ruleset.Ruleset { return h.current.Load() }
 
 // WithoutReload leaves the configuration alone when its files change;
 // [Hawkeye.Reload] still works. Default: their content is looked at every
@@ -113,10 +99,10 @@ func (h *Hawkeye) use(ctx context.Context, sources []monitor.Source) error {
 			slog.Any("error", err))
 		return err
 	}
-	if set.Hash == h.setup().set.Hash {
+	if set.Hash == h.setup().Set.Hash {
 		return nil
 	}
-	h.conf.Store(newSetup(&h.cfg, set))
+	h.current.Replace(newRuleset(&h.cfg, set))
 	h.reg.WatchGauges(set.Stale())
 	h.notifier.reload()
 	h.logger.LogAttrs(ctx, slog.LevelInfo, "configuration reloaded", append(counted(set), slog.String("hash", set.Hash))...)

@@ -5,25 +5,20 @@ import (
 	"context"
 	"slices"
 
+	"github.com/go-batteries/hawkeye/internal/engine/ruleset"
 	"github.com/go-batteries/hawkeye/internal/message"
 	"github.com/go-batteries/hawkeye/internal/monitor"
 	"github.com/go-batteries/hawkeye/internal/notify"
 )
 
-// sender hands a message to one receiver of the configuration. It honours
-// ctx, and returns what a [MailingService] returns.
-type sender interface {
-	send(ctx context.Context, m *notify.Message, text message.Text) error
-}
-
 // newSenders makes the senders of all receivers, by name. This is the place
 // where a kind of receiver becomes something that sends.
-func newSenders(c *config, set *monitor.Set) map[string]sender {
+func newSenders(c *config, set *monitor.Set) map[string]ruleset.Sender {
 	mailer := c.mailer
 	if mailer == nil {
 		mailer = logMailer{c.logger}
 	}
-	senders := make(map[string]sender, len(set.Receivers))
+	senders := make(map[string]ruleset.Sender, len(set.Receivers))
 	for i := range set.Receivers {
 		r := &set.Receivers[i]
 		senders[r.Name] = mailSender{mailer: mailer, from: cmp.Or(set.From, c.sender), email: r.Email}
@@ -38,7 +33,7 @@ type mailSender struct {
 	email  monitor.Email
 }
 
-func (s mailSender) send(ctx context.Context, m *notify.Message, text message.Text) error {
+func (s mailSender) Send(ctx context.Context, m *notify.Message, text message.Text) error {
 	cfg := MailerConfig{
 		Subject:    text.Subject,
 		Body:       text.Body,

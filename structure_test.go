@@ -20,8 +20,8 @@ import (
 // Bounds of the root package's structure, which is the façade and the wiring:
 // what they bound is to shrink, so lower them with it.
 const (
-	mostFiles   = 42  // not counting tests
-	mostCycle   = 36  // files that refer to each other, around corners too
+	mostFiles   = 40  // not counting tests
+	mostCycle   = 33  // files that refer to each other, around corners too
 	mostHolders = 7   // struct fields that hold the handle
 	mostReaches = 227 // selections through such a field
 )

@@ -70,7 +70,7 @@ func (n *notifier) subject(row *notify.Row) (text string) {
 		row = &first
 	}
 	m := &notify.Message{ID: row.ID, Receiver: row.Receiver, Rows: []*notify.Row{row}}
-	return n.h.setup().renderer.Render(m, n.h.clock().Now()).Subject
+	return n.h.setup().Renderer.Render(m, n.h.clock().Now()).Subject
 }
 
 // logFailed says of an attempt that failed what it was about.
