@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -16,7 +17,6 @@ import (
 	"github.com/go-batteries/hawkeye/internal/ledger"
 	"github.com/go-batteries/hawkeye/internal/notify"
 	"github.com/go-batteries/hawkeye/internal/pulse"
-	"github.com/go-batteries/hawkeye/internal/samples/clock"
 	"github.com/go-batteries/hawkeye/internal/trouble"
 	"github.com/go-batteries/hawkeye/internal/window"
 	"github.com/go-batteries/hawkeye/store"
@@ -28,13 +28,15 @@ const (
 	minLease = 3 * time.Second
 	// leaseTicks is that time in ticks, if they are wide.
 	leaseTicks = 4
-	// commitTimeout bounds one attempt to store a decision.
-	commitTimeout = 5 * time.Second
 	// catchUpLag is how far behind a tick must be for its outcome to be stored
 	// together with those after it, at most maxCatchUp and for half a lease: a
 	// gap is told in sum.
 	catchUpLag = 3 * time.Second
 	maxCatchUp = 10_000
+	// orphanLeases is for how many leases the head of another service must
+	// stand still before that service is taken to be gone, or renamed. Its own
+	// replicas take over after one.
+	orphanLeases = 5
 	// settleGrace is how long the outcome of a message may take from its
 	// sender to the ledger before somebody else writes it down.
 	settleGrace = 5 * time.Second
@@ -110,15 +112,11 @@ type agent struct {
 	askOnce   sync.Once
 }
 
-func newAgent(h *Hawkeye, book *ledger.Book, clock *clock.Clock) *agent {
+func newAgent(h *Hawkeye, book *ledger.Book) *agent {
 	traits := h.store.Traits()
 	return &agent{
 		h: h, logger: h.logger, mirror: h.mirror, book: book, setup: h.setup(),
-		feed: feed.New(feed.Config{
-			Store: h.store, Clock: clock, Queries: h.setup().Plan.Queries, Logger: h.logger, OnBucket: h.roster.took,
-			Text: h.reg.NamesOf,
-			Busy: func() bool { return h.publisher.Losing() },
-		}),
+		feed:      h.feed,
 		lease:     jittered(max(minLease, leaseTicks*traits.Tick)),
 		watch:     h.mirror.Watch(ledger.HeadKey),
 		finishing: make(chan struct{}),
@@ -269,14 +267,14 @@ func (a *agent) afterOutage(ctx context.Context, tick feed.Tick) bool {
 // removed ends the alerts whose monitor no live agent has any more. Who those
 // are changes while a new version is rolled out.
 func (a *agent) removed(ev *evaluate.Evaluator) []evaluate.Change {
-	configs := a.h.roster.configs()
+	configs := a.h.roster.Configs()
 	if a.configs != nil && sameConfigs(a.configs, configs) {
 		return nil
 	}
 	a.configs = configs
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return ev.Removed(a.h.clock().Now(), a.h.roster.wanted())
+	return ev.Removed(a.h.clock().Now(), a.h.roster.Wanted())
 }
 
 func (a *agent) step(t feed.Tick) evaluate.Tick {
@@ -382,4 +380,9 @@ func (a *agent) overlay(byKey map[string]Alert) {
 			Value: finite(value), Known: known, Complete: e.Value.Complete(), Since: s.Since,
 		}
 	}
+}
+
+// sameConfigs says whether two sets of configurations have the same hashes.
+func sameConfigs(a, b map[string]*ledger.ConfigRecord) bool {
+	return maps.EqualFunc(a, b, func(*ledger.ConfigRecord, *ledger.ConfigRecord) bool { return true })
 }

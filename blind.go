@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-batteries/hawkeye/internal/alert"
 	"github.com/go-batteries/hawkeye/internal/bucket"
+	"github.com/go-batteries/hawkeye/internal/engine/follower"
 	"github.com/go-batteries/hawkeye/internal/engine/ruleset"
 	"github.com/go-batteries/hawkeye/internal/evaluate"
 	"github.com/go-batteries/hawkeye/internal/ledger"
@@ -52,8 +53,8 @@ type blind struct {
 	logger  *slog.Logger
 	results chan sendResult
 
-	published standstill[time.Time] // for run alone
-	evaluated standstill[sign]      // for run alone
+	published standstill[time.Time]     // for run alone
+	evaluated standstill[follower.Sign] // for run alone
 }
 
 func newBlind(h *Hawkeye) *blind {
@@ -83,7 +84,7 @@ func (b *blind) run(ctx context.Context) error {
 		alive.Work()
 		away, why := b.away(began, step)
 		switch {
-		case away >= b.h.cfg.blindAfter && out == nil && b.h.refused() == nil:
+		case away >= b.h.cfg.blindAfter && out == nil && b.h.mirror.Refused() == nil:
 			out = b.begin(ctx, why)
 		case away == 0 && out != nil:
 			out.end(ctx)
@@ -121,7 +122,7 @@ func (s *standstill[T]) look(now T, step time.Duration) {
 func (b *blind) away(began time.Time, step time.Duration) (time.Duration, string) {
 	stats := b.h.publisher.Stats()
 	b.published.look(stats.LastSuccess, step)
-	b.evaluated.look(b.h.follower.head.sign(), step)
+	b.evaluated.look(b.h.follower.Sign(), step)
 	if stats.LastError != nil {
 		since := stats.LastSuccess
 		if since.IsZero() {
@@ -209,7 +210,7 @@ func (b *blind) rank() int {
 	var live []string
 	self := b.h.publisher.Writer().String()
 	for _, id := range fleet.Live() {
-		if m := fleet.Writers[id]; id == self || m.Agent && m.Notifier && b.h.cfg.same(m) {
+		if m := fleet.Writers[id]; id == self || m.Agent && m.Notifier && b.h.owner.Same(m) {
 			live = append(live, id)
 		}
 	}

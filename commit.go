@@ -23,7 +23,7 @@ func (a *agent) commit(ctx context.Context, tick feed.Tick, changes []evaluate.C
 		if err != nil {
 			return err
 		}
-		attempt, cancel := context.WithTimeout(ctx, commitTimeout)
+		attempt, cancel := context.WithTimeout(ctx, ledger.CommitTimeout)
 		err = a.mirror.Commit(attempt, tx)
 		cancel()
 		if err == nil {
@@ -60,7 +60,7 @@ func (a *agent) commit(ctx context.Context, tick feed.Tick, changes []evaluate.C
 
 // follow brings the copy of the ledger up to date, or gives up.
 func (a *agent) follow(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*commitTimeout)
+	ctx, cancel := context.WithTimeout(ctx, 2*ledger.CommitTimeout)
 	defer cancel()
 	return a.mirror.Sync(ctx)
 }
@@ -106,7 +106,7 @@ func (a *agent) tx(tick feed.Tick, changes []evaluate.Change, release bool) (*le
 	}
 	head := ledger.Head{
 		Tick: tick.N, Writer: a.h.publisher.Writer(), Born: a.born, Config: a.setup.Set.Hash,
-		Width: a.h.store.Traits().Tick, Service: a.h.cfg.identity(),
+		Width: a.h.store.Traits().Tick, Service: a.h.owner.Service,
 		Runs: a.runs != nil, Open: a.feed.Open(),
 	}
 	if release {
@@ -121,7 +121,7 @@ func (a *agent) putFleet(tx *ledger.Tx, tick int64, now time.Time) error {
 	if !a.h.store.Traits().Shared {
 		return nil
 	}
-	fleet := a.h.roster.fleet(tick, a.feed.Stats().Writers)
+	fleet := a.h.roster.Fleet(tick, a.feed.Stats().Writers)
 	if before, ok := a.book.Fleet(); !ok || !before.Equal(fleet) {
 		if err := tx.PutJSON(ledger.FleetKey, fleet); err != nil {
 			return err

@@ -30,7 +30,7 @@ func (n *notifier) drain(ctx context.Context) error {
 // later counts the rows that are to be tried again, if nobody else is there
 // to do so.
 func (n *notifier) later() (count int) {
-	if n.h.roster.succeeded() {
+	if n.h.roster.Succeeded() {
 		return 0
 	}
 	for _, row := range n.book.Rows() {

@@ -120,7 +120,7 @@ func (h *Hawkeye) readUpTo(ctx context.Context, windows *feed.Feed) (tick, born 
 			return 0, 0, err
 		}
 	}
-	runs, born := h.knownRuns(ctx)
+	runs, born := h.follower.KnownRuns(ctx, h.running())
 	windows.SetRuns(runs)
 	if err := windows.SeekTo(ctx, tick-1); err != nil {
 		return 0, 0, err

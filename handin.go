@@ -62,12 +62,12 @@ func (o *outage) told() (keys []string) {
 // told, and those who were told are known. The head is replaced, so that
 // whoever evaluates begins anew from there.
 func (o *outage) handIn(ctx context.Context, told []string) error {
-	attempt, cancel := context.WithTimeout(ctx, commitTimeout)
+	attempt, cancel := context.WithTimeout(ctx, ledger.CommitTimeout)
 	defer cancel()
 	if err := o.h.mirror.Sync(attempt); err != nil {
 		return err
 	}
-	if o.h.refused() != nil {
+	if o.h.mirror.Refused() != nil {
 		return nil // another service's by now
 	}
 	tx := o.h.mirror.Begin()

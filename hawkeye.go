@@ -11,8 +11,11 @@ import (
 	"time"
 
 	"github.com/go-batteries/hawkeye/internal/engine/checkpoint"
+	"github.com/go-batteries/hawkeye/internal/engine/follower"
+	"github.com/go-batteries/hawkeye/internal/engine/membership"
 	"github.com/go-batteries/hawkeye/internal/engine/ruleset"
 	"github.com/go-batteries/hawkeye/internal/engine/sentlog"
+	"github.com/go-batteries/hawkeye/internal/feed"
 	"github.com/go-batteries/hawkeye/internal/guard"
 	"github.com/go-batteries/hawkeye/internal/httpcount"
 	"github.com/go-batteries/hawkeye/internal/ledger"
@@ -38,14 +41,16 @@ type Hawkeye struct {
 	reg     *series.Registry
 	meter   *httpcount.Meter // over reg
 	store   store.Store
+	owner   *ledger.Owner
 	mirror  *ledger.Mirror
 	sup     supervisor
 
 	book      *ledger.Book
 	sent      *sentlog.Log
-	roster    *roster
+	roster    *membership.Roster
 	publisher *publish.Publisher
-	follower  *follower
+	feed      *feed.Feed
+	follower  *follower.Follower
 	server    *server
 	agent     *agent
 	notifier  *notifier
@@ -80,7 +85,7 @@ type parts struct {
 // returns every mistake in the options and in the monitors at once, wrapping
 // [ErrInvalidOption] and [ErrInvalidConfig].
 func New(opts ...Option) (*Hawkeye, error) {
-	cfg := config{reads: formats}
+	cfg := config{reads: membership.Formats}
 	for i, opt := range opts {
 		if opt == nil {
 			cfg.problem(fmt.Sprintf("New: options[%d]", i), "is nil")
@@ -141,11 +146,31 @@ const idleAfter = time.Hour
 // assemble makes the components. Data goes from the first to the last.
 func (h *Hawkeye) assemble() {
 	clock := clock.New(h.store.Traits().Tick)
-	h.mirror = ledger.New(ledger.Config{Store: h.store, Logger: h.logger, Examine: h.examine, Elder: h.elder})
+	traits := h.store.Traits()
+	h.owner = &ledger.Owner{
+		Service: ledger.Identity(h.cfg.service, h.cfg.environment), Records: h.cfg.noAgent && h.cfg.noNotifier,
+		Traits: traits, NowTick: clock.NowTick,
+	}
+	h.mirror = ledger.New(ledger.Config{Store: h.store, Logger: h.logger, Examine: h.owner.Check, Elder: func(ctx context.Context) (bool, error) { return h.follower.Elder(ctx) }})
 	h.book = ledger.NewBook(h.mirror, h.logger)
-	h.sent, h.roster = sentlog.New(), newRoster(h)
-	h.follower = newFollower(h)
-	h.agent = newAgent(h, h.book, clock)
+	h.sent = sentlog.New()
+	h.roster = membership.New(membership.Config{
+		Mirror: h.mirror, Book: h.book, Owner: h.owner, Current: &h.current, Sent: h.sent,
+		Writer: func() store.ID { return h.publisher.Writer() },
+		Agent:  !h.cfg.noAgent, Notifier: !h.cfg.noNotifier, Reads: h.cfg.reads,
+	})
+	h.feed = feed.New(feed.Config{
+		Store: h.store, Clock: clock, Queries: h.setup().Plan.Queries, Logger: h.logger, OnBucket: h.roster.Took,
+		Text: h.reg.NamesOf,
+		Busy: func() bool { return h.publisher.Losing() },
+	})
+	h.follower = follower.New(follower.Config{
+		Store: h.store, Traits: traits, Mirror: h.mirror, Book: h.book, Owner: h.owner, Clock: clock, Current: &h.current, Logger: h.logger,
+		Writer: func() store.ID { return h.publisher.Writer() },
+		Began:  func() int64 { return h.publisher.Began() },
+		Wake:   h.feed.Wake, LoseNames: h.feed.LoseNames, Late: h.feed.Late,
+	})
+	h.agent = newAgent(h, h.book)
 	h.notifier = newNotifier(h, h.book)
 	h.blind = newBlind(h)
 	h.publisher = publish.New(publish.Config{
@@ -155,8 +180,8 @@ func (h *Hawkeye) assemble() {
 		Logger:   h.logger,
 		Notes:    h.notes,
 		Closing:  h.sup.watched("closing of ticks"),
-		OnFlush:  h.follower.flushed,
-		OnLate:   h.follower.wroteLate,
+		OnFlush:  h.follower.Flushed,
+		OnLate:   h.follower.WroteLate,
 		// What was lost is published again with names, so a series stays for
 		// as long as its buckets do.
 		IdleAfter: max(idleAfter, h.store.Traits().Retention),
@@ -244,7 +269,7 @@ func (h *Hawkeye) start(ctx context.Context) (err error) {
 	if err := h.awaitStore(ctx); err != nil {
 		return errors.Join(err, h.unwind())
 	}
-	h.parts.follow = h.sup.start("follower", untilDone(h.follower.run))
+	h.parts.follow = h.sup.start("follower", untilDone(h.follower.Run))
 	if !h.cfg.noNotifier {
 		h.parts.notify = h.sup.start("notifier", untilDone(h.notifier.run))
 	}

@@ -2,11 +2,13 @@ package hawkeye
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/go-batteries/hawkeye/internal/guard"
+	"github.com/go-batteries/hawkeye/internal/ledger"
 	"github.com/go-batteries/hawkeye/store"
 )
 
@@ -73,6 +75,10 @@ const (
 // healthMemory is how long a mishap that is over is a problem.
 const healthMemory = 10 * time.Minute
 
+// deployLength is how long another configuration may decide before that is a
+// problem: a deploy should be over by then.
+const deployLength = 10 * time.Minute
+
 // problems are those that are being collected.
 type problems []Problem
 
@@ -98,8 +104,8 @@ func (h *Hawkeye) Health() Health {
 	var found problems
 	h.storeProblems(&found)
 	h.keepProblems(&found)
-	h.follower.head.problems(h, &found)
-	h.follower.lowerProblem(&found)
+	h.standingProblems(&found)
+	h.lowerProblem(&found)
 	h.receiverProblems(&found)
 	h.untoldProblems(&found)
 	h.partProblems(&found)
@@ -219,5 +225,79 @@ func (h *Hawkeye) keepProblems(found *problems) {
 	}
 	if n, last, reason := h.keeper.Stats(); n > 0 && time.Since(last) < healthMemory {
 		found.add(problemSentUnsaved, "", "%d messages and answers went out before what they are about was written down, the last one because of: %v", n, reason)
+	}
+}
+
+// refusalCodes are the kinds of problems that refusals are.
+var refusalCodes = map[ledger.RefusalKind]ProblemCode{
+	ledger.TickDiffers: problemTickDiffers, ledger.OtherService: problemOtherService, ledger.ClockBehind: problemClockBehind,
+}
+
+// standingProblems says what is wrong with how the head stands, and with the roles
+// that live replicas have.
+func (h *Hawkeye) standingProblems(found *problems) {
+	var refused *ledger.Refusal
+	_, _, ok, err := h.mirror.Head()
+	switch {
+	case errors.As(err, &refused):
+		found.add(refusalCodes[refused.Kind], "", "%v", err)
+	case err != nil:
+		found.add(problemHeadUnreadable, "", "evaluation is left to others: %v", err)
+	}
+	limit := 10*h.store.Traits().Tick + 2*time.Second // longer than a lease
+	s := h.follower.Standing()
+	shared, still := h.store.Traits().Shared && !s.Began.IsZero(), time.Since(s.Since)
+	lag := h.agent.lag()
+	switch {
+	case err != nil || still <= limit && lag <= limit:
+	case shared && !h.mirror.Open() && still > limit && h.publisher.Stats().LastError == nil:
+		found.add(problemLedgerNotOpen, "", "the ledger couldn't be opened for %v, so nothing is evaluated: %v", still.Round(time.Second), cmp.Or(s.Unread, error(ledger.ErrNotOpen)))
+	case shared && !ok && h.mirror.Open():
+		found.add(problemNothingEvaluated, "", "nobody evaluates, nor has since this process began %v ago", still.Round(time.Second))
+	case shared && ok && still > limit && !h.agent.evaluates() && h.publisher.Stats().LastError == nil:
+		found.add(problemNothingEvaluated, "", "nobody evaluates: the ledger's head has stood still for %v", still.Round(time.Second))
+	case lag > limit:
+		found.add(problemEvaluationBehind, "", "evaluation is %v behind", lag.Round(time.Second))
+	}
+	if n := h.unsent(limit); shared && err == nil && n > 0 {
+		found.add(problemNobodySends, "", "nobody sends: %d messages wait, and no live replica has a notifier", n)
+	}
+	if lost := time.Since(s.Superseded); shared && s.Config != "" && lost > deployLength && !h.cfg.records() {
+		found.add(problemOtherConfiguration, "", "for %v another configuration has been in force, %s, and not this one, %s: a deploy should be over by now",
+			lost.Round(time.Second), s.Config, h.setup().Set.Hash)
+	}
+}
+
+// unsent returns how many messages have been due for longer than limit, if
+// nobody is there to send them.
+func (h *Hawkeye) unsent(limit time.Duration) (n int) {
+	fleet, ok := h.book.Fleet()
+	if !ok || !h.cfg.noNotifier {
+		return 0
+	}
+	for _, m := range fleet.Writers {
+		if m.Notifier && m.Left == 0 && h.owner.Same(m) {
+			return 0
+		}
+	}
+	now := h.clock().Now()
+	for _, row := range h.book.Rows() {
+		if row.Held == "" && now.Sub(row.Created) > limit && now.Sub(row.NextAttempt) > limit {
+			n++
+		}
+	}
+	return n
+}
+
+// lowerProblem says that the ledger was opened anew with less than this process
+// knew, for a while.
+func (h *Hawkeye) lowerProblem(found *problems) {
+	lower := h.mirror.Lower()
+	switch {
+	case lower.At.IsZero() || time.Since(lower.At) > healthMemory:
+	case h.follower.HandedBack():
+		found.add(problemLedgerLost, "", "the store lost the ledger, and it was opened without what this process knew of it (revision %d, not %d), which was put back", lower.Is, lower.Was)
+	default:
+		found.add(problemLedgerLost, "", "the store lost the ledger, and it was opened with less than this process knew of it (revision %d, not %d): what was decided in between may be decided again", lower.Is, lower.Was)
 	}
 }

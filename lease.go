@@ -12,6 +12,7 @@ import (
 	"github.com/go-batteries/hawkeye/internal/guard"
 	"github.com/go-batteries/hawkeye/internal/ledger"
 	"github.com/go-batteries/hawkeye/internal/pulse"
+	"github.com/go-batteries/hawkeye/internal/window"
 	"github.com/go-batteries/hawkeye/store"
 )
 
@@ -26,7 +27,7 @@ func (a *agent) await(ctx context.Context) error {
 		wait := a.lease
 		open := a.mirror.Open()
 		if open {
-			if a.h.refused() == nil {
+			if a.h.mirror.Refused() == nil {
 				if err := a.register(ctx); err != nil {
 					return err
 				}
@@ -48,7 +49,7 @@ func (a *agent) await(ctx context.Context) error {
 			switch {
 			case err == nil:
 				wait = a.patience(ctx, head, ok) - time.Since(since)
-			case orphanable(err):
+			case ledger.Orphanable(err):
 				if time.Since(a.h.publisher.Stats().LastSuccess) > a.lease {
 					since = time.Now() // nor could the others have moved it
 				}
@@ -57,7 +58,7 @@ func (a *agent) await(ctx context.Context) error {
 			if wait <= 0 {
 				if err != nil {
 					a.logger.LogAttrs(ctx, slog.LevelWarn, "nobody is left of the service whose ledger it is, going on with it",
-						slog.String("theirs", head.Service), slog.String("ours", a.h.cfg.identity()))
+						slog.String("theirs", head.Service), slog.String("ours", a.h.owner.Service))
 					if err := a.register(ctx); err != nil {
 						return err
 					}
@@ -69,7 +70,7 @@ func (a *agent) await(ctx context.Context) error {
 		if ending && open {
 			return errFinished // somebody else evaluates, also what we counted last
 		}
-		if !open || a.h.refused() != nil {
+		if !open || a.h.mirror.Refused() != nil {
 			wait = a.h.store.Traits().Tick
 		}
 		timer := time.NewTimer(wait)
@@ -100,7 +101,7 @@ func (a *agent) await(ctx context.Context) error {
 // evaluates or because it is damaged, and once when it can be again. Of a
 // refusal the follower tells.
 func (a *agent) logBlocked(ctx context.Context, err error) {
-	if errors.As(err, new(*refusal)) {
+	if errors.As(err, new(*ledger.Refusal)) {
 		err = nil
 	}
 	switch {
@@ -120,7 +121,7 @@ func (a *agent) patience(ctx context.Context, head ledger.Head, ok bool) time.Du
 		return 0
 	}
 	own := a.h.setup().Set.Hash
-	winner := a.h.roster.winner()
+	winner := a.h.roster.Winner()
 	if winner != own {
 		a.logLoses(ctx, winner)
 	}
@@ -149,10 +150,10 @@ func (a *agent) vanished(ctx context.Context, writer store.ID) (gone bool) {
 		return false
 	}
 	ask := store.Publication{Writer: writer}
-	for now, n := clock.NowTick(), int64(0); n <= liveTicks; n++ {
+	for now, n := clock.NowTick(), int64(0); n <= window.LiveTicks; n++ {
 		ask.Check = append(ask.Check, now-n)
 	}
-	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
+	ctx, cancel := context.WithTimeout(ctx, ledger.CommitTimeout)
 	defer cancel()
 	err := guard.Step(func() error {
 		reply, err := a.h.store.Publish(ctx, ask)
@@ -171,9 +172,9 @@ func (a *agent) register(ctx context.Context) error {
 	if !a.h.store.Traits().Shared {
 		return nil
 	}
-	err := a.h.roster.register(ctx)
+	err := a.h.roster.Register(ctx)
 	for errors.Is(err, store.ErrConflict) && ctx.Err() == nil {
-		err = a.h.roster.register(ctx)
+		err = a.h.roster.Register(ctx)
 	}
 	if err != nil && ctx.Err() == nil {
 		a.logger.LogAttrs(ctx, slog.LevelDebug, "register the configuration", slog.Any("error", err))
@@ -201,13 +202,13 @@ func (a *agent) acquire(ctx context.Context, head ledger.Head) error {
 // stays, and all see that somebody is about to evaluate.
 func (a *agent) stamp(ctx context.Context, head ledger.Head) error {
 	head.Writer, head.Config = a.h.publisher.Writer(), a.setup.Set.Hash
-	head.Width, head.Service = a.h.store.Traits().Tick, a.h.cfg.identity()
+	head.Width, head.Service = a.h.store.Traits().Tick, a.h.owner.Service
 	tx := a.mirror.Begin()
 	tx.RequireAt(ledger.HeadKey, a.head)
 	if err := tx.PutJSON(ledger.HeadKey, head); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
+	ctx, cancel := context.WithTimeout(ctx, ledger.CommitTimeout)
 	defer cancel()
 	err := a.mirror.Commit(ctx, tx)
 	if errors.Is(err, store.ErrConflict) {
@@ -223,3 +224,14 @@ func (a *agent) stamp(ctx context.Context, head ledger.Head) error {
 // jittered returns d and up to a quarter more, so that a large fleet doesn't
 // take over all at once.
 func jittered(d time.Duration) time.Duration { return d + rand.N(d/4+1) }
+
+// logLoses says that another configuration decides: once, also if its replicas
+// come and go, until there is another winner.
+func (a *agent) logLoses(ctx context.Context, winner string) {
+	if a.lostTo == winner {
+		return
+	}
+	a.lostTo = winner
+	a.logger.LogAttrs(ctx, slog.LevelWarn, "another replica has a newer configuration, which decides",
+		slog.String("ours", a.h.setup().Set.Hash), slog.String("theirs", winner))
+}

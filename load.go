@@ -27,12 +27,12 @@ func (a *agent) load(ctx context.Context) (*evaluate.Evaluator, error) {
 		a.h.sent.Invalidate()
 	}
 	head, commit, ok, err := a.mirror.Head()
-	if err != nil && (commit != a.awaited || !orphanable(err)) {
+	if err != nil && (commit != a.awaited || !ledger.Orphanable(err)) {
 		return nil, errBeaten // await says why
 	}
 	if !ok {
 		head.Tick = a.h.clock().NowTick() - 1
-		if first := a.h.follower.firstTick(); first > 0 {
+		if first := a.h.follower.FirstTick(); first > 0 {
 			head.Tick = min(head.Tick, first)
 		}
 		head.Born = head.Tick
@@ -90,7 +90,7 @@ func (a *agent) letOthersRecollect(ctx context.Context, ok bool) error {
 		return errLost
 	}
 	tx.Touch(head)
-	attempt, cancel := context.WithTimeout(ctx, commitTimeout)
+	attempt, cancel := context.WithTimeout(ctx, ledger.CommitTimeout)
 	defer cancel()
 	if err := a.mirror.Commit(attempt, tx); err != nil {
 		if errors.Is(err, store.ErrConflict) {

@@ -99,7 +99,7 @@ func (n *notifier) notes() [][]byte {
 	if !n.h.store.Traits().Shared {
 		return nil
 	}
-	return n.h.sent.Carry(n.h.roster.self())
+	return n.h.sent.Carry(n.h.roster.Self())
 }
 
 // run decides whenever the ledger changed, a Send ended, or time has come.
@@ -146,13 +146,13 @@ func (n *notifier) run(ctx context.Context) error {
 // decide claims and sends what is due. It returns when to look again at the
 // latest.
 func (n *notifier) decide(ctx context.Context) time.Duration {
-	for conflicts := 0; n.mirror.Open() && ctx.Err() == nil && n.h.refused() == nil; {
+	for conflicts := 0; n.mirror.Open() && ctx.Err() == nil && n.h.mirror.Refused() == nil; {
 		if err := n.recollect(ctx); err != nil {
 			n.logger.LogAttrs(ctx, slog.LevelDebug, "write down what was sent", slog.Any("error", err))
 			return 100 * time.Millisecond
 		}
 		now := n.h.clock().Now()
-		if n.h.roster.outranked() && !n.neglected(now) {
+		if n.h.roster.Outranked() && !n.neglected(now) {
 			return time.Second
 		}
 		claimed := time.Now()
@@ -237,7 +237,7 @@ func (n *notifier) commit(ctx context.Context, tx *ledger.Tx, plan *notify.Plan,
 	if err := tx.PutPlan(plan, now); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
+	ctx, cancel := context.WithTimeout(ctx, ledger.CommitTimeout)
 	defer cancel()
 	n.pace.committed = time.Now()
 	return n.mirror.Commit(ctx, tx)
@@ -246,7 +246,7 @@ func (n *notifier) commit(ctx context.Context, tx *ledger.Tx, plan *notify.Plan,
 func (n *notifier) view() *notify.View {
 	v := n.book.View()
 	v.Config = n.h.setup().Routes
-	v.Outranked = !n.h.roster.decides()
+	v.Outranked = !n.h.roster.Decides()
 	v.Self = n.h.publisher.Writer().String()
 	v.Lapsed = n.lapsed
 	v.Hurry = n.hurry
@@ -311,7 +311,7 @@ func (n *notifier) lapsed(row *notify.Row) bool {
 	}
 	c, ok := n.claims[row.ID]
 	return ok && time.Since(c.since) >= row.Claim.Length ||
-		n.h.roster.gone(row.Claim.Writer, n.h.clock().TickOf(row.Claim.At))
+		n.h.roster.Gone(row.Claim.Writer, n.h.clock().TickOf(row.Claim.At))
 }
 
 // drained says whether nothing is left that a little patience would send.
@@ -319,7 +319,7 @@ func (n *notifier) drained() bool {
 	if len(n.busy) > 0 {
 		return false
 	}
-	if n.h.refused() != nil {
+	if n.h.mirror.Refused() != nil {
 		return true
 	}
 	for _, row := range n.book.Rows() {

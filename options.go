@@ -98,6 +98,10 @@ type config struct {
 	problems             []error
 }
 
+// records says whether this process does nothing but count, for whatever
+// fleet.
+func (c *config) records() bool { return c.noAgent && c.noNotifier }
+
 // WithService names what is watched: both go into every message. The service
 // also names the default socket. Replicas that share a Store must have the same
 // service and environment: those of others are refused, see docs/fleet.md.

@@ -89,7 +89,7 @@ func (h *Hawkeye) Query(ctx context.Context, metric string, length time.Duration
 			return Result{}, fmt.Errorf("query %q: %w", metric, err)
 		}
 	}
-	runs, born := h.knownRuns(ctx)
+	runs, born := h.follower.KnownRuns(ctx, h.running())
 	cfg := feed.Config{Store: h.store, Clock: h.clock(), Runs: runs, Text: h.reg.NamesOf, Logger: h.logger}
 	a, err := feed.QueryWith(ctx, cfg, q, tick)
 	if err != nil {
@@ -157,7 +157,7 @@ func (h *Hawkeye) Stats() Stats {
 	if h == nil {
 		return Stats{}
 	}
-	reg, in, pub, fed := h.reg.Stats(), h.server.stats(), h.publisher.Stats(), h.agent.feed.Stats()
+	reg, in, pub, fed := h.reg.Stats(), h.server.stats(), h.publisher.Stats(), h.feed.Stats()
 	s := Stats{
 		Series: reg.Series, Overflowed: reg.Overflowed, RejectedValues: reg.RejectedValues,
 		Saturated:   reg.Saturated + fed.Saturated + h.saturated.Load(),

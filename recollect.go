@@ -41,7 +41,7 @@ func (n *notifier) recollect(ctx context.Context) error {
 		return err
 	}
 	if !tx.Empty() {
-		ctx, cancel := context.WithTimeout(ctx, commitTimeout)
+		ctx, cancel := context.WithTimeout(ctx, ledger.CommitTimeout)
 		defer cancel()
 		if err := n.mirror.Commit(ctx, tx); err != nil {
 			return err
@@ -151,7 +151,7 @@ func (n *notifier) lookAgain(ctx context.Context, m *notify.Message, claimed tim
 	if age < freshClaim || !n.h.store.Traits().Shared {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
+	ctx, cancel := context.WithTimeout(ctx, ledger.CommitTimeout)
 	defer cancel()
 	if err := n.mirror.Sync(ctx); err != nil {
 		if age < window.LiveTicks*n.h.store.Traits().Tick/2 {

@@ -157,7 +157,7 @@ func (h *Hawkeye) amend(ctx context.Context, what string, change func(tx *ledger
 		}
 	}
 	for {
-		if err := h.refused(); err != nil {
+		if err := h.mirror.Refused(); err != nil {
 			return fmt.Errorf("%s: %w", what, err)
 		}
 		tx := h.mirror.Begin()

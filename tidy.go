@@ -40,7 +40,7 @@ func (a *agent) tidy(ctx context.Context, tick feed.Tick) {
 			s.left, s.kept, s.next = nil, a.book.Limited(), time.Now().Add(sweepEvery)
 			return
 		}
-		attempt, cancel := context.WithTimeout(ctx, commitTimeout)
+		attempt, cancel := context.WithTimeout(ctx, ledger.CommitTimeout)
 		err := a.mirror.Commit(attempt, tx)
 		cancel()
 		if err != nil && !errors.Is(err, store.ErrConflict) {

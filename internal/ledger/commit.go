@@ -11,6 +11,9 @@ import (
 	"github.com/go-batteries/hawkeye/store"
 )
 
+// CommitTimeout bounds one attempt to store a decision.
+const CommitTimeout = 5 * time.Second
+
 // Tx collects one atomic change. It is for one goroutine.
 type Tx struct {
 	mirror *Mirror

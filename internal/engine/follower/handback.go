@@ -1,4 +1,4 @@
-package hawkeye
+package follower
 
 import (
 	"context"
@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"github.com/go-batteries/hawkeye/internal/ledger"
 	"github.com/go-batteries/hawkeye/internal/window"
@@ -22,11 +21,11 @@ const youngTicks = 30
 // without.
 type handedBack struct{ done atomic.Bool }
 
-// elder says whether a writer that began before this process has published
+// Elder says whether a writer that began before this process has published
 // within the last ten ticks; of those that began in the same tick the lower id
 // is the elder. Such a process may have a copy of the ledger.
-func (h *Hawkeye) elder(ctx context.Context) (bool, error) {
-	began, self, now := h.publisher.Began(), h.publisher.Writer(), h.clock().NowTick()
+func (f *Follower) Elder(ctx context.Context) (bool, error) {
+	began, self, now := f.cfg.Began(), f.cfg.Writer(), f.cfg.Clock.NowTick()
 	if began == 0 {
 		return false, nil
 	}
@@ -38,7 +37,7 @@ func (h *Hawkeye) elder(ctx context.Context) (bool, error) {
 	for n := range ticks {
 		q = append(q, store.TickQuery{Tick: n})
 	}
-	answers, err := h.store.Read(ctx, q)
+	answers, err := f.cfg.Store.Read(ctx, q)
 	if err != nil {
 		return false, err
 	}
@@ -70,21 +69,21 @@ func lessID(a, b store.ID) bool { return strings.Compare(string(a[:]), string(b[
 // was opened anew without that, by a process that had nothing, and a short time
 // ago: while the store was away, say, and this one waited to try again. Who
 // evaluates then goes on from there.
-func (f *follower) handBack(ctx context.Context) error {
-	lower := f.mirror.Lower()
+func (f *Follower) handBack(ctx context.Context) error {
+	lower := f.cfg.Mirror.Lower()
 	if lower.Records == nil {
 		return nil
 	}
 	ours, ok := f.ours(lower)
 	if !ok {
-		f.mirror.Forget()
+		f.cfg.Mirror.Forget()
 		return nil
 	}
-	tx := f.mirror.Begin()
-	theirs, _, begun, err := f.mirror.Head()
+	tx := f.cfg.Mirror.Begin()
+	theirs, _, begun, err := f.cfg.Mirror.Head()
 	switch {
 	case err != nil, begun && (theirs.Born <= ours.Born || theirs.Tick-theirs.Born > youngTicks):
-		f.mirror.Forget()
+		f.cfg.Mirror.Forget()
 		return nil
 	}
 	tx.Require(ledger.HeadKey)
@@ -95,33 +94,33 @@ func (f *follower) handBack(ctx context.Context) error {
 	if err := f.putBack(tx, lower.Records); err != nil {
 		return err
 	}
-	err = f.mirror.Commit(ctx, tx)
+	err = f.cfg.Mirror.Commit(ctx, tx)
 	if errors.Is(err, store.ErrConflict) {
 		return nil // looked at again
 	}
 	if err != nil {
 		return err
 	}
-	f.mirror.Forget()
+	f.cfg.Mirror.Forget()
 	f.back.done.Store(true)
-	f.h.logger.LogAttrs(ctx, slog.LevelWarn, "the ledger has got back what it was opened without",
+	f.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "the ledger has got back what it was opened without",
 		slog.Int("records", len(lower.Records)))
 	return nil
 }
 
 // ours returns the head that this process knew, if that is one to go on from.
-func (f *follower) ours(lower ledger.Lower) (head ledger.Head, ok bool) {
+func (f *Follower) ours(lower ledger.Lower) (head ledger.Head, ok bool) {
 	r, ok := lower.Records[ledger.HeadKey]
-	if !ok || json.Unmarshal(r.Value, &head) != nil || f.h.examine(&head) != nil {
+	if !ok || json.Unmarshal(r.Value, &head) != nil || f.cfg.Owner.Check(&head) != nil {
 		return head, false
 	}
-	traits := f.h.store.Traits()
-	return head, f.h.clock().NowTick()-head.Tick < int64(traits.Retention/traits.Tick)
+	traits := f.cfg.Traits
+	return head, f.cfg.Clock.NowTick()-head.Tick < int64(traits.Retention/traits.Tick)
 }
 
 // putBack writes the records of a copy. Configurations that only the new ledger
 // knows are newer than those of the copy.
-func (f *follower) putBack(tx *ledger.Tx, records map[string]store.Record) error {
+func (f *Follower) putBack(tx *ledger.Tx, records map[string]store.Record) error {
 	latest := uint64(0)
 	for key, r := range records {
 		switch ledger.Class(key) {
@@ -135,9 +134,9 @@ func (f *follower) putBack(tx *ledger.Tx, records map[string]store.Record) error
 		}
 		tx.Put(key, r.Value)
 	}
-	for hash, c := range f.h.book.Configs() {
+	for hash, c := range f.cfg.Book.Configs() {
 		key := ledger.ConfigKey(hash)
-		if _, known := records[key]; known || f.mirror.IsNewer(key) {
+		if _, known := records[key]; known || f.cfg.Mirror.IsNewer(key) {
 			continue
 		}
 		later := *c
@@ -149,15 +148,6 @@ func (f *follower) putBack(tx *ledger.Tx, records map[string]store.Record) error
 	return nil
 }
 
-// lowerProblem says that the ledger was opened anew with less than this process
-// knew, for a while.
-func (f *follower) lowerProblem(found *problems) {
-	lower := f.mirror.Lower()
-	switch {
-	case lower.At.IsZero() || time.Since(lower.At) > healthMemory:
-	case f.back.done.Load():
-		found.add(problemLedgerLost, "", "the store lost the ledger, and it was opened without what this process knew of it (revision %d, not %d), which was put back", lower.Is, lower.Was)
-	default:
-		found.add(problemLedgerLost, "", "the store lost the ledger, and it was opened with less than this process knew of it (revision %d, not %d): what was decided in between may be decided again", lower.Is, lower.Was)
-	}
-}
+// HandedBack says whether this process put back what the ledger was opened
+// without.
+func (f *Follower) HandedBack() bool { return f.back.done.Load() }
