@@ -140,6 +140,12 @@ func (b *blind) away(began time.Time, step time.Duration) (time.Duration, string
 	return 0, ""
 }
 
+// sendResult is how a Send ended.
+type sendResult struct {
+	id string
+	notify.Result
+}
+
 // outage is a time without the Store: what this process measures by itself,
 // and an outbox of its own, decided about as the fleet's is. It belongs to
 // blind.run.
@@ -373,7 +379,7 @@ func (o *outage) send(ctx context.Context, m *notify.Message) {
 	go func() { // it may outlive the outage, if the receiver ignores its deadline
 		attempt, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 		defer cancel()
-		res := n.guardedSend(attempt, set, m)
+		res := n.Deliver(attempt, set, m)
 		select {
 		case results <- sendResult{id: m.ID, Result: res}:
 		case <-ctx.Done():
@@ -393,9 +399,9 @@ func (o *outage) settle(r sendResult) {
 		o.h.sent.Delivered(m, now)
 	}
 	if r.Error != "" {
-		o.h.notifier.logFailed(m, &r.Result)
+		o.h.notifier.LogFailed(m, &r.Result)
 	}
 	plan := notify.Settle(o.view(), m, r.Result, now, rand.Float64())
 	o.apply(&plan)
-	o.h.notifier.logDead(context.Background(), plan.Rows)
+	o.h.notifier.LogDead(context.Background(), plan.Rows)
 }

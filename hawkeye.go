@@ -13,6 +13,7 @@ import (
 	"github.com/go-batteries/hawkeye/internal/engine/checkpoint"
 	"github.com/go-batteries/hawkeye/internal/engine/follower"
 	"github.com/go-batteries/hawkeye/internal/engine/membership"
+	"github.com/go-batteries/hawkeye/internal/engine/notifier"
 	"github.com/go-batteries/hawkeye/internal/engine/ruleset"
 	"github.com/go-batteries/hawkeye/internal/engine/sentlog"
 	"github.com/go-batteries/hawkeye/internal/feed"
@@ -53,7 +54,7 @@ type Hawkeye struct {
 	follower  *follower.Follower
 	server    *server
 	agent     *agent
-	notifier  *notifier
+	notifier  *notifier.Notifier
 	blind     *blind
 	reloader  *reloader
 	keeper    *checkpoint.Keeper // nil if the Store is shared, or needs none
@@ -171,7 +172,14 @@ func (h *Hawkeye) assemble() {
 		Wake:   h.feed.Wake, LoseNames: h.feed.LoseNames, Late: h.feed.Late,
 	})
 	h.agent = newAgent(h, h.book)
-	h.notifier = newNotifier(h, h.book)
+	h.keeper = h.newKeeper()
+	h.notifier = notifier.New(notifier.Config{
+		Mirror: h.mirror, Book: h.book, Traits: traits, Clock: clock, Current: &h.current, Sent: h.sent, Members: h.roster,
+		Keeper: h.keeper, Logger: h.logger,
+		Writer:      func() store.ID { return h.publisher.Writer() },
+		SendTimeout: h.cfg.sendTimeout, MaxAbandoned: h.cfg.limits.MaxAbandonedSends,
+		Latest: h.agent.latest, Classify: result,
+	})
 	h.blind = newBlind(h)
 	h.publisher = publish.New(publish.Config{
 		Store:    h.store,
@@ -187,7 +195,6 @@ func (h *Hawkeye) assemble() {
 		IdleAfter: max(idleAfter, h.store.Traits().Retention),
 	})
 	h.server = newServer(h)
-	h.keeper = h.newKeeper()
 }
 
 // newKeeper returns nil for a Store that needs none.
@@ -203,7 +210,7 @@ func (h *Hawkeye) newKeeper() *checkpoint.Keeper {
 // collected.
 func (h *Hawkeye) notes() [][]byte {
 	h.meter.Settle()
-	return h.notifier.notes()
+	return h.notifier.Notes()
 }
 
 // Start binds the socket and starts the loops. ctx bounds the start only. It
@@ -271,7 +278,7 @@ func (h *Hawkeye) start(ctx context.Context) (err error) {
 	}
 	h.parts.follow = h.sup.start("follower", untilDone(h.follower.Run))
 	if !h.cfg.noNotifier {
-		h.parts.notify = h.sup.start("notifier", untilDone(h.notifier.run))
+		h.parts.notify = h.sup.start("notifier", untilDone(h.notifier.Run))
 	}
 	if !h.cfg.noAgent {
 		h.parts.agent = h.sup.start("agent", untilDone(h.agent.run))

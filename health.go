@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-batteries/hawkeye/internal/guard"
 	"github.com/go-batteries/hawkeye/internal/ledger"
+	"github.com/go-batteries/hawkeye/internal/notify"
 	"github.com/go-batteries/hawkeye/store"
 )
 
@@ -79,6 +81,14 @@ const healthMemory = 10 * time.Minute
 // problem: a deploy should be over by then.
 const deployLength = 10 * time.Minute
 
+const (
+	// deadMemory is how long a message that failed for good is a problem of
+	// Health, unless its receiver got another one since.
+	deadMemory = time.Hour
+	// maxUntold is how many alerts that nobody could be told of Health names.
+	maxUntold = 5
+)
+
 // problems are those that are being collected.
 type problems []Problem
 
@@ -142,7 +152,7 @@ func (h *Hawkeye) storeProblems(found *problems) {
 
 // receiverProblems says who isn't told what they should be.
 func (h *Hawkeye) receiverProblems(found *problems) {
-	for receiver, n := range h.notifier.stuck() {
+	for receiver, n := range h.notifier.Stuck() {
 		found.add(problemReceiverHangs, receiver, "%d messages to %s are held up by a receiver that ignores its deadline", n, receiver)
 	}
 	for receiver, dead := range h.undelivered() {
@@ -300,4 +310,50 @@ func (h *Hawkeye) lowerProblem(found *problems) {
 	default:
 		found.add(problemLedgerLost, "", "the store lost the ledger, and it was opened with less than this process knew of it (revision %d, not %d): what was decided in between may be decided again", lower.Is, lower.Was)
 	}
+}
+
+// untoldProblems names the alerts that nobody could be told of: as long as
+// they fire and nobody was told since, and else for a while.
+func (h *Hawkeye) untoldProblems(found *problems) {
+	var names, alerts []string
+	view := h.book.View()
+	now := h.clock().Now()
+	for _, row := range slices.Backward(h.book.Dead()) {
+		a := view.Alerts[row.Alert]
+		open := a != nil && a.Incident == row.Incident
+		if !row.Untold || !open && now.Sub(row.Settled) >= deadMemory || toldSince(view, row) {
+			continue
+		}
+		name := untoldName(row)
+		if !slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, name) }) {
+			alerts = append(alerts, row.Alert)
+			names = append(names, fmt.Sprintf("%s (to %s): %s", name, strings.Join(row.MeantFor(), ", "), row.Reason))
+		}
+	}
+	for i, name := range names[:min(len(names), maxUntold)] {
+		found.add(problemNobodyNotified, alerts[i], "nobody could be told of %s", name)
+	}
+	if more := len(names) - maxUntold; more > 0 {
+		found.add(problemNobodyNotified, "", "nobody could be told of %d more alerts", more)
+	}
+}
+
+// untoldName is what a dead letter is about.
+func untoldName(row *notify.Row) string {
+	switch {
+	case row.Alert != "":
+		return strings.TrimSpace(row.Alert + " " + row.Snapshot.Level)
+	case row.Undelivered != nil:
+		return string(row.Undelivered.Kind)
+	}
+	return string(row.Kind)
+}
+
+// toldSince says whether one of those whom a dead letter was for was told
+// something of its alert since.
+func toldSince(view *notify.View, row *notify.Row) bool {
+	return slices.ContainsFunc(row.MeantFor(), func(receiver string) bool {
+		t := view.Threads[notify.ThreadKey{Alert: row.Alert, Receiver: receiver}]
+		return t != nil && t.ToldAt.After(row.Settled)
+	})
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/go-batteries/hawkeye/internal/alert"
+	"github.com/go-batteries/hawkeye/internal/engine/sentlog"
 	"github.com/go-batteries/hawkeye/internal/evaluate"
 	"github.com/go-batteries/hawkeye/internal/failpoint"
 	"github.com/go-batteries/hawkeye/internal/ledger"
@@ -80,7 +81,7 @@ func (a *agent) load(ctx context.Context) (*evaluate.Evaluator, error) {
 // one that was left.
 func (a *agent) letOthersRecollect(ctx context.Context, ok bool) error {
 	tick := a.h.store.Traits().Tick
-	wait := recollectFor(tick) - time.Since(a.mirror.TurnedAt())
+	wait := sentlog.RecollectFor(tick) - time.Since(a.mirror.TurnedAt())
 	if !ok || wait <= 0 || !a.h.store.Traits().Shared || failpoint.On("split") {
 		return nil
 	}

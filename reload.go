@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-batteries/hawkeye/internal/engine/notifier"
 	"github.com/go-batteries/hawkeye/internal/engine/ruleset"
 	"github.com/go-batteries/hawkeye/internal/guard"
 	"github.com/go-batteries/hawkeye/internal/monitor"
@@ -23,7 +24,7 @@ const lookEvery = time.Second
 func newRuleset(c *config, set *monitor.Set) *ruleset.Ruleset {
 	return ruleset.New(set, ruleset.Config{
 		Tick:    c.store.Traits().Tick,
-		Claim:   c.sendTimeout + claimMargin,
+		Claim:   c.sendTimeout + notifier.ClaimMargin,
 		Service: c.service, Environment: c.environment,
 		Senders: newSenders(c, set),
 	})
@@ -104,20 +105,12 @@ func (h *Hawkeye) use(ctx context.Context, sources []monitor.Source) error {
 	}
 	h.current.Replace(newRuleset(&h.cfg, set))
 	h.reg.WatchGauges(set.Stale())
-	h.notifier.reload()
+	h.notifier.Reload()
 	h.logger.LogAttrs(ctx, slog.LevelInfo, "configuration reloaded", append(counted(set), slog.String("hash", set.Hash))...)
 	for i := range set.Lints {
 		h.logger.LogAttrs(ctx, slog.LevelWarn, "a doubt about the configuration", slog.String("doubt", set.Lints[i].String()))
 	}
 	return nil
-}
-
-// reload makes the notifier decide by the new configuration.
-func (n *notifier) reload() {
-	select {
-	case n.reloaded <- struct{}{}:
-	default:
-	}
 }
 
 func (r *reloader) note(sum [32]byte, err error) {

@@ -3,9 +3,11 @@ package hawkeye
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/go-batteries/hawkeye/internal/engine/ruleset"
+	"github.com/go-batteries/hawkeye/internal/guard"
 	"github.com/go-batteries/hawkeye/internal/message"
 	"github.com/go-batteries/hawkeye/internal/monitor"
 	"github.com/go-batteries/hawkeye/internal/notify"
@@ -49,4 +51,50 @@ func (s mailSender) Send(ctx context.Context, m *notify.Message, text message.Te
 		cfg.Recipients, cfg.CC, cfg.Bcc = slices.Clone(m.Recipients), nil, nil
 	}
 	return s.mailer.Send(ctx, cfg)
+}
+
+// result classifies what a MailingService returned, whatever the methods of
+// that do when they are called.
+func result(err error) notify.Result {
+	if guard.IsNil(err) {
+		return notify.Result{Kind: notify.Delivered}
+	}
+	text := guard.ShortText(err)
+	res := notify.Result{Kind: notify.Temporary, Error: text}
+	_ = guard.Apart(func() error {
+		res = classify(err, text) // only if it returns
+		return nil
+	})
+	return res
+}
+
+func classify(err error, text string) notify.Result {
+	var some *RecipientsError
+	switch {
+	case errors.As(err, &some) && some != nil && len(some.Failed) > 0:
+		res := notify.Result{Kind: notify.Delivered, Error: text}
+		for rcpt, rerr := range some.Failed {
+			f := notify.RecipientFailure{Address: rcpt, Error: guard.ShortText(rerr), Permanent: isPermanent(rerr)}
+			res.Failed = append(res.Failed, f)
+		}
+		return res
+	case isPermanent(err):
+		return notify.Result{Kind: notify.Permanent, Error: text}
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return notify.Result{Kind: notify.Unknown, Error: text}
+	default:
+		return notify.Result{Kind: notify.Temporary, Error: text}
+	}
+}
+
+// isPermanent says whether an error says of itself that trying again won't
+// mend it. One that can't even be asked doesn't.
+func isPermanent(err error) bool {
+	permanent := false
+	_ = guard.Apart(func() error {
+		var p interface{ Permanent() bool }
+		permanent = errors.As(err, &p) && p.Permanent()
+		return nil
+	})
+	return permanent
 }

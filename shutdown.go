@@ -154,7 +154,7 @@ func (h *Hawkeye) stop(ctx context.Context) error {
 		func() error { return h.drainNotifier(ctx) },
 		func() error { return h.parts.notify.stop(last) },
 		func() error { return h.parts.follow.stop(last) },
-		func() error { close(h.notifier.gone); return nil },
+		func() error { h.notifier.Close(); return nil },
 		func() error { return h.parts.keep.stop(last) },
 		func() error { return h.parts.maintain.stop(last) },
 		func() error { return h.parts.watch.stop(last) },
@@ -230,7 +230,7 @@ func (h *Hawkeye) drainNotifier(ctx context.Context) error {
 	if h.cfg.noNotifier {
 		return nil
 	}
-	return h.notifier.drain(ctx)
+	return h.notifier.Drain(ctx)
 }
 
 // sync has the Store write down what it holds, if it can.

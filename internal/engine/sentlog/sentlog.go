@@ -202,3 +202,13 @@ func (l *Log) Missing(age time.Duration, has func(id string) bool) (missing []*N
 	}
 	return missing
 }
+
+const (
+	// recollectTicks is for how long after a roll-back nothing is claimed, but
+	// at least leastRecollect: others may be slow to notice.
+	recollectTicks = 3
+	leastRecollect = time.Second
+)
+
+// RecollectFor is how long all have the time to write down what they know.
+func RecollectFor(tick time.Duration) time.Duration { return max(recollectTicks*tick, leastRecollect) }

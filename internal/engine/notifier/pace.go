@@ -1,4 +1,4 @@
-package hawkeye
+package notifier
 
 import (
 	"context"
@@ -38,13 +38,13 @@ type pace struct {
 // meanwhile. While evaluation is late it comes first: the decision of a storm
 // replaces what many messages under way do, too, and a commit of theirs makes
 // it void.
-func (n *notifier) rest(ctx context.Context, leaving bool) {
+func (n *Notifier) rest(ctx context.Context, leaving bool) {
 	defer n.collect()
-	if !n.h.store.Traits().Shared {
+	if !n.cfg.Traits.Shared {
 		return
 	}
 	pulse.Sleep(ctx, restFor-time.Since(n.pace.looked))
-	yield := min(yieldTicks*n.h.store.Traits().Tick, maxYield)
+	yield := min(yieldTicks*n.cfg.Traits.Tick, maxYield)
 	yield = yield/2 + rand.N(yield/2+1)
 	for !leaving && time.Since(n.pace.committed) < yield && ctx.Err() == nil && n.evaluationIsLate() {
 		pulse.Sleep(ctx, restFor)
@@ -53,7 +53,7 @@ func (n *notifier) rest(ctx context.Context, leaving bool) {
 }
 
 // collect takes what ended so far.
-func (n *notifier) collect() {
+func (n *Notifier) collect() {
 	for {
 		select {
 		case r := <-n.results:
@@ -65,11 +65,11 @@ func (n *notifier) collect() {
 }
 
 // evaluationIsLate says whether somebody evaluates and can't keep up.
-func (n *notifier) evaluationIsLate() bool {
+func (n *Notifier) evaluationIsLate() bool {
 	head, commit, ok, err := n.mirror.Head()
 	if commit != n.pace.head {
 		n.pace.head, n.pace.moved = commit, time.Now()
 	}
-	clock, tick := n.h.clock(), n.h.store.Traits().Tick
+	clock, tick := n.cfg.Clock, n.cfg.Traits.Tick
 	return ok && err == nil && clock.NowTick()-head.Tick > lateTicks && time.Since(n.pace.moved) < movesTicks*tick
 }

@@ -1,4 +1,4 @@
-package hawkeye
+package notifier
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/go-batteries/hawkeye/internal/engine/sentlog"
 	"github.com/go-batteries/hawkeye/internal/ledger"
 	"github.com/go-batteries/hawkeye/internal/notify"
 	"github.com/go-batteries/hawkeye/internal/window"
@@ -25,14 +26,14 @@ var errUnclaimed = errors.New("the claim was taken over")
 // recollect writes down what was sent, and what is being sent or may have been
 // delivered, if the ledger was rolled back, or restored from a copy, and may
 // have lost that. Nothing is claimed until everybody had the time to do so.
-func (n *notifier) recollect(ctx context.Context) error {
+func (n *Notifier) recollect(ctx context.Context) error {
 	turned := n.mirror.Turned()
-	if turned == n.turned {
+	if turned == n.resets {
 		return nil
 	}
-	n.h.sent.Invalidate()
+	n.cfg.Sent.Invalidate()
 	tx := n.mirror.Begin()
-	for _, s := range n.h.sent.Missing(0, n.book.Sent) {
+	for _, s := range n.cfg.Sent.Missing(0, n.book.Sent) {
 		if err := tx.PutSent(s.ID, s.At); err != nil {
 			return err
 		}
@@ -47,20 +48,17 @@ func (n *notifier) recollect(ctx context.Context) error {
 			return err
 		}
 	}
-	n.turned = turned
-	if n.h.store.Traits().Shared {
-		n.hold = n.h.clock().Now().Add(recollectFor(n.h.store.Traits().Tick))
+	n.resets = turned
+	if n.cfg.Traits.Shared {
+		n.hold = n.cfg.Clock.Now().Add(sentlog.RecollectFor(n.cfg.Traits.Tick))
 	}
 	return nil
 }
 
-// recollectFor is how long all have the time to write down what they know.
-func recollectFor(tick time.Duration) time.Duration { return max(recollectTicks*tick, leastRecollect) }
-
 // putBack writes down the rows that this process is sending, as it claimed
 // them, and those that it doesn't know to be delivered or not, unless the
 // ledger knows more of them.
-func (n *notifier) putBack(tx *ledger.Tx) error {
+func (n *Notifier) putBack(tx *ledger.Tx) error {
 	put := func(row *notify.Row) error {
 		key := ledger.RowKey(row.ID)
 		tx.Require(key)
@@ -80,7 +78,7 @@ func (n *notifier) putBack(tx *ledger.Tx) error {
 	for id, row := range n.unsure {
 		stored, _, ok := n.book.Row(id)
 		if ok && (stored.Claim != nil || stored.Attempts >= row.Attempts) ||
-			n.sends(id) || n.book.Sent(id) || n.h.sent.Has(id) || n.book.Kept(row.Alert) {
+			n.sends(id) || n.book.Sent(id) || n.cfg.Sent.Has(id) || n.book.Kept(row.Alert) {
 			continue
 		}
 		if err := put(row); err != nil {
@@ -91,7 +89,7 @@ func (n *notifier) putBack(tx *ledger.Tx) error {
 }
 
 // sends says whether this process is sending a row.
-func (n *notifier) sends(id string) bool {
+func (n *Notifier) sends(id string) bool {
 	for _, s := range n.busy {
 		for _, row := range s.message.Rows {
 			if row.ID == id {
@@ -104,7 +102,7 @@ func (n *notifier) sends(id string) bool {
 
 // underway says whether a row of a message is being sent by this process
 // already.
-func (n *notifier) underway(m *notify.Message) bool {
+func (n *Notifier) underway(m *notify.Message) bool {
 	for _, row := range m.Rows {
 		if n.sends(row.ID) {
 			return true
@@ -115,7 +113,7 @@ func (n *notifier) underway(m *notify.Message) bool {
 
 // remember takes the rows of attempts as they were settled, and keeps those
 // that may have been delivered, or were in part.
-func (n *notifier) remember(rows []*notify.Row) {
+func (n *Notifier) remember(rows []*notify.Row) {
 	for _, row := range rows {
 		if row.Live() && row.Claim == nil && (row.Uncertain || len(row.Recipients) > 0) && len(n.unsure) < maxUnsure {
 			n.unsure[row.ID] = row
@@ -127,8 +125,8 @@ func (n *notifier) remember(rows []*notify.Row) {
 
 // forgetUnsure lets go of rows that are no more, as far as the ledger tells
 // which hasn't lost any.
-func (n *notifier) forgetUnsure(rows []*notify.Row) {
-	if len(n.unsure) == 0 || n.mirror.Turned() != n.turned {
+func (n *Notifier) forgetUnsure(rows []*notify.Row) {
+	if len(n.unsure) == 0 || n.mirror.Turned() != n.resets {
 		return
 	}
 	live := make(map[string]bool, len(rows))
@@ -145,16 +143,16 @@ func (n *notifier) forgetUnsure(rows []*notify.Row) {
 // lookAgain returns an error if a claim isn't ours any more, or can't be
 // looked at. That is done for one that is older than it takes to be handed
 // over: this process may have been stopped since.
-func (n *notifier) lookAgain(ctx context.Context, m *notify.Message, claimed time.Time) error {
+func (n *Notifier) lookAgain(ctx context.Context, m *notify.Message, claimed time.Time) error {
 	now := time.Now()
 	age := max(now.Sub(claimed), now.Round(0).Sub(claimed.Round(0))) // the monotonic clock may stand still meanwhile
-	if age < freshClaim || !n.h.store.Traits().Shared {
+	if age < freshClaim || !n.cfg.Traits.Shared {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, ledger.CommitTimeout)
 	defer cancel()
 	if err := n.mirror.Sync(ctx); err != nil {
-		if age < window.LiveTicks*n.h.store.Traits().Tick/2 {
+		if age < window.LiveTicks*n.cfg.Traits.Tick/2 {
 			return nil // nobody takes this process for gone yet
 		}
 		return fmt.Errorf("look at the claim again, after %v: %w", age.Round(time.Millisecond), err)

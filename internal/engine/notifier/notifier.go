@@ -1,4 +1,21 @@
-package hawkeye
+// Package notifier tells people what the outbox holds.
+//
+//	ledger's outbox ─ notify.Decide ─→ claim ─ commit ─→ Send ─→ outcome ─ notify.Settle ─→ commit
+//	                     what is due?            │       Deliver    │        delivered, again, dead
+//	                                             └─ lost: another replica was faster
+//
+// A claim is committed before a message is sent, so of all replicas one sends
+// it, and the outcome after. A claim that its writer doesn't end lapses, and then
+// the message is sent once more and says so. Run decides, claims and settles in
+// one goroutine; each Send has its own, which is given up when it ignores its
+// deadline (delivery.go). Where others write to the ledger, too, it rests between
+// two looks, and longer while evaluation is late (pace.go). After a roll-back it
+// first writes down what it is sending (recollect.go), and at the end of the
+// process it sends what is due (drain.go).
+//
+// Whom to tell what is decided by the configuration in force; a Send is made by
+// the one that was in force when it was claimed.
+package notifier
 
 import (
 	"context"
@@ -7,10 +24,15 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-batteries/hawkeye/internal/engine/checkpoint"
+	"github.com/go-batteries/hawkeye/internal/engine/membership"
+	"github.com/go-batteries/hawkeye/internal/engine/ruleset"
+	"github.com/go-batteries/hawkeye/internal/engine/sentlog"
 	"github.com/go-batteries/hawkeye/internal/failpoint"
 	"github.com/go-batteries/hawkeye/internal/ledger"
 	"github.com/go-batteries/hawkeye/internal/notify"
 	"github.com/go-batteries/hawkeye/internal/pulse"
+	"github.com/go-batteries/hawkeye/internal/samples/clock"
 	"github.com/go-batteries/hawkeye/internal/trouble"
 	"github.com/go-batteries/hawkeye/store"
 )
@@ -21,65 +43,80 @@ const (
 	// defaultMaxAbandoned is how many Sends that ignore their ctx may be
 	// outstanding for a receiver.
 	defaultMaxAbandoned = 3
-	// claimMargin is how much longer a claim stands than a Send may take.
-	claimMargin = 30 * time.Second
+	// ClaimMargin is how much longer a claim stands than a Send may take.
+	ClaimMargin = 30 * time.Second
 	// neglectTicks is how long what is to be told is left to those with the
 	// newer configuration.
 	neglectTicks = 5
-	// recollectTicks is how long nothing is claimed after a roll-back, but at
-	// least leastRecollect: others may be slow to notice.
-	recollectTicks = 3
-	leastRecollect = time.Second
 	// maxHold is for how long after a start everything is kept back at most.
 	maxHold = 10 * time.Second
 	// lateGrace is how long after its deadline a Send is waited for.
 	lateGrace = time.Second
 )
 
-// notifier tells people. What is to be told stands in the outbox; a claim on
-// it is committed before it is sent, the outcome after.
-type notifier struct {
-	h        *Hawkeye
+// Config is what a Notifier needs. Nothing in it changes.
+type Config struct {
+	Mirror  *ledger.Mirror
+	Book    *ledger.Book
+	Traits  store.Traits
+	Clock   *clock.Clock
+	Current *ruleset.Current
+	Sent    *sentlog.Log
+	Members *membership.Roster
+	Keeper  *checkpoint.Keeper // nil if the Store is shared, or needs none
+	Logger  *slog.Logger
+
+	Writer       func() store.ID // under which this process publishes; it may be drawn anew
+	SendTimeout  time.Duration
+	MaxAbandoned int // Sends that ignore their ctx, for a receiver; 0 means the default
+
+	// Latest is how an alert stands by what this process measured last, if it
+	// evaluates.
+	Latest func(key string) (notify.Snapshot, bool)
+	// Classify says what the error of a Sender means.
+	Classify func(error) notify.Result
+}
+
+// Notifier tells people. What is to be told stands in the outbox; a claim on
+// it is committed before it is sent, the outcome after. What isn't said to be
+// for others belongs to the goroutine of Run.
+type Notifier struct {
+	cfg      Config
 	logger   *slog.Logger
 	mirror   *ledger.Mirror
 	book     *ledger.Book
 	watch    <-chan struct{}
 	reloaded chan struct{} // capacity 1
-	began    began         // for run alone
+	began    began
 	results  chan sendResult
-	idle     chan chan int // drain asks to be told when nothing is left, or how much nobody is there to send
+	idle     chan chan int // Drain asks to be told when nothing is left, or how much nobody is there to send
 
-	turned int                  // as the mirror counts; for run alone
-	hold   time.Time            // until when all may write down what they sent; for run alone
-	claims map[string]seenClaim // claims of others, as first seen; for run alone
-	busy   map[string]*sending  // by message id; for run alone
-	hurry  bool                 // nobody comes after us; for run alone
-	ending time.Time            // when drain began; for run alone
+	resets int                  // as the mirror counts
+	hold   time.Time            // until when all may write down what they sent
+	claims map[string]seenClaim // claims of others, as first seen
+	busy   map[string]*sending  // by message id
+	hurry  bool                 // nobody comes after us
+	ending time.Time            // when Drain began
 
-	attempts []notify.Attempt       // to be settled; for run alone
-	unsure   map[string]*notify.Row // that may have been delivered, by id; for run alone
-	pace     pace                   // for run alone
+	attempts []notify.Attempt       // to be settled
+	unsure   map[string]*notify.Row // that may have been delivered, by id
+	pace     pace
 
-	failedAt  store.Cursor // where the ledger stood when a claim failed; for run alone
+	failedAt  store.Cursor // where the ledger stood when a claim failed
 	unclaimed *trouble.Log // of claims
 	unsettled *trouble.Log // of outcomes
 
-	gone chan struct{} // closed when run won't be called again
+	gone chan struct{} // closed when Run won't be called again
 
 	mu        sync.Mutex // guards abandoned, and the flags in sending
 	abandoned map[string]int
 }
 
-// seenClaim is a claim since when it was seen unchanged, on our own clock.
-type seenClaim struct {
-	commit store.ID
-	since  time.Time
-}
-
-func newNotifier(h *Hawkeye, book *ledger.Book) *notifier {
-	return &notifier{
-		h: h, logger: h.logger, mirror: h.mirror, book: book,
-		watch:     h.mirror.Watch(ledger.ClassRow, ledger.ClassAlert, ledger.ClassThread, ledger.ClassSilence, ledger.ClassAck),
+// New returns a notifier that works when Run does.
+func New(cfg Config) *Notifier {
+	return &Notifier{
+		cfg: cfg, logger: cfg.Logger, mirror: cfg.Mirror, book: cfg.Book,
+		watch:     cfg.Mirror.Watch(ledger.ClassRow, ledger.ClassAlert, ledger.ClassThread, ledger.ClassSilence, ledger.ClassAck),
 		reloaded:  make(chan struct{}, 1),
 		results:   make(chan sendResult, 64),
 		idle:      make(chan chan int, 1),
@@ -89,23 +126,40 @@ func newNotifier(h *Hawkeye, book *ledger.Book) *notifier {
 		gone:      make(chan struct{}),
 		abandoned: make(map[string]int),
 
-		unclaimed: trouble.New(h.logger, "claiming messages fails", "messages are claimed again"),
-		unsettled: trouble.New(h.logger, "storing the outcome of a message fails, trying again", "outcomes of messages are stored again"),
+		unclaimed: trouble.New(cfg.Logger, "claiming messages fails", "messages are claimed again"),
+		unsettled: trouble.New(cfg.Logger, "storing the outcome of a message fails, trying again", "outcomes of messages are stored again"),
 	}
 }
 
-// notes are what the next bucket carries, where there are others to read it.
-func (n *notifier) notes() [][]byte {
-	if !n.h.store.Traits().Shared {
+// Close says that Run won't be called again.
+func (n *Notifier) Close() { close(n.gone) }
+
+// Reload makes the notifier decide by the new configuration.
+func (n *Notifier) Reload() {
+	select {
+	case n.reloaded <- struct{}{}:
+	default:
+	}
+}
+
+// seenClaim is a claim since when it was seen unchanged, on our own clock.
+type seenClaim struct {
+	commit store.ID
+	since  time.Time
+}
+
+// Notes are what the next bucket carries, where there are others to read it.
+func (n *Notifier) Notes() [][]byte {
+	if !n.cfg.Traits.Shared {
 		return nil
 	}
-	return n.h.sent.Carry(n.h.roster.Self())
+	return n.cfg.Sent.Carry(n.cfg.Members.Self())
 }
 
-// run decides whenever the ledger changed, a Send ended, or time has come.
-func (n *notifier) run(ctx context.Context) error {
+// Run decides whenever the ledger changed, a Send ended, or time has come.
+func (n *Notifier) Run(ctx context.Context) error {
 	defer n.abandonAll()
-	n.began = began{tick: n.h.clock().NowTick(), at: n.h.clock().Now()}
+	n.began = began{tick: n.cfg.Clock.NowTick(), at: n.cfg.Clock.Now()}
 	var waiting []chan int
 	alive := pulse.Of(ctx)
 	for {
@@ -128,8 +182,8 @@ func (n *notifier) run(ctx context.Context) error {
 			n.ended(r)
 		case w := <-n.idle:
 			waiting = append(waiting, w)
-			n.hurry = !n.h.store.Traits().Shared // else the others tell it in time
-			n.ending = n.h.clock().Now()
+			n.hurry = !n.cfg.Traits.Shared // else the others tell it in time
+			n.ending = n.cfg.Clock.Now()
 		case <-timer.C:
 			n.giveUp(ctx)
 		case <-ctx.Done():
@@ -145,14 +199,14 @@ func (n *notifier) run(ctx context.Context) error {
 
 // decide claims and sends what is due. It returns when to look again at the
 // latest.
-func (n *notifier) decide(ctx context.Context) time.Duration {
-	for conflicts := 0; n.mirror.Open() && ctx.Err() == nil && n.h.mirror.Refused() == nil; {
+func (n *Notifier) decide(ctx context.Context) time.Duration {
+	for conflicts := 0; n.mirror.Open() && ctx.Err() == nil && n.mirror.Refused() == nil; {
 		if err := n.recollect(ctx); err != nil {
 			n.logger.LogAttrs(ctx, slog.LevelDebug, "write down what was sent", slog.Any("error", err))
 			return 100 * time.Millisecond
 		}
-		now := n.h.clock().Now()
-		if n.h.roster.Outranked() && !n.neglected(now) {
+		now := n.cfg.Clock.Now()
+		if n.cfg.Members.Outranked() && !n.neglected(now) {
 			return time.Second
 		}
 		claimed := time.Now()
@@ -172,7 +226,7 @@ func (n *notifier) decide(ctx context.Context) time.Duration {
 			return time.Second
 		case !plan.Empty() || n.failedAt != n.mirror.Cursor(): // by us, or by somebody else
 			n.unclaimed.Note(ctx, nil)
-			n.logDead(ctx, plan.Rows)
+			n.LogDead(ctx, plan.Rows)
 		}
 		if len(plan.Send) > 0 {
 			failpoint.At("claim")
@@ -181,7 +235,7 @@ func (n *notifier) decide(ctx context.Context) time.Duration {
 			n.send(m, claimed)
 		}
 		n.forgetUnsure(view.Rows)
-		if !plan.Empty() && n.h.store.Traits().Shared {
+		if !plan.Empty() && n.cfg.Traits.Shared {
 			return restFor // it won't look before that
 		}
 		if plan.Empty() {
@@ -198,14 +252,14 @@ func (n *notifier) decide(ctx context.Context) time.Duration {
 // neglected says whether something to tell waits for longer than it should:
 // whoever knows better whom to tell doesn't get to it. For a receiver that we
 // don't have we can't do so either.
-func (n *notifier) neglected(now time.Time) bool {
+func (n *Notifier) neglected(now time.Time) bool {
 	for _, row := range n.book.Rows() {
 		since := row.Created
 		if row.NextAttempt.After(since) {
 			since = row.NextAttempt
 		}
-		known := n.h.setup().Routes.Receivers[row.Receiver] != nil
-		if known && row.Claim == nil && row.Held == "" && now.Sub(since) > neglectTicks*n.h.store.Traits().Tick {
+		known := n.cfg.Current.Load().Routes.Receivers[row.Receiver] != nil
+		if known && row.Claim == nil && row.Held == "" && now.Sub(since) > neglectTicks*n.cfg.Traits.Tick {
 			return true
 		}
 	}
@@ -214,7 +268,7 @@ func (n *notifier) neglected(now time.Time) bool {
 
 // until is how long to wait for the next wake-up, a deadline of a Send, or
 // the lapse of somebody's claim.
-func (n *notifier) until(next, now time.Time) time.Duration {
+func (n *Notifier) until(next, now time.Time) time.Duration {
 	wait := time.Minute
 	if !next.IsZero() {
 		wait = min(wait, next.Sub(now))
@@ -230,7 +284,7 @@ func (n *notifier) until(next, now time.Time) time.Duration {
 
 // commit stores a plan that was made from what the copy held when tx was
 // begun.
-func (n *notifier) commit(ctx context.Context, tx *ledger.Tx, plan *notify.Plan, now time.Time) error {
+func (n *Notifier) commit(ctx context.Context, tx *ledger.Tx, plan *notify.Plan, now time.Time) error {
 	if plan.Empty() {
 		return nil
 	}
@@ -243,20 +297,20 @@ func (n *notifier) commit(ctx context.Context, tx *ledger.Tx, plan *notify.Plan,
 	return n.mirror.Commit(ctx, tx)
 }
 
-func (n *notifier) view() *notify.View {
+func (n *Notifier) view() *notify.View {
 	v := n.book.View()
-	v.Config = n.h.setup().Routes
-	v.Outranked = !n.h.roster.Decides()
-	v.Self = n.h.publisher.Writer().String()
+	v.Config = n.cfg.Current.Load().Routes
+	v.Outranked = !n.cfg.Members.Decides()
+	v.Self = n.cfg.Writer().String()
 	v.Lapsed = n.lapsed
 	v.Hurry = n.hurry
 	v.Capacity = n.capacity
-	v.Latest = n.h.agent.latest
+	v.Latest = n.cfg.Latest
 	v.HoldUntil = n.hold
 	if until := n.holdUntil(); until.After(v.HoldUntil) {
 		v.HoldUntil = until
 	}
-	v.Sent = func(id string) bool { return n.book.Sent(id) || n.h.sent.Has(id) }
+	v.Sent = func(id string) bool { return n.book.Sent(id) || n.cfg.Sent.Has(id) }
 	n.observe(v.Rows)
 	return v
 }
@@ -271,21 +325,21 @@ type began struct {
 // holdUntil is until when everything is kept back: after a start, until all
 // was evaluated once, so that what is inhibited isn't told before what inhibits
 // it is known. It is not waited for for longer than maxHold.
-func (n *notifier) holdUntil() time.Time {
+func (n *Notifier) holdUntil() time.Time {
 	if n.began.evaluated {
 		return time.Time{}
 	}
 	head, _, ok, err := n.mirror.Head()
-	now := n.h.clock().Now()
+	now := n.cfg.Clock.Now()
 	n.began.evaluated = err == nil && ok && head.Tick >= n.began.tick || now.Sub(n.began.at) >= maxHold
 	if n.began.evaluated {
 		return time.Time{}
 	}
-	return now.Add(n.h.store.Traits().Tick / 4)
+	return now.Add(n.cfg.Traits.Tick / 4)
 }
 
 // observe notes since when claims of others stand unchanged.
-func (n *notifier) observe(rows []*notify.Row) {
+func (n *Notifier) observe(rows []*notify.Row) {
 	seen := make(map[string]seenClaim)
 	for _, row := range rows {
 		if row.Claim == nil {
@@ -302,24 +356,24 @@ func (n *notifier) observe(rows []*notify.Row) {
 }
 
 // lapsed says whether a claim may be taken over.
-func (n *notifier) lapsed(row *notify.Row) bool {
-	if row.Claim.Writer == n.h.publisher.Writer().String() {
+func (n *Notifier) lapsed(row *notify.Row) bool {
+	if row.Claim.Writer == n.cfg.Writer().String() {
 		return n.busy[row.Claim.Message] == nil // ours, of before a panic
 	}
-	if !n.h.store.Traits().Shared {
+	if !n.cfg.Traits.Shared {
 		return true // of the process before this one
 	}
 	c, ok := n.claims[row.ID]
 	return ok && time.Since(c.since) >= row.Claim.Length ||
-		n.h.roster.Gone(row.Claim.Writer, n.h.clock().TickOf(row.Claim.At))
+		n.cfg.Members.Gone(row.Claim.Writer, n.cfg.Clock.TickOf(row.Claim.At))
 }
 
 // drained says whether nothing is left that a little patience would send.
-func (n *notifier) drained() bool {
+func (n *Notifier) drained() bool {
 	if len(n.busy) > 0 {
 		return false
 	}
-	if n.h.mirror.Refused() != nil {
+	if n.mirror.Refused() != nil {
 		return true
 	}
 	for _, row := range n.book.Rows() {

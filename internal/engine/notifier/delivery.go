@@ -1,4 +1,4 @@
-package hawkeye
+package notifier
 
 import (
 	"cmp"
@@ -36,11 +36,11 @@ type sendResult struct {
 
 // capacity is how many more messages a receiver may be sent now. Any Send
 // that is under way may come to be abandoned, so both together are bounded.
-func (n *notifier) capacity(receiver string) int {
+func (n *Notifier) capacity(receiver string) int {
 	n.mu.Lock()
 	abandoned := n.abandoned[receiver]
 	n.mu.Unlock()
-	free := min(maxSends, cmp.Or(n.h.cfg.limits.MaxAbandonedSends, defaultMaxAbandoned)-abandoned)
+	free := min(maxSends, cmp.Or(n.cfg.MaxAbandoned, defaultMaxAbandoned)-abandoned)
 	for _, s := range n.busy {
 		if s.message.Receiver == receiver {
 			free--
@@ -52,28 +52,28 @@ func (n *notifier) capacity(receiver string) int {
 // send hands a message to its receiver, once its claim is written down: that
 // was begun at claimed. The goroutine may outlive its deadline, if the receiver
 // ignores it, and then even the notifier.
-func (n *notifier) send(m notify.Message, claimed time.Time) {
+func (n *Notifier) send(m notify.Message, claimed time.Time) {
 	if n.underway(&m) {
 		return // the store has lost the claim, and what is under way goes on
 	}
 	ctx, cancel := context.WithCancel(context.Background()) // ended by giveUp, or with the notifier
 	s := &sending{message: m, cancel: cancel}
 	n.busy[m.ID] = s
-	set := n.h.setup()
-	if n.h.keeper == nil {
+	set := n.cfg.Current.Load()
+	if n.cfg.Keeper == nil {
 		n.begin(s)
 	}
 	go func() {
 		defer cancel()
-		err := n.h.keeper.Keep(ctx)
+		err := n.cfg.Keeper.Keep(ctx)
 		if err == nil {
 			err = n.lookAgain(ctx, &m, claimed)
 		}
-		res := result(err)
+		res := n.cfg.Classify(err)
 		if err == nil {
 			n.begin(s)
-			attempt, cancel := context.WithTimeout(ctx, n.h.cfg.sendTimeout)
-			res = n.guardedSend(attempt, set, &m)
+			attempt, cancel := context.WithTimeout(ctx, n.cfg.SendTimeout)
+			res = n.Deliver(attempt, set, &m)
 			cancel()
 		}
 		if res.Kind == notify.Delivered && len(res.Failed) == 0 {
@@ -90,15 +90,15 @@ func (n *notifier) send(m notify.Message, claimed time.Time) {
 }
 
 // begin sets the deadline of a Send.
-func (n *notifier) begin(s *sending) {
+func (n *Notifier) begin(s *sending) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	s.deadline = time.Now().Add(n.h.cfg.sendTimeout + lateGrace)
+	s.deadline = time.Now().Add(n.cfg.SendTimeout + lateGrace)
 }
 
 // left is how long it is until the deadline of a Send; for one that hasn't
 // begun, until it is to be looked at again.
-func (n *notifier) left(s *sending) time.Duration {
+func (n *Notifier) left(s *sending) time.Duration {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if s.deadline.IsZero() {
@@ -108,7 +108,7 @@ func (n *notifier) left(s *sending) time.Duration {
 }
 
 // returned takes note that a Send ended, and says whether it was abandoned.
-func (n *notifier) returned(s *sending) bool {
+func (n *Notifier) returned(s *sending) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	s.ended = true
@@ -120,7 +120,7 @@ func (n *notifier) returned(s *sending) bool {
 
 // abandon says that nobody waits for a Send any more, unless it has ended: its
 // outcome is on the way, however long the store keeps us from taking it.
-func (n *notifier) abandon(s *sending) bool {
+func (n *Notifier) abandon(s *sending) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if s.ended {
@@ -131,10 +131,10 @@ func (n *notifier) abandon(s *sending) bool {
 	return true
 }
 
-// guardedSend renders and sends. The outcome is read here and now: what a
+// Deliver renders and sends. The outcome is read here and now: what a
 // receiver returns is its own code again, which may do anything when it is
 // asked for its text.
-func (n *notifier) guardedSend(ctx context.Context, set *ruleset.Ruleset, m *notify.Message) notify.Result {
+func (n *Notifier) Deliver(ctx context.Context, set *ruleset.Ruleset, m *notify.Message) notify.Result {
 	var err error
 	bad := guard.Apart(func() error {
 		err = n.hand(ctx, set, m)
@@ -145,24 +145,24 @@ func (n *notifier) guardedSend(ctx context.Context, set *ruleset.Ruleset, m *not
 			n.logger.LogAttrs(ctx, slog.LevelWarn, "a receiver returned a nil pointer as its error, which is taken for none",
 				slog.String("receiver", m.Receiver), slog.String("type", fmt.Sprintf("%T", err)))
 		}
-		return result(err)
+		return n.cfg.Classify(err)
 	}
 	n.logger.LogAttrs(ctx, slog.LevelError, "a receiver failed in a way that it mustn't", slog.String("receiver", m.Receiver),
 		slog.String("error", bad.Error()), slog.String("stack", guard.Stack(bad)))
 	if errors.Is(bad, guard.ErrExited) {
-		return result(fmt.Errorf("the receiver: %w", bad))
+		return n.cfg.Classify(fmt.Errorf("the receiver: %w", bad))
 	}
-	return result(fmt.Errorf("the receiver panicked: %w", bad))
+	return n.cfg.Classify(fmt.Errorf("the receiver panicked: %w", bad))
 }
 
 // hand gives a message to its receiver.
-func (n *notifier) hand(ctx context.Context, set *ruleset.Ruleset, m *notify.Message) error {
+func (n *Notifier) hand(ctx context.Context, set *ruleset.Ruleset, m *notify.Message) error {
 	to := set.Senders[m.Receiver]
 	if to == nil {
 		// It was removed since the message was claimed, which is then handed over.
 		return fmt.Errorf("there is no receiver called %q in this process's configuration", m.Receiver)
 	}
-	text := set.Renderer.Render(m, n.h.clock().Now())
+	text := set.Renderer.Render(m, n.cfg.Clock.Now())
 	if text.Problem != "" {
 		n.logger.LogAttrs(ctx, slog.LevelError, "a template failed, the default text goes out",
 			slog.String("receiver", m.Receiver), slog.String("error", text.Problem))
@@ -171,7 +171,7 @@ func (n *notifier) hand(ctx context.Context, set *ruleset.Ruleset, m *notify.Mes
 }
 
 // ended takes note of how a Send ended; settle writes it down.
-func (n *notifier) ended(r sendResult) {
+func (n *Notifier) ended(r sendResult) {
 	s := n.busy[r.id]
 	if s == nil {
 		return // it was given up
@@ -183,13 +183,13 @@ func (n *notifier) ended(r sendResult) {
 		return
 	}
 	if r.Kind == notify.Delivered && len(r.Failed) == 0 {
-		n.h.sent.Delivered(&s.message, n.h.clock().Now())
+		n.cfg.Sent.Delivered(&s.message, n.cfg.Clock.Now())
 	}
 	n.attempted(s, r.Result)
 }
 
 // giveUp abandons the Sends that ignore their deadline.
-func (n *notifier) giveUp(ctx context.Context) {
+func (n *Notifier) giveUp(ctx context.Context) {
 	for _, s := range n.busy {
 		if n.left(s) > 0 || !n.abandon(s) {
 			continue
@@ -197,22 +197,22 @@ func (n *notifier) giveUp(ctx context.Context) {
 		s.cancel()
 		n.logger.LogAttrs(ctx, slog.LevelError, "a receiver ignores its deadline, going on without it",
 			slog.String("receiver", s.message.Receiver))
-		n.attempted(s, notify.Result{Kind: notify.Unknown, Error: "no answer within " + n.h.cfg.sendTimeout.String()})
+		n.attempted(s, notify.Result{Kind: notify.Unknown, Error: "no answer within " + n.cfg.SendTimeout.String()})
 	}
 }
 
 // attempted puts an outcome to those that settle writes down.
-func (n *notifier) attempted(s *sending, res notify.Result) {
+func (n *Notifier) attempted(s *sending, res notify.Result) {
 	delete(n.busy, s.message.ID)
 	n.attempts = append(n.attempts, notify.Attempt{Message: &s.message, Result: res, Random: rand.Float64()})
 	if res.Error != "" {
-		n.logFailed(&s.message, &res)
+		n.LogFailed(&s.message, &res)
 	}
 }
 
 // settle commits the outcomes of all Sends that ended, in one. If they can't
 // be stored, the claims lapse and the messages are sent once more, saying so.
-func (n *notifier) settle(ctx context.Context) {
+func (n *Notifier) settle(ctx context.Context) {
 	attempts := n.attempts
 	n.attempts = nil
 	if len(attempts) == 0 {
@@ -220,14 +220,14 @@ func (n *notifier) settle(ctx context.Context) {
 	}
 	failpoint.At("settle")
 	for ctx.Err() == nil {
-		now := n.h.clock().Now()
+		now := n.cfg.Clock.Now()
 		tx := n.mirror.Begin()
 		plan := notify.SettleAll(n.view(), attempts, now)
 		err := n.commit(ctx, tx, &plan, now)
 		if err == nil {
 			n.unsettled.Note(ctx, nil)
 			n.remember(plan.Rows)
-			n.logDead(ctx, plan.Rows)
+			n.LogDead(ctx, plan.Rows)
 			return
 		}
 		if !errors.Is(err, store.ErrConflict) {
@@ -237,62 +237,16 @@ func (n *notifier) settle(ctx context.Context) {
 	}
 }
 
-func (n *notifier) abandonAll() {
+func (n *Notifier) abandonAll() {
 	for _, s := range n.busy {
 		s.cancel()
 	}
 }
 
-// result classifies what a MailingService returned, whatever the methods of
-// that do when they are called.
-func result(err error) notify.Result {
-	if guard.IsNil(err) {
-		return notify.Result{Kind: notify.Delivered}
-	}
-	text := guard.ShortText(err)
-	res := notify.Result{Kind: notify.Temporary, Error: text}
-	_ = guard.Apart(func() error {
-		res = classify(err, text) // only if it returns
-		return nil
-	})
-	return res
-}
-
-func classify(err error, text string) notify.Result {
-	var some *RecipientsError
-	switch {
-	case errors.As(err, &some) && some != nil && len(some.Failed) > 0:
-		res := notify.Result{Kind: notify.Delivered, Error: text}
-		for rcpt, rerr := range some.Failed {
-			f := notify.RecipientFailure{Address: rcpt, Error: guard.ShortText(rerr), Permanent: isPermanent(rerr)}
-			res.Failed = append(res.Failed, f)
-		}
-		return res
-	case isPermanent(err):
-		return notify.Result{Kind: notify.Permanent, Error: text}
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return notify.Result{Kind: notify.Unknown, Error: text}
-	default:
-		return notify.Result{Kind: notify.Temporary, Error: text}
-	}
-}
-
-// isPermanent says whether an error says of itself that trying again won't
-// mend it. One that can't even be asked doesn't.
-func isPermanent(err error) bool {
-	permanent := false
-	_ = guard.Apart(func() error {
-		var p interface{ Permanent() bool }
-		permanent = errors.As(err, &p) && p.Permanent()
-		return nil
-	})
-	return permanent
-}
-
-// stuck returns the receivers that get nothing more because too many Sends
+// Stuck returns the receivers that get nothing more because too many Sends
 // ignore their deadline, with how many messages wait for them.
-func (n *notifier) stuck() map[string]int {
-	most := cmp.Or(n.h.cfg.limits.MaxAbandonedSends, defaultMaxAbandoned)
+func (n *Notifier) Stuck() map[string]int {
+	most := cmp.Or(n.cfg.MaxAbandoned, defaultMaxAbandoned)
 	n.mu.Lock()
 	stuck := make(map[string]int)
 	for receiver, abandoned := range n.abandoned {

@@ -1,4 +1,4 @@
-package hawkeye
+package notifier
 
 import (
 	"context"
@@ -7,9 +7,9 @@ import (
 	"github.com/go-batteries/hawkeye/internal/notify"
 )
 
-// drain waits until the outbox holds nothing but what isn't due, or others
+// Drain waits until the outbox holds nothing but what isn't due, or others
 // have in their hands.
-func (n *notifier) drain(ctx context.Context) error {
+func (n *Notifier) Drain(ctx context.Context) error {
 	done := make(chan int, 1)
 	select {
 	case n.idle <- done:
@@ -29,8 +29,8 @@ func (n *notifier) drain(ctx context.Context) error {
 
 // later counts the rows that are to be tried again, if nobody else is there
 // to do so.
-func (n *notifier) later() (count int) {
-	if n.h.roster.Succeeded() {
+func (n *Notifier) later() (count int) {
+	if n.cfg.Members.Succeeded() {
 		return 0
 	}
 	for _, row := range n.book.Rows() {
@@ -47,10 +47,10 @@ func (n *notifier) later() (count int) {
 // What is to be tried again later is kept by the Store, if that outlives us,
 // for those who are there or will be; what was due when drain began is tried
 // once.
-func (n *notifier) leaves(row *notify.Row) bool {
-	traits := n.h.store.Traits()
-	theirs := traits.Shared && row.Claim != nil && row.Claim.Writer != n.h.publisher.Writer().String()
-	if theirs || n.book.Kept(row.Alert) || n.h.setup().Routes.Receivers[row.Receiver] == nil {
+func (n *Notifier) leaves(row *notify.Row) bool {
+	traits := n.cfg.Traits
+	theirs := traits.Shared && row.Claim != nil && row.Claim.Writer != n.cfg.Writer().String()
+	if theirs || n.book.Kept(row.Alert) || n.cfg.Current.Load().Routes.Receivers[row.Receiver] == nil {
 		return true
 	}
 	return (traits.Shared || traits.Durable) && row.Claim == nil && row.NextAttempt.After(n.ending)
