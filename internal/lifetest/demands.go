@@ -120,7 +120,10 @@ func (j *judge) viaFallback(w *watched, p *pair, k *knowledge, news bool) {
 	}
 	f := w.pair(p.Fallback)
 	heard := f.knows(k.of)
-	waits := k.failing >= 0 && j.now-k.failing >= fallbackAfter && !k.told || k.tried > 0 && !k.told
+	if !news {
+		k.calm = j.now
+	}
+	waits := k.failing >= 0 && j.now-max(k.failing, k.calm) >= fallbackAfter && !k.told || k.tried > 0 && !k.told
 	is := news && waits && !heard.told && heard.tried == 0
 	if p.fallback.late(j.now, is, w.muted || j.isAway(f), j.carried(f)) {
 		j.fail(Fallbacks, j.now, w.name, f.Name, "%s could not be told for %v, and its fallback hears nothing", p.Name, j.now-k.failing)
@@ -133,7 +136,13 @@ func (j *judge) again(w *watched, p *pair) {
 	k := p.knows(m.incident)
 	own := j.own(w, p, k, m.rank)
 	blocked := w.muted || w.acked || j.isAway(p)
-	is := m.fires && k.told && own > 0 && j.now >= k.heard+w.m.level(max(own, 1)).Repeat
+	every := w.m.level(max(own, 1)).Repeat
+	for rank := own + 1; rank <= m.rank; rank++ { // it may stand in for others
+		if j.subscribed(w, p, k, rank) {
+			every = max(every, w.m.level(rank).Repeat)
+		}
+	}
+	is := m.fires && k.told && own > 0 && j.now >= k.heard+every
 	if p.repeat.late(j.now, is, blocked, j.carried(p)) {
 		what := "it heard nothing for %v, of what it is told every %v"
 		if m.bounced {
@@ -150,7 +159,7 @@ func (j *judge) ackTold(w *watched, p *pair, k *knowledge, blocked bool) {
 	m := j.stands(w)
 	ranOut, given := time.Duration(0), time.Duration(0)
 	for _, a := range w.acks {
-		if a.of == m.incident {
+		if a.of == m.incident && a.stood > 0 && w.m.level(a.stood).names(p.Name) {
 			ranOut = max(ranOut, a.ranOut)
 		}
 		if a.of == m.incident && !a.over && given == 0 {
@@ -158,7 +167,7 @@ func (j *judge) ackTold(w *watched, p *pair, k *knowledge, blocked bool) {
 		}
 	}
 	is := given > 0 && m.fires && k.told && k.first < given && k.acked == 0
-	if p.looked.late(j.now, is, w.muted || j.isAway(p), j.carried(p)) {
+	if p.looked.late(j.now, is, w.muted || j.isAway(p), j.carried(p)+p.Group.Interval) { // what it would go with may be dropped
 		j.fail(Acks, j.now, w.name, p.Name, "it isn't told that somebody looks after it")
 	}
 	is = m.fires && ranOut > 0 && k.told && k.heard < ranOut && w.m.level(m.rank).names(p.Name)

@@ -136,6 +136,8 @@ type knowledge struct {
 	first     time.Duration // when it was told first
 	heard     time.Duration // when it was told last, or refused for good
 	failing   time.Duration // since when the attempts fail; -1 if they don't
+	calm      time.Duration // when there was nothing to tell it last
+	reached   time.Duration // when it was told after it couldn't be for long; -1 if never
 	acked     time.Duration // when it heard last that somebody looks after it
 	ended     bool
 	end       due
@@ -240,7 +242,7 @@ func (j *judge) stands(w *watched) *moment {
 func (p *pair) knows(inc *incident) *knowledge {
 	k := p.know[inc]
 	if k == nil {
-		k = &knowledge{of: inc, failing: -1}
+		k = &knowledge{of: inc, failing: -1, reached: -1}
 		p.know[inc] = k
 	}
 	return k

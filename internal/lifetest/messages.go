@@ -57,6 +57,7 @@ func (j *judge) standing(m *Message, key string) {
 
 func (j *judge) row(m *Message, r *Row, w *watched, p *pair, k *knowledge) {
 	rank := w.m.rank(r.Level)
+	wasUnreached := j.unreached(p, k.of)
 	if m.Outcome != Failed {
 		k.failing = -1
 	}
@@ -111,7 +112,10 @@ func (j *judge) row(m *Message, r *Row, w *watched, p *pair, k *knowledge) {
 		}
 		k.told, k.rank, k.top = true, rank, max(k.top, rank)
 	}
-	k.unreached = false // nobody needs to stand in for it
+	if wasUnreached { // nobody needs to stand in for it any more
+		k.reached = m.At
+	}
+	k.unreached = false
 	if r.Kind != "repeat" && !r.Escalated && r.Kind != "undelivered" {
 		p.changes = append(p.changes, m.At)
 	}
@@ -233,7 +237,9 @@ func (j *judge) standsIn(w *watched, p *pair, k *knowledge, rank int, surely boo
 	level := w.m.level(rank)
 	return slices.ContainsFunc(w.pairs, func(other *pair) bool {
 		names := level.names(other.Name) || slices.ContainsFunc(level.Escalate, func(s Step) bool { return slices.Contains(s.Notify, other.Name) })
-		return names && (k.standsIn || j.unreached(other, k.of)) && j.fallsBack(w, other, p, func(between *pair) bool {
+		o := other.knows(k.of)
+		may := k.standsIn || j.unreached(other, k.of) || o.reached >= 0 && j.now <= o.reached+j.rec.Slack
+		return names && may && j.fallsBack(w, other, p, func(between *pair) bool {
 			return !surely || j.unreached(between, k.of)
 		})
 	})

@@ -12,8 +12,12 @@ type ack struct {
 	of   *incident
 	rank int
 	over bool
+	// unsure says that it was given in the moment in which the alert fired, and
+	// so maybe before.
+	unsure bool
 	// ranOut is when its time was over while the alert fired; 0 if it wasn't.
 	ranOut time.Duration
+	stood  int // the level that stood then
 }
 
 // note takes note of what mutes and acknowledges each alert now.
@@ -83,7 +87,7 @@ func (j *judge) noteAcks(w *watched) {
 				a.over = true
 				continue
 			}
-			a.of, a.rank = then.incident, then.rank
+			a.of, a.rank, a.unsure = then.incident, then.rank, a.At-then.incident.from <= j.rec.Slack
 			for _, other := range w.acks {
 				if other != a && other.of == a.of {
 					other.over = true // this one takes its place
@@ -91,15 +95,18 @@ func (j *judge) noteAcks(w *watched) {
 			}
 		case a.of != m.incident:
 			a.over = true
+		case a.For > 0 && j.now >= a.At+a.For && a.unsure:
+			a.over, w.freed = true, j.now
+			w.restartLow()
 		case a.For > 0 && j.now >= a.At+a.For:
-			a.over, a.ranOut, w.freed = true, j.now, j.now
+			a.over, a.ranOut, a.stood, w.freed = true, j.now, m.rank, j.now
 			w.restartSteps()
 		case m.rank > a.rank && !a.Sticky:
 			a.over, w.freed = true, j.now
 			w.restartLow()
 		}
 		if !a.over {
-			w.acked, w.ackedSurely = true, j.now > a.At+j.rec.Slack
+			w.acked, w.ackedSurely = true, j.now > a.At+j.rec.Slack && !a.unsure
 		}
 	}
 }

@@ -48,6 +48,16 @@ func AckRank(v *View, a *Alert) int {
 	return rank
 }
 
+// unreminded returns whose ack ran out while something else muted an alert, so
+// that its receiver wasn't reminded, or "".
+func (d *draft) unreminded(a *Alert, t *Thread) string {
+	ack := d.ack(a.Incident)
+	if t.Muted.Kind == ByAck || !ack.ranOut(d.now) || t.AckedBy != ack.Author || !t.TriedAt.Before(ack.Until) || !d.subscribed(a, t.Receiver, a.Rank) {
+		return ""
+	}
+	return ack.Author
+}
+
 // ack returns the ack of an incident, or nil.
 func (d *draft) ack(incident string) *Ack {
 	if own := d.acks[incident]; own != nil {

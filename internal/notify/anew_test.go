@@ -256,3 +256,112 @@ func TestRefusedWhileItFlaps(t *testing.T) {
 		t.Errorf("%d dead letters of ten minutes, want one for what is told of it: firing, end, firing, flapping", len(w.dead))
 	}
 }
+
+// A step that one of its receivers wasn't told of, because of an ack, is owed to
+// it: it comes when the ack has run out.
+func TestStepThatAnAckKeptFromOne(t *testing.T) {
+	t.Parallel()
+	cfg := levels()
+	cfg.Monitors["m"].Levels[1].Repeat = 4 * time.Hour
+	cfg.Monitors["m"].Levels[1].Escalate = []Escalation{{After: 2 * time.Minute, Receivers: []string{"boss", "team"}}}
+	w := newWorld(t, cfg)
+	w.grouped("boss", time.Minute)
+	w.values(0, 25)
+	w.acked(150, Ack{Author: "ann", Until: epoch.Add(10 * time.Minute)})
+	w.run(1000)
+	w.wantTo("boss", "13m0s boss: firing a (escalated)")
+}
+
+// A repeat that couldn't be delivered isn't told when what stands isn't its
+// receiver's any more.
+func TestRepeatOfWhatStandsNoMore(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, levels())
+	w.cfg.Monitors["m"].Levels[1].FlapRepeat = 10 * time.Minute
+	w.rules["m"].Flap = alert.DefaultFlap
+	w.values(0, 25, 20, 0, 30, 25, 40, 0, 250, 25, 260, 0, 470, 25, 480, 0, 690, 25, 700, 0, 760, 5)
+	w.answer = func(receiver string, at time.Duration, _ *Message) Result {
+		if receiver == "team" && at > 600*time.Second && at < 800*time.Second {
+			return Result{Kind: Temporary, Error: "down"}
+		}
+		return Result{}
+	}
+	w.run(1000)
+	w.wantTo("team", "0s team: firing a", "20s team: resolved a", "30s team: firing a", "40s team: flapping a")
+	if !slices.Contains(w.reasons(), "what stands is not team's") {
+		t.Errorf("the reasons don't say why: %q", w.reasons())
+	}
+}
+
+// An ack that ran out while something else muted the alert is reminded of when
+// that is over.
+func TestAckThatRanOutWhileInhibited(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, levels())
+	w.values(0, 5)
+	w.acked(100, Ack{Author: "ann", Until: epoch.Add(10 * time.Minute)})
+	w.at(200, func() { w.silence(200, 4000, "monitor=m") })
+	w.at(900, func() { w.silences[0] = w.silences[0].Expire(w.now) })
+	w.run(1000)
+	w.want("0s chat: firing a=warning", "1m40s chat: acknowledged a=warning", "15m0s chat: repeat a=warning")
+	if r := w.delivered[2].m.Rows[0]; r.AckOver != "ann" {
+		t.Errorf("the reminder says that the ack of %q ran out, want ann", r.AckOver)
+	}
+}
+
+// That somebody looks after it is told also if the fall that it would have gone
+// with needn't be; and of the next ack again, though it is of the same author.
+func TestAckIsNotLost(t *testing.T) {
+	t.Parallel()
+	cfg := levels()
+	cfg.Monitors["m"].Levels[0].Receivers = []string{"team"}
+	w := newWorld(t, cfg)
+	w.values(0, 25, 100, 5, 120, 25)
+	w.answer = func(_ string, at time.Duration, _ *Message) Result {
+		if at > 50*time.Second && at < 200*time.Second {
+			return Result{Kind: Temporary, Error: "down"}
+		}
+		return Result{}
+	}
+	w.acked(60, Ack{Author: "ann", Until: epoch.Add(5 * time.Minute)})
+	w.acked(400, Ack{Author: "ann"})
+	w.run(500)
+	if got := w.minutes(); !slices.Equal(got, []string{"0s team: firing a", "3m0s team: acknowledged a", "5m0s team: repeat a", "6m0s team: acknowledged a"}) {
+		t.Errorf("delivered %q", got)
+	}
+}
+
+// The end that a fallback is owed by itself goes before what the next incident
+// brings.
+func TestFallbackHearsOfItsOwnEndFirst(t *testing.T) {
+	t.Parallel()
+	cfg := failing()
+	cfg.Monitors["m"].Levels[1].Receivers = []string{"team", "f"}
+	cfg.Receivers["f"].Group = Group{By: []string{"monitor"}, Interval: 5 * time.Minute}
+	w := newWorld(t, cfg)
+	w.rules["m"].Flap = alert.DefaultFlap
+	w.answer = func(receiver string, at time.Duration, _ *Message) Result {
+		if receiver == "team" {
+			return Result{Kind: Temporary, Error: "down"}
+		}
+		return Result{}
+	}
+	w.cfg.Receivers["team"].FallbackAfter = time.Minute
+	w.values(0, 25, 20, 0, 60, 25)
+	w.run(800)
+	end, firing := -1, -1
+	for i := range w.delivered {
+		for k, r := range w.delivered[i].m.Rows {
+			switch {
+			case w.delivered[i].m.Receiver != "f":
+			case r.Incident == "i001" && r.Kind == Resolved:
+				end = 100*i + k
+			case r.Incident == "i002" && r.Kind == Firing && firing < 0:
+				firing = 100*i + k
+			}
+		}
+	}
+	if end < 0 || firing < end {
+		t.Errorf("delivered:\n%s\nwant the first end, and before the second firing", block(w.lines()))
+	}
+}

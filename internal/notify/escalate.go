@@ -38,6 +38,15 @@ type LevelClock struct {
 	Acked bool `json:"acked,omitempty"`
 	// Done are the steps that were taken, by their After.
 	Done []time.Duration `json:"done,omitempty"`
+	// Owed are those who weren't told of a step that was taken.
+	Owed []OwedStep `json:"owed,omitempty"`
+}
+
+// OwedStep is a step that one of its receivers wasn't told of: the level was
+// left, or acknowledged, before it could be.
+type OwedStep struct {
+	After    time.Duration `json:"after"`
+	Receiver string        `json:"receiver"`
 }
 
 func (c *Clock) clone() *Clock {
@@ -45,6 +54,7 @@ func (c *Clock) clone() *Clock {
 	own.Levels = slices.Clone(c.Levels)
 	for i := range own.Levels {
 		own.Levels[i].Done = slices.Clone(own.Levels[i].Done)
+		own.Levels[i].Owed = slices.Clone(own.Levels[i].Owed)
 	}
 	return &own
 }
@@ -245,12 +255,23 @@ func (d *draft) runClock(a *Alert, route *LevelRoute, rank int, q quiet) {
 }
 
 func (l *LevelClock) equal(o *LevelClock) bool {
-	return l.Left.Equal(o.Left) && l.Since.Equal(o.Since) && l.Ran == o.Ran && l.Acked == o.Acked && len(l.Done) == len(o.Done)
+	return l.Left.Equal(o.Left) && l.Since.Equal(o.Since) && l.Ran == o.Ran && l.Acked == o.Acked &&
+		len(l.Done) == len(o.Done) && len(l.Owed) == len(o.Owed)
 }
 
 // takeSteps takes those steps of a level that are due.
 func (d *draft) takeSteps(a *Alert, route *LevelRoute, rank int, l *LevelClock) {
-	l.Done = slices.Clone(l.Done)
+	l.Done, l.Owed = slices.Clone(l.Done), slices.Clone(l.Owed)
+	l.Owed = slices.DeleteFunc(l.Owed, func(o OwedStep) bool {
+		if left := o.After - l.elapsed(d.now); left > 0 {
+			d.wake(d.now.Add(left))
+			return false
+		}
+		if d.v.Config.Receivers[o.Receiver] != nil {
+			d.escalateTo(a, []string{o.Receiver}, rank, l.Mute)
+		}
+		return true
+	})
 	for _, e := range route.Escalate {
 		if slices.Contains(l.Done, e.After) {
 			continue
@@ -295,8 +316,8 @@ func (d *draft) stepRank(r *Row) int {
 	return d.rankOf(r.Monitor, r.Step, r.Rank)
 }
 
-// untake takes back the step of an escalation that a row would have told, unless
-// it was told to others.
+// untake takes back the step of an escalation that a row would have told. If it
+// was told to others it is owed to the row's receiver.
 func (d *draft) untake(r *Row) {
 	level := d.level(r.Monitor, d.stepRank(r))
 	if level == nil || d.clock(r.Alert, r.Incident).level(level.Name) == nil {
@@ -304,7 +325,12 @@ func (d *draft) untake(r *Row) {
 	}
 	l := d.editClock(r.Alert, r.Incident).level(level.Name)
 	for _, e := range level.Escalate {
-		if slices.Contains(e.Receivers, r.Receiver) && !d.stepTold(r, e.Receivers) {
+		owed := OwedStep{e.After, r.Receiver}
+		switch {
+		case !slices.Contains(e.Receivers, r.Receiver) || !slices.Contains(l.Done, e.After) || slices.Contains(l.Owed, owed):
+		case d.stepTold(r, e.Receivers):
+			l.Owed = append(l.Owed, owed)
+		default:
 			l.Done = slices.DeleteFunc(l.Done, func(after time.Duration) bool { return after == e.After })
 		}
 	}

@@ -134,5 +134,8 @@ func (d *draft) fittingChange(a *Alert, r *Row, told int) (RowKind, int) {
 			return Rise, rank
 		}
 	}
+	if r.Ack != nil && !r.Escalated {
+		return Acked, told
+	}
 	return r.Kind, told
 }

@@ -128,7 +128,7 @@ func (d *draft) endBehind(r *Row) *Row {
 	if !last.Ends() || last.Claim != nil {
 		return nil
 	}
-	if !r.begun() && r.Batch == "" && !slices.ContainsFunc(behind, (*Row).begun) {
+	if !last.Told && !r.begun() && r.Batch == "" && !slices.ContainsFunc(behind, (*Row).begun) {
 		own := d.edit(r)
 		own.Both = true
 		d.merge(own, behind)
@@ -211,8 +211,11 @@ func (d *draft) fold(rows []*Row) *Row {
 	last = d.edit(last)
 	last.Kind = netKind(rows, told, rank)
 	d.merge(last, rows[:len(rows)-1])
-	if last.Ends() {
+	switch {
+	case last.Ends():
 		last.Told, last.Both = told, !told
+	case last.Kind == Repeat && last.Ack != nil && !last.Escalated && last.AckOver == "":
+		last.Kind = Acked
 	}
 	return last
 }
@@ -334,7 +337,7 @@ func (d *draft) tooShort(first *Row, over time.Time) string {
 func onlyLevels(rows []*Row) bool {
 	for _, r := range rows {
 		switch {
-		case r.Escalated, r.AckOver != "":
+		case r.Escalated, r.AckOver != "", r.Ack != nil:
 			return false
 		case r.Kind == Rise, r.Kind == Fall, r.Kind == FlappingLevels:
 		case r.Kind == Flapping, r.Kind == Stable && hasKind(rows, Flapping):

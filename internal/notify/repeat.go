@@ -84,7 +84,12 @@ func (d *draft) repeat(a *Alert, routing *Routing, t *Thread, q quiet) {
 	}
 	at, over := t.TriedAt, ""
 	switch {
-	case t.Muted == nil || !d.ranOut(t.Muted, a.Incident):
+	case t.Muted == nil:
+	case !d.ranOut(t.Muted, a.Incident):
+		if by := d.unreminded(a, t); by != "" {
+			over, t = by, d.editThread(t.Alert, t.Receiver)
+			t.Muted = &Mute{ByAck, by}
+		}
 	case t.Muted.Kind != ByAck:
 		over = string(t.Muted.Kind)
 	case d.subscribed(a, t.Receiver, a.Rank) || a.levelless():

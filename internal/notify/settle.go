@@ -171,8 +171,11 @@ func (d *draft) told(r *Row) {
 			rank = max(rank, t.ToldRank)
 		}
 		t.Told, t.ToldRank = true, rank
-		if r.Ack != nil {
+		switch {
+		case r.Ack != nil:
 			t.AckedBy = r.Ack.Author
+		case !d.ack(r.Incident).Holds(d.now): // another one is told of again
+			t.AckedBy = ""
 		}
 	}
 	d.owe(r)

@@ -125,6 +125,8 @@ func (d *draft) stale(r *Row, a *Alert, told bool) string {
 		return "back at the level that was told"
 	case told && a == nil && (r.Kind == Fall || r.Kind == Repeat || r.Kind == Acked || r.Kind == FlappingLevels || r.Kind == Stable):
 		return "over before it could be told"
+	case told && a != nil && a.Phase.Told() && a.Rank > 0 && r.Kind == Repeat && !r.Escalated && d.hears(a, d.thread(r.Alert, r.Receiver)) == 0:
+		return "what stands is not " + r.Receiver + "'s"
 	case r.Kind == Repeat && told && !r.News() && d.thread(r.Alert, r.Receiver).ToldAt.After(r.waitsSince()):
 		return "told with others meanwhile"
 	case r.Kind == Acked && !ack.Holds(d.now):
