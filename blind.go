@@ -134,7 +134,7 @@ func (b *blind) away(began time.Time, step time.Duration) (time.Duration, string
 		return quiet, "the store doesn't answer"
 	}
 	// A head is replaced in each tick, and by somebody else after a lease.
-	if quiet := b.evaluated.quiet; quiet > max(b.h.cfg.blindAfter, 3*b.h.agent.lease) {
+	if quiet := b.evaluated.quiet; quiet > max(b.h.cfg.blindAfter, 3*b.h.agent.Lease()) {
 		return quiet, "nothing is evaluated in the fleet"
 	}
 	return 0, ""

@@ -95,10 +95,10 @@ func (h *Hawkeye) Explain(ctx context.Context, monitor string, tags ...Tag) (Exp
 	if r, ok := h.book.Alert(key); ok {
 		states[key] = r.State
 	}
-	if own, ok := h.agent.stateOf(key); ok {
+	if own, ok := h.agent.StateOf(key); ok {
 		states[key] = own
 	}
-	cfg := evaluate.Config{Plan: plan, States: states, KindOf: h.agent.kindOf, Loaded: h.agent.loaded(tick), Born: born}
+	cfg := evaluate.Config{Plan: plan, States: states, KindOf: h.agent.KindOf, Loaded: h.agent.Loaded(tick), Born: born}
 	for i := range plan.Queries {
 		cfg.Handles = append(cfg.Handles, windows.Handle(i))
 	}
@@ -131,30 +131,6 @@ func (h *Hawkeye) readUpTo(ctx context.Context, windows *feed.Feed) (tick, born 
 		}
 	}
 	return tick, born, nil
-}
-
-// stateOf returns how an alert stands for this process, if it evaluates.
-func (a *agent) stateOf(key string) (alert.State, bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.evaluator == nil {
-		return alert.State{}, false
-	}
-	if e := a.evaluator.Alert(key); e != nil {
-		return e.State, true
-	}
-	return alert.State{}, false
-}
-
-// loaded is the last tick that this process found in its windows when it began
-// to evaluate; tick if it doesn't.
-func (a *agent) loaded(tick int64) int64 {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.evaluator == nil {
-		return tick
-	}
-	return min(a.evaluator.Loaded(), tick)
 }
 
 func explanation(a *evaluate.Alert, end time.Time) Explanation {

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/go-batteries/hawkeye/internal/engine/agent"
 	"github.com/go-batteries/hawkeye/internal/engine/checkpoint"
 	"github.com/go-batteries/hawkeye/internal/engine/follower"
 	"github.com/go-batteries/hawkeye/internal/engine/membership"
@@ -53,7 +54,7 @@ type Hawkeye struct {
 	feed      *feed.Feed
 	follower  *follower.Follower
 	server    *server
-	agent     *agent
+	agent     *agent.Agent
 	notifier  *notifier.Notifier
 	blind     *blind
 	reloader  *reloader
@@ -171,14 +172,21 @@ func (h *Hawkeye) assemble() {
 		Began:  func() int64 { return h.publisher.Began() },
 		Wake:   h.feed.Wake, LoseNames: h.feed.LoseNames, Late: h.feed.Late,
 	})
-	h.agent = newAgent(h, h.book)
+	h.agent = agent.New(agent.Config{
+		Store: h.store, Traits: traits, Mirror: h.mirror, Book: h.book, Owner: h.owner, Clock: clock, Current: &h.current,
+		Feed: h.feed, Sent: h.sent, Members: h.roster, Follower: h.follower, Logger: h.logger,
+		Writer:      func() store.ID { return h.publisher.Writer() },
+		FinalTick:   func() (int64, bool) { return h.publisher.FinalTick() },
+		LastSuccess: func() time.Time { return h.publisher.Stats().LastSuccess },
+		Service:     h.cfg.service, Environment: h.cfg.environment, OutageAfter: h.cfg.blindAfter,
+	})
 	h.keeper = h.newKeeper()
 	h.notifier = notifier.New(notifier.Config{
 		Mirror: h.mirror, Book: h.book, Traits: traits, Clock: clock, Current: &h.current, Sent: h.sent, Members: h.roster,
 		Keeper: h.keeper, Logger: h.logger,
 		Writer:      func() store.ID { return h.publisher.Writer() },
 		SendTimeout: h.cfg.sendTimeout, MaxAbandoned: h.cfg.limits.MaxAbandonedSends,
-		Latest: h.agent.latest, Classify: result,
+		Latest: h.agent.Latest, Classify: result,
 	})
 	h.blind = newBlind(h)
 	h.publisher = publish.New(publish.Config{
@@ -281,7 +289,7 @@ func (h *Hawkeye) start(ctx context.Context) (err error) {
 		h.parts.notify = h.sup.start("notifier", untilDone(h.notifier.Run))
 	}
 	if !h.cfg.noAgent {
-		h.parts.agent = h.sup.start("agent", untilDone(h.agent.run))
+		h.parts.agent = h.sup.start("agent", untilDone(h.agent.Run))
 	}
 	if h.store.Traits().Shared && !h.cfg.noAgent && !h.cfg.noNotifier {
 		h.parts.blind = h.sup.start("blind", untilDone(h.blind.run))

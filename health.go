@@ -121,7 +121,7 @@ func (h *Hawkeye) Health() Health {
 	h.partProblems(&found)
 	h.stallProblems(&found)
 	slices.SortFunc(found, func(a, b Problem) int { return cmp.Compare(a.Text, b.Text) })
-	out := Health{OK: len(found) == 0, Details: found, Store: h.store.Traits().Name, Evaluates: h.agent.evaluates()}
+	out := Health{OK: len(found) == 0, Details: found, Store: h.store.Traits().Name, Evaluates: h.agent.Evaluates()}
 	for _, p := range found {
 		out.Problems = append(out.Problems, p.Text)
 	}
@@ -257,14 +257,14 @@ func (h *Hawkeye) standingProblems(found *problems) {
 	limit := 10*h.store.Traits().Tick + 2*time.Second // longer than a lease
 	s := h.follower.Standing()
 	shared, still := h.store.Traits().Shared && !s.Began.IsZero(), time.Since(s.Since)
-	lag := h.agent.lag()
+	lag := h.agent.Lag()
 	switch {
 	case err != nil || still <= limit && lag <= limit:
 	case shared && !h.mirror.Open() && still > limit && h.publisher.Stats().LastError == nil:
 		found.add(problemLedgerNotOpen, "", "the ledger couldn't be opened for %v, so nothing is evaluated: %v", still.Round(time.Second), cmp.Or(s.Unread, error(ledger.ErrNotOpen)))
 	case shared && !ok && h.mirror.Open():
 		found.add(problemNothingEvaluated, "", "nobody evaluates, nor has since this process began %v ago", still.Round(time.Second))
-	case shared && ok && still > limit && !h.agent.evaluates() && h.publisher.Stats().LastError == nil:
+	case shared && ok && still > limit && !h.agent.Evaluates() && h.publisher.Stats().LastError == nil:
 		found.add(problemNothingEvaluated, "", "nobody evaluates: the ledger's head has stood still for %v", still.Round(time.Second))
 	case lag > limit:
 		found.add(problemEvaluationBehind, "", "evaluation is %v behind", lag.Round(time.Second))

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-batteries/hawkeye/internal/alert"
+	"github.com/go-batteries/hawkeye/internal/evaluate"
 	"github.com/go-batteries/hawkeye/internal/feed"
 	"github.com/go-batteries/hawkeye/internal/guard"
 	"github.com/go-batteries/hawkeye/internal/matcher"
@@ -231,12 +232,33 @@ func (h *Hawkeye) Alerts() []Alert {
 			Since: r.State.Since,
 		}
 	}
-	h.agent.overlay(byKey)
+	h.overlay(byKey)
 	for key, a := range byKey {
 		a.Summary = summaries[a.Monitor]
 		byKey[key] = a
 	}
 	return slices.SortedFunc(maps.Values(byKey), func(a, b Alert) int { return cmp.Compare(a.Key, b.Key) })
+}
+
+// overlay puts what this process has just measured over what is stored.
+func (h *Hawkeye) overlay(byKey map[string]Alert) {
+	h.agent.Each(func(e *evaluate.Alert) {
+		s := e.State
+		known := e.Value.Status == window.OK
+		state := s.Shown().String()
+		if s.Phase == alert.Inactive && e.Value.Status == window.Unseen {
+			state = stateUnseen
+		}
+		value := e.Value.V
+		if !known {
+			value = 0
+		}
+		byKey[e.Key] = Alert{
+			Monitor: e.Rule.Monitor.Name, Key: e.Key, Tags: e.TagMap(),
+			State: state, Level: s.Level, Incident: s.Incident,
+			Value: finite(value), Known: known, Complete: e.Value.Complete(), Since: s.Since,
+		}
+	})
 }
 
 const stateUnseen = "unseen"

@@ -223,7 +223,7 @@ func (h *Hawkeye) finishAgent(ctx context.Context) error {
 	if h.cfg.noAgent {
 		return nil
 	}
-	return h.agent.finish(ctx)
+	return h.agent.Finish(ctx)
 }
 
 func (h *Hawkeye) drainNotifier(ctx context.Context) error {

@@ -1,4 +1,4 @@
-package hawkeye
+package agent
 
 import (
 	"context"
@@ -22,17 +22,17 @@ type sweep struct {
 	kept int           // what the last one left of what is limited in number
 }
 
-// tidy deletes what is old from the ledger, by whoever evaluates and after a
+// compact deletes what is old from the ledger, by whoever evaluates and after a
 // decision was stored: in commits of its own, so that it is done however much
 // there is to decide, and bounded, so that it keeps nobody from deciding. When
 // the next tick is due the rest is left to after that.
-func (a *agent) tidy(ctx context.Context, tick feed.Tick) {
+func (a *Agent) compact(ctx context.Context, tick feed.Tick) {
 	s := &a.sweep
 	if s.left == nil {
 		if time.Now().Before(s.next) && !a.book.TooMany(s.kept) {
 			return
 		}
-		s.left = a.book.Old(a.view, a.h.clock().Now())
+		s.left = a.book.Old(a.view, a.cfg.Clock.Now())
 	}
 	for {
 		tx := s.left.Next()
@@ -48,7 +48,7 @@ func (a *agent) tidy(ctx context.Context, tick feed.Tick) {
 			s.left = nil // looked for again after the next decision
 			return
 		}
-		if a.h.clock().NowTick() > tick.N+1 {
+		if a.cfg.Clock.NowTick() > tick.N+1 {
 			return
 		}
 	}

@@ -1,4 +1,4 @@
-package hawkeye
+package agent
 
 import (
 	"context"
@@ -18,7 +18,7 @@ import (
 
 // await returns when it is this process's turn: nobody else's head is fresh,
 // or it is that of an older configuration.
-func (a *agent) await(ctx context.Context) error {
+func (a *Agent) await(ctx context.Context) error {
 	var seen, left store.ID
 	since := time.Now()
 	finishing, ending := a.finishing, false
@@ -27,7 +27,7 @@ func (a *agent) await(ctx context.Context) error {
 		wait := a.lease
 		open := a.mirror.Open()
 		if open {
-			if a.h.mirror.Refused() == nil {
+			if a.mirror.Refused() == nil {
 				if err := a.register(ctx); err != nil {
 					return err
 				}
@@ -50,7 +50,7 @@ func (a *agent) await(ctx context.Context) error {
 			case err == nil:
 				wait = a.patience(ctx, head, ok) - time.Since(since)
 			case ledger.Orphanable(err):
-				if time.Since(a.h.publisher.Stats().LastSuccess) > a.lease {
+				if time.Since(a.cfg.LastSuccess()) > a.lease {
 					since = time.Now() // nor could the others have moved it
 				}
 				wait = orphanLeases*a.lease - time.Since(since)
@@ -58,7 +58,7 @@ func (a *agent) await(ctx context.Context) error {
 			if wait <= 0 {
 				if err != nil {
 					a.logger.LogAttrs(ctx, slog.LevelWarn, "nobody is left of the service whose ledger it is, going on with it",
-						slog.String("theirs", head.Service), slog.String("ours", a.h.owner.Service))
+						slog.String("theirs", head.Service), slog.String("ours", a.cfg.Owner.Service))
 					if err := a.register(ctx); err != nil {
 						return err
 					}
@@ -70,8 +70,8 @@ func (a *agent) await(ctx context.Context) error {
 		if ending && open {
 			return errFinished // somebody else evaluates, also what we counted last
 		}
-		if !open || a.h.mirror.Refused() != nil {
-			wait = a.h.store.Traits().Tick
+		if !open || a.mirror.Refused() != nil {
+			wait = a.cfg.Traits.Tick
 		}
 		timer := time.NewTimer(wait)
 		alive.Rest()
@@ -98,9 +98,9 @@ func (a *agent) await(ctx context.Context) error {
 }
 
 // logBlocked says once that the head can't be read, because a newer version
-// evaluates or because it is damaged, and once when it can be again. Of a
+// Evaluates or because it is damaged, and once when it can be again. Of a
 // refusal the follower tells.
-func (a *agent) logBlocked(ctx context.Context, err error) {
+func (a *Agent) logBlocked(ctx context.Context, err error) {
 	if errors.As(err, new(*ledger.Refusal)) {
 		err = nil
 	}
@@ -116,24 +116,24 @@ func (a *agent) logBlocked(ctx context.Context, err error) {
 // patience is how long a head must stand unchanged before we go on from it.
 // Somebody with an older configuration isn't waited for; but a place that is
 // free is left to those with a newer one for a moment.
-func (a *agent) patience(ctx context.Context, head ledger.Head, ok bool) time.Duration {
-	if !a.h.store.Traits().Shared || failpoint.On("split") {
+func (a *Agent) patience(ctx context.Context, head ledger.Head, ok bool) time.Duration {
+	if !a.cfg.Traits.Shared || failpoint.On("split") {
 		return 0
 	}
-	own := a.h.setup().Set.Hash
-	winner := a.h.roster.Winner()
+	own := a.cfg.Current.Load().Set.Hash
+	winner := a.cfg.Members.Winner()
 	if winner != own {
 		a.logLoses(ctx, winner)
 	}
 	switch {
-	case head.Writer == a.h.publisher.Writer() && winner == own:
+	case head.Writer == a.cfg.Writer() && winner == own:
 		return 0
 	case !ok || head.Writer.IsZero():
 		if winner != own {
-			return min(3*a.h.store.Traits().Tick, a.lease)
+			return min(3*a.cfg.Traits.Tick, a.lease)
 		}
 		return 0
-	case winner == own && head.Config != own && a.h.book.Configs()[head.Config] != nil && !a.mirror.IsNewer(ledger.FleetKey):
+	case winner == own && head.Config != own && a.book.Configs()[head.Config] != nil && !a.mirror.IsNewer(ledger.FleetKey):
 		return 0
 	default:
 		return a.lease
@@ -144,9 +144,9 @@ func (a *agent) patience(ctx context.Context, head ledger.Head, ok bool) time.Du
 // Store's clock: nobody need wait for a lease of it. That is asked when a head
 // is found, not of each that follows: where processes live more briefly than a
 // lease lasts, none would ever evaluate.
-func (a *agent) vanished(ctx context.Context, writer store.ID) (gone bool) {
-	clock := a.h.clock()
-	if !a.h.store.Traits().Shared || writer.IsZero() || writer == a.h.publisher.Writer() || !clock.Measured() {
+func (a *Agent) vanished(ctx context.Context, writer store.ID) (gone bool) {
+	clock := a.cfg.Clock
+	if !a.cfg.Traits.Shared || writer.IsZero() || writer == a.cfg.Writer() || !clock.Measured() {
 		return false
 	}
 	ask := store.Publication{Writer: writer}
@@ -156,7 +156,7 @@ func (a *agent) vanished(ctx context.Context, writer store.ID) (gone bool) {
 	ctx, cancel := context.WithTimeout(ctx, ledger.CommitTimeout)
 	defer cancel()
 	err := guard.Step(func() error {
-		reply, err := a.h.store.Publish(ctx, ask)
+		reply, err := a.cfg.Store.Publish(ctx, ask)
 		gone = err == nil && len(reply.Missing) == len(ask.Check)
 		return err
 	})
@@ -168,13 +168,13 @@ func (a *agent) vanished(ctx context.Context, writer store.ID) (gone bool) {
 
 // register makes our configuration known, unless somebody else writes at the
 // same moment: then the next look finds out.
-func (a *agent) register(ctx context.Context) error {
-	if !a.h.store.Traits().Shared {
+func (a *Agent) register(ctx context.Context) error {
+	if !a.cfg.Traits.Shared {
 		return nil
 	}
-	err := a.h.roster.Register(ctx)
+	err := a.cfg.Members.Register(ctx)
 	for errors.Is(err, store.ErrConflict) && ctx.Err() == nil {
-		err = a.h.roster.Register(ctx)
+		err = a.cfg.Members.Register(ctx)
 	}
 	if err != nil && ctx.Err() == nil {
 		a.logger.LogAttrs(ctx, slog.LevelDebug, "register the configuration", slog.Any("error", err))
@@ -186,9 +186,9 @@ func (a *agent) register(ctx context.Context) error {
 
 // acquire puts our name on the head as it is, before anything is evaluated:
 // those who want it too see that it is taken.
-func (a *agent) acquire(ctx context.Context, head ledger.Head) error {
-	self, hash := a.h.publisher.Writer(), a.setup.Set.Hash
-	if !a.h.store.Traits().Shared || head.Writer == self && head.Config == hash || failpoint.On("split") {
+func (a *Agent) acquire(ctx context.Context, head ledger.Head) error {
+	self, hash := a.cfg.Writer(), a.pinned.Set.Hash
+	if !a.cfg.Traits.Shared || head.Writer == self && head.Config == hash || failpoint.On("split") {
 		return nil
 	}
 	if err := a.stamp(ctx, head); err != nil {
@@ -200,9 +200,9 @@ func (a *agent) acquire(ctx context.Context, head ledger.Head) error {
 
 // stamp replaces the head by itself, under our name: the tick that it is of
 // stays, and all see that somebody is about to evaluate.
-func (a *agent) stamp(ctx context.Context, head ledger.Head) error {
-	head.Writer, head.Config = a.h.publisher.Writer(), a.setup.Set.Hash
-	head.Width, head.Service = a.h.store.Traits().Tick, a.h.owner.Service
+func (a *Agent) stamp(ctx context.Context, head ledger.Head) error {
+	head.Writer, head.Config = a.cfg.Writer(), a.pinned.Set.Hash
+	head.Width, head.Service = a.cfg.Traits.Tick, a.cfg.Owner.Service
 	tx := a.mirror.Begin()
 	tx.RequireAt(ledger.HeadKey, a.head)
 	if err := tx.PutJSON(ledger.HeadKey, head); err != nil {
@@ -227,11 +227,11 @@ func jittered(d time.Duration) time.Duration { return d + rand.N(d/4+1) }
 
 // logLoses says that another configuration decides: once, also if its replicas
 // come and go, until there is another winner.
-func (a *agent) logLoses(ctx context.Context, winner string) {
+func (a *Agent) logLoses(ctx context.Context, winner string) {
 	if a.lostTo == winner {
 		return
 	}
 	a.lostTo = winner
 	a.logger.LogAttrs(ctx, slog.LevelWarn, "another replica has a newer configuration, which decides",
-		slog.String("ours", a.h.setup().Set.Hash), slog.String("theirs", winner))
+		slog.String("ours", a.cfg.Current.Load().Set.Hash), slog.String("theirs", winner))
 }

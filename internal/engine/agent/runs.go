@@ -1,4 +1,4 @@
-package hawkeye
+package agent
 
 import (
 	"math"
@@ -13,12 +13,12 @@ func ledgerRun(r feed.Run) ledger.Run { return ledger.Run{From: r.From, To: r.To
 
 // beginRuns makes what the evaluation knows of writers: what the ledger says,
 // which may have been rolled back, and what this process has read.
-func (a *agent) beginRuns(head ledger.Head) {
-	if !a.h.store.Traits().Shared {
+func (a *Agent) beginRuns(head ledger.Head) {
+	if !a.cfg.Traits.Shared {
 		return
 	}
-	a.h.follower.FollowRuns()
-	runs := a.h.follower.RunsAt(head, math.MaxInt64)
+	a.cfg.Follower.FollowRuns()
+	runs := a.cfg.Follower.RunsAt(head, math.MaxInt64)
 	for id, r := range a.runs.All() {
 		runs.Add(id, r)
 	}
@@ -27,7 +27,7 @@ func (a *agent) beginRuns(head ledger.Head) {
 }
 
 // putRuns writes down the runs that have begun or ended.
-func (a *agent) putRuns(tx *ledger.Tx, tick int64) error {
+func (a *Agent) putRuns(tx *ledger.Tx, tick int64) error {
 	if a.runs == nil {
 		return nil
 	}
@@ -44,12 +44,12 @@ func (a *agent) putRuns(tx *ledger.Tx, tick int64) error {
 }
 
 // runsStored takes note that the ledger has them as of a tick.
-func (a *agent) runsStored(tick int64) {
+func (a *Agent) runsStored(tick int64) {
 	if a.runs == nil {
 		return
 	}
 	a.runs.Stored(tick)
 	keep := a.feed.Needs()
 	a.runs.Expire(tick - keep)
-	a.book.KeepWriters = time.Duration(keep) * a.h.store.Traits().Tick
+	a.book.KeepWriters = time.Duration(keep) * a.cfg.Traits.Tick
 }

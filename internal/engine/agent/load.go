@@ -1,4 +1,4 @@
-package hawkeye
+package agent
 
 import (
 	"context"
@@ -19,29 +19,29 @@ import (
 
 // load makes an evaluator of what the ledger holds, its windows filled up to
 // the watermark.
-func (a *agent) load(ctx context.Context) (*evaluate.Evaluator, error) {
+func (a *Agent) load(ctx context.Context) (*evaluate.Evaluator, error) {
 	if err := a.follow(ctx); err != nil {
 		return nil, fmt.Errorf("follow the ledger: %w", err)
 	}
-	if turned := a.mirror.Turned(); turned != a.turned {
-		a.turned = turned
-		a.h.sent.Invalidate()
+	if turned := a.mirror.Turned(); turned != a.resets {
+		a.resets = turned
+		a.cfg.Sent.Invalidate()
 	}
 	head, commit, ok, err := a.mirror.Head()
 	if err != nil && (commit != a.awaited || !ledger.Orphanable(err)) {
 		return nil, errBeaten // await says why
 	}
 	if !ok {
-		head.Tick = a.h.clock().NowTick() - 1
-		if first := a.h.follower.FirstTick(); first > 0 {
+		head.Tick = a.cfg.Clock.NowTick() - 1
+		if first := a.cfg.Follower.FirstTick(); first > 0 {
 			head.Tick = min(head.Tick, first)
 		}
 		head.Born = head.Tick
 	}
 	a.head, a.born, a.configs, a.left = commit, head.Born, nil, make(map[string]bool)
-	a.setup = a.h.setup()
-	a.feed.SetQueries(a.setup.Plan.Queries)
-	if commit != a.awaited && head.Writer != a.h.publisher.Writer() && a.h.store.Traits().Shared && !failpoint.On("split") {
+	a.pinned = a.cfg.Current.Load()
+	a.feed.SetQueries(a.pinned.Plan.Queries)
+	if commit != a.awaited && head.Writer != a.cfg.Writer() && a.cfg.Traits.Shared && !failpoint.On("split") {
 		return nil, errBeaten // and we hadn't heard yet
 	}
 	if err := a.acquire(ctx, head); err != nil {
@@ -55,19 +55,19 @@ func (a *agent) load(ctx context.Context) (*evaluate.Evaluator, error) {
 	for key, r := range a.book.Alerts() {
 		states[key] = r.State
 	}
-	if a.feed.Reopen(0); head.Config == a.setup.Set.Hash && a.h.store.Traits().Shared { // what another configuration judged stays as it is
+	if a.feed.Reopen(0); head.Config == a.pinned.Set.Hash && a.cfg.Traits.Shared { // what another configuration judged stays as it is
 		a.feed.Reopen(head.Open)
 	}
 	if err := a.feed.SeekTo(ctx, head.Tick); err != nil {
 		return nil, fmt.Errorf("load windows: %w", err)
 	}
 	ev := evaluate.New(evaluate.Config{
-		Plan: a.setup.Plan, Handles: a.handles(), States: states, Born: head.Born,
+		Plan: a.pinned.Plan, Handles: a.handles(), States: states, Born: head.Born,
 		NewID:  func() string { return store.NewID().String() },
 		Told:   a.told,
-		KindOf: a.kindOf,
+		KindOf: a.KindOf,
 	})
-	ev.Recall(a.feed.Engine(), evaluate.Tick{N: head.Tick, End: a.h.clock().End(head.Tick)})
+	ev.Recall(a.feed.Engine(), evaluate.Tick{N: head.Tick, End: a.cfg.Clock.End(head.Tick)})
 	a.mu.Lock()
 	a.evaluator = ev
 	a.mu.Unlock()
@@ -79,10 +79,10 @@ func (a *agent) load(ctx context.Context) (*evaluate.Evaluator, error) {
 // decided again is about the incident that they tell of. Nothing is claimed in
 // that time either. The head is replaced by itself, so that nobody takes it for
 // one that was left.
-func (a *agent) letOthersRecollect(ctx context.Context, ok bool) error {
-	tick := a.h.store.Traits().Tick
+func (a *Agent) letOthersRecollect(ctx context.Context, ok bool) error {
+	tick := a.cfg.Traits.Tick
 	wait := sentlog.RecollectFor(tick) - time.Since(a.mirror.TurnedAt())
-	if !ok || wait <= 0 || !a.h.store.Traits().Shared || failpoint.On("split") {
+	if !ok || wait <= 0 || !a.cfg.Traits.Shared || failpoint.On("split") {
 		return nil
 	}
 	tx := a.mirror.Begin()
@@ -115,16 +115,16 @@ func (a *agent) letOthersRecollect(ctx context.Context, ok bool) error {
 // told returns the incidents of an alert that somebody was told of and that
 // have no end: by the ledger, and by what is known to have been sent although
 // the ledger has lost it.
-func (a *agent) told(key string) []alert.Told {
+func (a *Agent) told(key string) []alert.Told {
 	if a.stepView == nil {
 		a.stepView = a.view()
 	}
 	view := a.stepView
 	told := notify.Unended(view, key)
-	if !a.h.store.Traits().Shared {
+	if !a.cfg.Traits.Shared {
 		return told
 	}
-	for _, sent := range a.h.sent.Told(key) {
+	for _, sent := range a.cfg.Sent.Told(key) {
 		if !slices.Contains(told, sent) && !outlived(view, key, sent) {
 			told = append(told, sent)
 		}
@@ -132,8 +132,8 @@ func (a *agent) told(key string) []alert.Told {
 	return told
 }
 
-// kindOf returns the kind of series that a stored alert was of.
-func (a *agent) kindOf(key string) string {
+// KindOf returns the kind of series that a stored alert was of.
+func (a *Agent) KindOf(key string) string {
 	if r, ok := a.book.Alert(key); ok {
 		return r.Snapshot.Series
 	}
@@ -151,8 +151,32 @@ func outlived(view *notify.View, key string, sent alert.Told) bool {
 	return false
 }
 
-func (a *agent) view() *notify.View {
+func (a *Agent) view() *notify.View {
 	v := a.book.View()
-	v.Config = a.setup.Routes
+	v.Config = a.pinned.Routes
 	return v
+}
+
+// StateOf returns how an alert stands for this process, if it evaluates.
+func (a *Agent) StateOf(key string) (alert.State, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.evaluator == nil {
+		return alert.State{}, false
+	}
+	if e := a.evaluator.Alert(key); e != nil {
+		return e.State, true
+	}
+	return alert.State{}, false
+}
+
+// Loaded is the last tick that this process found in its windows when it began
+// to evaluate; tick if it doesn't.
+func (a *Agent) Loaded(tick int64) int64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.evaluator == nil {
+		return tick
+	}
+	return min(a.evaluator.Loaded(), tick)
 }

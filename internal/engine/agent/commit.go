@@ -1,4 +1,4 @@
-package hawkeye
+package agent
 
 import (
 	"context"
@@ -17,7 +17,7 @@ import (
 // commit stores a decision: states, what is to be told, and the watermark, all
 // or nothing. If only the notifier wrote meanwhile, what is to be told is
 // worked out again; if the head is another one, the decision is void.
-func (a *agent) commit(ctx context.Context, tick feed.Tick, changes []evaluate.Change, release bool) error {
+func (a *Agent) commit(ctx context.Context, tick feed.Tick, changes []evaluate.Change, release bool) error {
 	for {
 		tx, err := a.tx(tick, changes, release)
 		if err != nil {
@@ -59,17 +59,17 @@ func (a *agent) commit(ctx context.Context, tick feed.Tick, changes []evaluate.C
 }
 
 // follow brings the copy of the ledger up to date, or gives up.
-func (a *agent) follow(ctx context.Context) error {
+func (a *Agent) follow(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*ledger.CommitTimeout)
 	defer cancel()
 	return a.mirror.Sync(ctx)
 }
 
 // tx writes down a decision.
-func (a *agent) tx(tick feed.Tick, changes []evaluate.Change, release bool) (*ledger.Tx, error) {
+func (a *Agent) tx(tick feed.Tick, changes []evaluate.Change, release bool) (*ledger.Tx, error) {
 	tx := a.mirror.Begin()
 	tx.RequireAt(ledger.HeadKey, a.head)
-	now := a.h.clock().Now()
+	now := a.cfg.Clock.Now()
 	var plan notify.Plan
 	var view *notify.View
 	for i := range changes {
@@ -84,7 +84,7 @@ func (a *agent) tx(tick feed.Tick, changes []evaluate.Change, release bool) (*le
 		record := ledger.AlertRecord{State: c.Alert.State}
 		if c.Alert.Rule != nil {
 			record.Monitor = c.Alert.Rule.Alert.Key
-			record.Snapshot = c.Alert.Snapshot(a.h.cfg.service, a.h.cfg.environment)
+			record.Snapshot = c.Alert.Snapshot(a.cfg.Service, a.cfg.Environment)
 		} else if before, ok := a.book.Alert(c.Alert.Key); ok { // its monitor was removed
 			record.Monitor, record.Snapshot = before.Monitor, before.Snapshot
 		}
@@ -105,8 +105,8 @@ func (a *agent) tx(tick feed.Tick, changes []evaluate.Change, release bool) (*le
 		return nil, err
 	}
 	head := ledger.Head{
-		Tick: tick.N, Writer: a.h.publisher.Writer(), Born: a.born, Config: a.setup.Set.Hash,
-		Width: a.h.store.Traits().Tick, Service: a.h.owner.Service,
+		Tick: tick.N, Writer: a.cfg.Writer(), Born: a.born, Config: a.pinned.Set.Hash,
+		Width: a.cfg.Traits.Tick, Service: a.cfg.Owner.Service,
 		Runs: a.runs != nil, Open: a.feed.Open(),
 	}
 	if release {
@@ -117,17 +117,17 @@ func (a *agent) tx(tick feed.Tick, changes []evaluate.Change, release bool) (*le
 
 // putFleet writes down who is live, if that changed, and what was sent of
 // which the ledger has lost the note.
-func (a *agent) putFleet(tx *ledger.Tx, tick int64, now time.Time) error {
-	if !a.h.store.Traits().Shared {
+func (a *Agent) putFleet(tx *ledger.Tx, tick int64, now time.Time) error {
+	if !a.cfg.Traits.Shared {
 		return nil
 	}
-	fleet := a.h.roster.Fleet(tick, a.feed.Stats().Writers)
+	fleet := a.cfg.Members.Fleet(tick, a.feed.Stats().Writers)
 	if before, ok := a.book.Fleet(); !ok || !before.Equal(fleet) {
 		if err := tx.PutJSON(ledger.FleetKey, fleet); err != nil {
 			return err
 		}
 	}
-	for _, n := range a.h.sent.Missing(settleGrace, a.book.Sent) {
+	for _, n := range a.cfg.Sent.Missing(settleGrace, a.book.Sent) {
 		if err := tx.PutSent(n.ID, n.At); err != nil {
 			return err
 		}

@@ -1,4 +1,20 @@
-package hawkeye
+// Package agent decides when a threshold is breached: it evaluates the fleet's
+// ticks, and stores what follows from them.
+//
+//	Run ─ await: whose turn is it? ─→ load ─→ evaluate ─ tick by tick ─→ commit
+//	        ↑    (lease.go)       (load.go)      feed, evaluate       states, outbox,
+//	        │                                                        watermark (commit.go)
+//	        └──────────── somebody else decides, a gap, a reload ───────┘
+//
+// One agent of a fleet evaluates: the one that wrote the ledger's head last. The
+// others wait until the head stands still. That is for efficiency only: a
+// decision is stored only if the head is the one that it was made from, so two
+// that evaluate at a time cost work and not correctness.
+//
+// What is evaluated is pinned, from load to the commit: a reload ends the
+// evaluation, which begins anew with what is in force. Whose turn it is goes by
+// the configuration in force.
+package agent
 
 import (
 	"context"
@@ -9,14 +25,17 @@ import (
 	"sync"
 	"time"
 
-	"github.com/go-batteries/hawkeye/internal/alert"
+	"github.com/go-batteries/hawkeye/internal/engine/follower"
+	"github.com/go-batteries/hawkeye/internal/engine/membership"
 	"github.com/go-batteries/hawkeye/internal/engine/ruleset"
+	"github.com/go-batteries/hawkeye/internal/engine/sentlog"
 	"github.com/go-batteries/hawkeye/internal/evaluate"
 	"github.com/go-batteries/hawkeye/internal/failpoint"
 	"github.com/go-batteries/hawkeye/internal/feed"
 	"github.com/go-batteries/hawkeye/internal/ledger"
 	"github.com/go-batteries/hawkeye/internal/notify"
 	"github.com/go-batteries/hawkeye/internal/pulse"
+	"github.com/go-batteries/hawkeye/internal/samples/clock"
 	"github.com/go-batteries/hawkeye/internal/trouble"
 	"github.com/go-batteries/hawkeye/internal/window"
 	"github.com/go-batteries/hawkeye/store"
@@ -64,72 +83,99 @@ var errReloaded = errors.New("the configuration was replaced")
 // errFinished ends the evaluation at a shutdown.
 var errFinished = errors.New("evaluated up to the last tick")
 
-// agent decides when a threshold is breached. One agent of a fleet evaluates:
-// the one that wrote the ledger's head last. The others wait until the head
-// stands still. That is for efficiency only: a decision is stored only if the
-// head is the one that it was made from.
-type agent struct {
-	h      *Hawkeye
+// Config is what an Agent needs. Nothing in it changes.
+type Config struct {
+	Store    store.Store
+	Traits   store.Traits
+	Mirror   *ledger.Mirror
+	Book     *ledger.Book
+	Owner    *ledger.Owner
+	Clock    *clock.Clock
+	Current  *ruleset.Current
+	Feed     *feed.Feed
+	Sent     *sentlog.Log
+	Members  *membership.Roster
+	Follower *follower.Follower
+	Logger   *slog.Logger
+
+	// Of the publisher: under which id this process publishes, which may be
+	// drawn anew; the tick of its last bucket, once that is known; and when it
+	// last reached the Store.
+	Writer      func() store.ID
+	FinalTick   func() (int64, bool)
+	LastSuccess func() time.Time
+
+	Service, Environment string        // as messages say them
+	OutageAfter          time.Duration // how long nothing must be evaluated for replicas to evaluate alone
+}
+
+// Agent evaluates when it is this process's turn. What isn't said to be for
+// others belongs to the goroutine of Run.
+type Agent struct {
+	cfg    Config
 	logger *slog.Logger
 	mirror *ledger.Mirror
 	book   *ledger.Book
-	setup  *ruleset.Ruleset // that is evaluated; for run alone
+	pinned *ruleset.Ruleset // that is evaluated
 	feed   *feed.Feed
 	lease  time.Duration
 	watch  <-chan struct{}
 
-	left    map[string]bool                 // alerts that were not judged, as a newer version keeps them; for run alone
-	blocked bool                            // the head can't be read; for run alone
-	turned  int                             // as the mirror counts; for run alone
-	lostTo  string                          // the winner that was logged; for run alone
-	configs map[string]*ledger.ConfigRecord // as Removed saw them; for run alone
+	left    map[string]bool                 // alerts that were not judged, as a newer version keeps them
+	blocked bool                            // the head can't be read
+	resets  int                             // as the mirror counts
+	lostTo  string                          // the winner that was logged
+	configs map[string]*ledger.ConfigRecord // as Removed saw them
 
-	outage int64 // the tick at which one was last found over; for run alone
+	outage int64 // the tick at which one was last found over
 
-	interrupted *trouble.Log // of run
+	interrupted *trouble.Log // of Run
 	unread      *trouble.Log // of ticks
 	unstored    *trouble.Log // of decisions
 
-	awaited store.ID // the head from which await let us go on; for run alone
+	awaited store.ID // the head from which await let us go on
 
-	head  store.ID // the commit of the head that memory is of; for run alone
-	born  int64    // see ledger.Head; for run alone
-	sweep sweep    // for run alone
+	head  store.ID // the commit of the head that memory is of
+	born  int64    // see ledger.Head
+	sweep sweep
 
-	runs *feed.Runs // nil where the Store is this process's own; for run alone
+	runs *feed.Runs // nil where the Store is this process's own
 
 	// stepView is what told answers from during a step, nil until it is asked:
-	// in a storm that is thousands of times. For run alone.
+	// in a storm that is thousands of times.
 	stepView *notify.View
 
-	mu        sync.Mutex          // guards evaluator
+	mu        sync.Mutex          // guards evaluator and waits
 	evaluator *evaluate.Evaluator // nil while somebody else evaluates
-	waits     bool                // it is our turn, and others write something down first; guarded by mu
+	waits     bool                // it is our turn, and others write something down first
 
-	finishing chan struct{} // closed by finish
-	finished  chan struct{} // closed when run has evaluated the last tick
+	finishing chan struct{} // closed by Finish
+	finished  chan struct{} // closed when Run has evaluated the last tick
 	doneOnce  sync.Once
 	askOnce   sync.Once
 }
 
-func newAgent(h *Hawkeye, book *ledger.Book) *agent {
-	traits := h.store.Traits()
-	return &agent{
-		h: h, logger: h.logger, mirror: h.mirror, book: book, setup: h.setup(),
-		feed:      h.feed,
-		lease:     jittered(max(minLease, leaseTicks*traits.Tick)),
-		watch:     h.mirror.Watch(ledger.HeadKey),
+// New returns an agent that works when Run does.
+func New(cfg Config) *Agent {
+	return &Agent{
+		cfg: cfg, logger: cfg.Logger, mirror: cfg.Mirror, book: cfg.Book, pinned: cfg.Current.Load(),
+		feed:      cfg.Feed,
+		lease:     jittered(max(minLease, leaseTicks*cfg.Traits.Tick)),
+		watch:     cfg.Mirror.Watch(ledger.HeadKey),
 		finishing: make(chan struct{}),
 		finished:  make(chan struct{}),
 
-		interrupted: trouble.New(h.logger, "evaluation interrupted", "evaluation goes on after an interruption"),
-		unread:      trouble.New(h.logger, "reading ticks fails", "ticks are read again"),
-		unstored:    trouble.New(h.logger, "storing a decision fails, trying again", "decisions are stored again"),
+		interrupted: trouble.New(cfg.Logger, "evaluation interrupted", "evaluation goes on after an interruption"),
+		unread:      trouble.New(cfg.Logger, "reading ticks fails", "ticks are read again"),
+		unstored:    trouble.New(cfg.Logger, "storing a decision fails, trying again", "decisions are stored again"),
 	}
 }
 
-// run evaluates whenever it is this process's turn.
-func (a *agent) run(ctx context.Context) error {
+// Lease is for how long a head must stand still before somebody else goes on.
+func (a *Agent) Lease() time.Duration { return a.lease }
+
+// Run evaluates whenever it is this process's turn.
+func (a *Agent) Run(ctx context.Context) error {
 	alive := pulse.Of(ctx)
 	for {
 		alive.Work()
@@ -161,7 +207,7 @@ func (a *agent) run(ctx context.Context) error {
 
 // evaluate loads what is stored and steps from the watermark on, until it
 // fails or somebody else decides.
-func (a *agent) evaluate(ctx context.Context) error {
+func (a *Agent) evaluate(ctx context.Context) error {
 	stored := time.Now()
 	ev, err := a.load(ctx)
 	if err != nil {
@@ -197,7 +243,7 @@ func (a *agent) evaluate(ctx context.Context) error {
 			a.mu.Unlock()
 		}
 		// A head that stands still for a lease is somebody else's to replace.
-		if behind++; !last && behind < maxCatchUp && time.Since(stored) < a.lease/2 && a.h.clock().Now().Sub(tick.End) > catchUpLag {
+		if behind++; !last && behind < maxCatchUp && time.Since(stored) < a.lease/2 && a.cfg.Clock.Now().Sub(tick.End) > catchUpLag {
 			continue
 		}
 		if behind > 1 {
@@ -216,18 +262,18 @@ func (a *agent) evaluate(ctx context.Context) error {
 		switch {
 		case last:
 			return errFinished
-		case a.setup != a.h.setup():
+		case a.pinned != a.cfg.Current.Load():
 			return errReloaded
 		case a.ours():
 			return errOurs
 		}
-		a.tidy(ctx, tick)
+		a.compact(ctx, tick)
 	}
 }
 
 // ours says whether an alert that was left to a newer version is ours again:
 // what is in memory of it was never stored.
-func (a *agent) ours() bool {
+func (a *Agent) ours() bool {
 	for key := range a.left {
 		if !a.book.Kept(key) {
 			return true
@@ -237,7 +283,7 @@ func (a *agent) ours() bool {
 }
 
 // works says that the ledger moves on: what failed before is over.
-func (a *agent) works(ctx context.Context) {
+func (a *Agent) works(ctx context.Context) {
 	a.unstored.Note(ctx, nil)
 	a.interrupted.Note(ctx, nil)
 }
@@ -246,9 +292,9 @@ func (a *agent) works(ctx context.Context) {
 // have told what they saw themselves: they hand that in, and publish what they
 // kept, before anything is caught up with. It says whether it did. That is once
 // for an outage, however long catching up with it takes.
-func (a *agent) afterOutage(ctx context.Context, tick feed.Tick) bool {
-	after := a.h.cfg.blindAfter
-	if !a.h.store.Traits().Shared || a.h.clock().Now().Sub(tick.End) < after ||
+func (a *Agent) afterOutage(ctx context.Context, tick feed.Tick) bool {
+	after := a.cfg.OutageAfter
+	if !a.cfg.Traits.Shared || a.cfg.Clock.Now().Sub(tick.End) < after ||
 		tick.N <= a.outage {
 		return false
 	}
@@ -259,39 +305,39 @@ func (a *agent) afterOutage(ctx context.Context, tick feed.Tick) bool {
 			a.logger.LogAttrs(ctx, slog.LevelDebug, "announce that evaluation goes on", slog.Any("error", err))
 		}
 	}
-	pulse.Sleep(ctx, handInTicks*a.h.store.Traits().Tick)
-	a.outage = a.h.clock().NowTick() // when the wait is over: it may be longer than after
+	pulse.Sleep(ctx, handInTicks*a.cfg.Traits.Tick)
+	a.outage = a.cfg.Clock.NowTick() // when the wait is over: it may be longer than after
 	return true
 }
 
 // removed ends the alerts whose monitor no live agent has any more. Who those
 // are changes while a new version is rolled out.
-func (a *agent) removed(ev *evaluate.Evaluator) []evaluate.Change {
-	configs := a.h.roster.Configs()
+func (a *Agent) removed(ev *evaluate.Evaluator) []evaluate.Change {
+	configs := a.cfg.Members.Configs()
 	if a.configs != nil && sameConfigs(a.configs, configs) {
 		return nil
 	}
 	a.configs = configs
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return ev.Removed(a.h.clock().Now(), a.h.roster.Wanted())
+	return ev.Removed(a.cfg.Clock.Now(), a.cfg.Members.Wanted())
 }
 
-func (a *agent) step(t feed.Tick) evaluate.Tick {
+func (a *Agent) step(t feed.Tick) evaluate.Tick {
 	unknown := t.Skipped
 	if t.Status == feed.Unknown {
 		unknown++
 	}
 	asleep := time.Duration(0)
 	if t.Asleep {
-		asleep = a.h.store.Traits().Tick
+		asleep = a.cfg.Traits.Tick
 	}
-	return evaluate.Tick{N: t.N, End: t.End, Asleep: asleep, Unknown: time.Duration(unknown) * a.h.store.Traits().Tick, Late: t.Late, Again: t.Again}
+	return evaluate.Tick{N: t.N, End: t.End, Asleep: asleep, Unknown: time.Duration(unknown) * a.cfg.Traits.Tick, Late: t.Late, Again: t.Again}
 }
 
-// finish evaluates what Final has published, and gives up the head, so that
+// Finish evaluates what Final has published, and gives up the head, so that
 // somebody else goes on at once.
-func (a *agent) finish(ctx context.Context) error {
+func (a *Agent) Finish(ctx context.Context) error {
 	a.askOnce.Do(func() { close(a.finishing) })
 	select {
 	case <-a.finished:
@@ -303,47 +349,47 @@ func (a *agent) finish(ctx context.Context) error {
 
 // isLast says whether a tick is that of our last bucket: known as soon as that
 // can be read, so that nothing is waited for after it.
-func (a *agent) isLast(tick int64) bool {
-	last, ok := a.h.publisher.FinalTick()
+func (a *Agent) isLast(tick int64) bool {
+	last, ok := a.cfg.FinalTick()
 	return ok && tick >= last
 }
 
 // handles are those of the plan's queries, in their order.
-func (a *agent) handles() []window.Handle {
-	handles := make([]window.Handle, len(a.setup.Plan.Queries))
+func (a *Agent) handles() []window.Handle {
+	handles := make([]window.Handle, len(a.pinned.Plan.Queries))
 	for i := range handles {
 		handles[i] = a.feed.Handle(i)
 	}
 	return handles
 }
 
-// evaluates says whether this process decides at present.
-func (a *agent) evaluates() bool {
+// Evaluates says whether this process decides at present.
+func (a *Agent) Evaluates() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.evaluator != nil || a.waits
 }
 
 // setWaits says whether it is our turn while others write something down.
-func (a *agent) setWaits(waits bool) {
+func (a *Agent) setWaits(waits bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.waits = waits
 }
 
-// lag is how far the fleet's watermark is behind its time; 0 if nobody has
+// Lag is how far the fleet's watermark is behind its time; 0 if nobody has
 // evaluated yet.
-func (a *agent) lag() time.Duration {
+func (a *Agent) Lag() time.Duration {
 	head, _, ok, err := a.mirror.Head()
 	if !ok || err != nil {
 		return 0
 	}
-	return a.h.clock().Now().Sub(a.h.clock().End(head.Tick))
+	return a.cfg.Clock.Now().Sub(a.cfg.Clock.End(head.Tick))
 }
 
-// latest returns how an alert stands by what this process measured last, false
+// Latest returns how an alert stands by what this process measured last, false
 // if it doesn't evaluate.
-func (a *agent) latest(key string) (notify.Snapshot, bool) {
+func (a *Agent) Latest(key string) (notify.Snapshot, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.evaluator == nil {
@@ -353,36 +399,23 @@ func (a *agent) latest(key string) (notify.Snapshot, bool) {
 	if e == nil || !e.Read {
 		return notify.Snapshot{}, false
 	}
-	return e.Snapshot(a.h.cfg.service, a.h.cfg.environment), true
+	return e.Snapshot(a.cfg.Service, a.cfg.Environment), true
 }
 
-// overlay puts what this process has just measured over what is stored.
-func (a *agent) overlay(byKey map[string]Alert) {
+// sameConfigs says whether two sets of configurations have the same hashes.
+func sameConfigs(a, b map[string]*ledger.ConfigRecord) bool {
+	return maps.EqualFunc(a, b, func(*ledger.ConfigRecord, *ledger.ConfigRecord) bool { return true })
+}
+
+// Each calls f with all alerts as this process measured them last, if it
+// evaluates. What f is called with must not be kept.
+func (a *Agent) Each(f func(*evaluate.Alert)) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.evaluator == nil {
 		return
 	}
 	for _, e := range a.evaluator.Alerts() {
-		s := e.State
-		known := e.Value.Status == window.OK
-		state := s.Shown().String()
-		if s.Phase == alert.Inactive && e.Value.Status == window.Unseen {
-			state = stateUnseen
-		}
-		value := e.Value.V
-		if !known {
-			value = 0
-		}
-		byKey[e.Key] = Alert{
-			Monitor: e.Rule.Monitor.Name, Key: e.Key, Tags: e.TagMap(),
-			State: state, Level: s.Level, Incident: s.Incident,
-			Value: finite(value), Known: known, Complete: e.Value.Complete(), Since: s.Since,
-		}
+		f(e)
 	}
-}
-
-// sameConfigs says whether two sets of configurations have the same hashes.
-func sameConfigs(a, b map[string]*ledger.ConfigRecord) bool {
-	return maps.EqualFunc(a, b, func(*ledger.ConfigRecord, *ledger.ConfigRecord) bool { return true })
 }
