@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-batteries/hawkeye/internal/engine/agent"
 	"github.com/go-batteries/hawkeye/internal/engine/checkpoint"
+	"github.com/go-batteries/hawkeye/internal/engine/degraded"
 	"github.com/go-batteries/hawkeye/internal/engine/follower"
 	"github.com/go-batteries/hawkeye/internal/engine/membership"
 	"github.com/go-batteries/hawkeye/internal/engine/notifier"
@@ -56,7 +57,7 @@ type Hawkeye struct {
 	server    *server
 	agent     *agent.Agent
 	notifier  *notifier.Notifier
-	blind     *blind
+	degraded  *degraded.Watch
 	reloader  *reloader
 	keeper    *checkpoint.Keeper // nil if the Store is shared, or needs none
 
@@ -188,7 +189,6 @@ func (h *Hawkeye) assemble() {
 		SendTimeout: h.cfg.sendTimeout, MaxAbandoned: h.cfg.limits.MaxAbandonedSends,
 		Latest: h.agent.Latest, Classify: result,
 	})
-	h.blind = newBlind(h)
 	h.publisher = publish.New(publish.Config{
 		Store:    h.store,
 		Registry: h.reg,
@@ -201,6 +201,13 @@ func (h *Hawkeye) assemble() {
 		// What was lost is published again with names, so a series stays for
 		// as long as its buckets do.
 		IdleAfter: max(idleAfter, h.store.Traits().Retention),
+	})
+	h.degraded = degraded.New(degraded.Config{
+		Traits: traits, Mirror: h.mirror, Book: h.book, Owner: h.owner, Clock: clock, Current: &h.current, Sent: h.sent,
+		Follower: h.follower, Publisher: h.publisher, Registry: h.reg, Logger: h.logger,
+		After: h.cfg.blindAfter, Lease: h.agent.Lease(), SendTimeout: h.cfg.sendTimeout,
+		Service: h.cfg.service, Environment: h.cfg.environment,
+		Deliver: h.notifier.Deliver, LogFailed: h.notifier.LogFailed, LogDead: h.notifier.LogDead,
 	})
 	h.server = newServer(h)
 }
@@ -292,7 +299,7 @@ func (h *Hawkeye) start(ctx context.Context) (err error) {
 		h.parts.agent = h.sup.start("agent", untilDone(h.agent.Run))
 	}
 	if h.store.Traits().Shared && !h.cfg.noAgent && !h.cfg.noNotifier {
-		h.parts.blind = h.sup.start("blind", untilDone(h.blind.run))
+		h.parts.blind = h.sup.start("blind", untilDone(h.degraded.Run))
 	}
 	if len(h.cfg.files) > 0 && !h.cfg.noReload {
 		h.parts.reload = h.sup.start("reloader", h.reloader.run)

@@ -24,6 +24,9 @@ const (
 	DefaultStartTimeout    = 2 * time.Second
 	DefaultShutdownTimeout = 10 * time.Second
 	DefaultSendTimeout     = 30 * time.Second
+	// DefaultBlindAfter is how long a shared Store may be away before a
+	// replica looks at its own counts alone.
+	DefaultBlindAfter = 30 * time.Second
 )
 
 // Store is where what is counted and decided lies; see package store for its
@@ -266,6 +269,16 @@ func WithShutdownTimeout(d time.Duration) Option {
 // [DefaultSendTimeout].
 func WithSendTimeout(d time.Duration) Option {
 	return optionFunc(func(c *config) { c.sendTimeout = c.positive("WithSendTimeout", d) })
+}
+
+// WithBlindAfter sets how long a shared Store may be away, or nothing may be
+// evaluated in the whole fleet for another reason, before this process
+// evaluates what it counts itself, and tells of it if it is among the first
+// three of the replicas it last knew. Only growing counters are looked at:
+// what one replica counts is in breach for the whole fleet, too. Default
+// [DefaultBlindAfter].
+func WithBlindAfter(d time.Duration) Option {
+	return optionFunc(func(c *config) { c.blindAfter = c.positive("WithBlindAfter", d) })
 }
 
 // WithRequireStore makes it an error of Start, wrapping

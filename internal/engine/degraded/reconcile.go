@@ -1,4 +1,4 @@
-package hawkeye
+package degraded
 
 import (
 	"context"
@@ -17,12 +17,12 @@ import (
 // end hands in what was told, so that evaluation goes on with it.
 func (o *outage) end(ctx context.Context) {
 	told := o.told()
-	o.logger.LogAttrs(ctx, slog.LevelWarn, "the store is back", slog.Duration("away", time.Since(o.began)+o.h.cfg.blindAfter),
+	o.logger.LogAttrs(ctx, slog.LevelWarn, "the store is back", slog.Duration("away", time.Since(o.began)+o.cfg.After),
 		slog.Int("told", len(told)))
 	if len(told) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, blindTries)
+	ctx, cancel := context.WithTimeout(ctx, handInTries)
 	defer cancel()
 	for ctx.Err() == nil {
 		err := o.handIn(ctx, told)
@@ -64,14 +64,14 @@ func (o *outage) told() (keys []string) {
 func (o *outage) handIn(ctx context.Context, told []string) error {
 	attempt, cancel := context.WithTimeout(ctx, ledger.CommitTimeout)
 	defer cancel()
-	if err := o.h.mirror.Sync(attempt); err != nil {
+	if err := o.cfg.Mirror.Sync(attempt); err != nil {
 		return err
 	}
-	if o.h.mirror.Refused() != nil {
+	if o.cfg.Mirror.Refused() != nil {
 		return nil // another service's by now
 	}
-	tx := o.h.mirror.Begin()
-	head, ok := o.h.mirror.Get(ledger.HeadKey)
+	tx := o.cfg.Mirror.Begin()
+	head, ok := o.cfg.Mirror.Get(ledger.HeadKey)
 	if !ok {
 		return fmt.Errorf("no head yet: %w", ledger.ErrNotOpen)
 	}
@@ -86,21 +86,21 @@ func (o *outage) handIn(ctx context.Context, told []string) error {
 	for receiver := range receivers {
 		o.over(&plan, receiver)
 	}
-	now := o.h.clock().Now()
+	now := o.cfg.Clock.Now()
 	if err := tx.PutPlan(&plan, now); err != nil {
 		return err
 	}
-	return o.h.mirror.Commit(attempt, tx)
+	return o.cfg.Mirror.Commit(attempt, tx)
 }
 
 // handInAlert adds what was told of one alert, unless it is known to fire with
 // another incident by now.
 func (o *outage) handInAlert(tx *ledger.Tx, plan *notify.Plan, key string, receivers map[string]bool) error {
-	if o.h.book.Kept(key) {
+	if o.cfg.Book.Kept(key) {
 		return nil // a newer version's to judge
 	}
 	a := o.alerts[key]
-	stored, ok := o.h.book.Alert(key)
+	stored, ok := o.cfg.Book.Alert(key)
 	fires := ok && stored.State.Phase.Told()
 	if !fires {
 		tx.Require(ledger.AlertKey(key))
@@ -111,7 +111,7 @@ func (o *outage) handInAlert(tx *ledger.Tx, plan *notify.Plan, key string, recei
 	if c := o.clocks[key]; c != nil && !fires {
 		plan.Clocks = append(plan.Clocks, c)
 	}
-	known := o.h.book.View().Threads
+	known := o.cfg.Book.View().Threads
 	for k, t := range o.threads {
 		if k.Alert != key {
 			continue
@@ -127,8 +127,8 @@ func (o *outage) handInAlert(tx *ledger.Tx, plan *notify.Plan, key string, recei
 		}
 	}
 	for i := range o.sent {
-		if r := &o.sent[i]; r.Alert == key && !o.h.book.Sent(r.ID) {
-			if err := tx.PutSent(r.ID, o.h.clock().Now()); err != nil {
+		if r := &o.sent[i]; r.Alert == key && !o.cfg.Book.Sent(r.ID) {
+			if err := tx.PutSent(r.ID, o.cfg.Clock.Now()); err != nil {
 				return err
 			}
 		}
@@ -157,10 +157,10 @@ func (o *outage) over(plan *notify.Plan, receiver string) {
 	id := o.incident
 	row := &notify.Row{
 		V: notify.RecordVersion, ID: notify.RowID(id, ":"+string(notify.BlindOver), 1, receiver), Incident: id,
-		Receiver: receiver, Seq: 1, Kind: notify.BlindOver, Created: o.h.clock().Now(),
-		Snapshot: notify.Snapshot{Service: o.h.cfg.service, Environment: o.h.cfg.environment},
+		Receiver: receiver, Seq: 1, Kind: notify.BlindOver, Created: o.cfg.Clock.Now(),
+		Snapshot: notify.Snapshot{Service: o.cfg.Service, Environment: o.cfg.Environment},
 	}
-	if _, _, ok := o.h.book.Row(row.ID); !ok && !o.h.book.Sent(row.ID) {
+	if _, _, ok := o.cfg.Book.Row(row.ID); !ok && !o.cfg.Book.Sent(row.ID) {
 		plan.Rows = append(plan.Rows, row)
 	}
 }
