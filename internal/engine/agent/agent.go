@@ -2,7 +2,7 @@
 // ticks, and stores what follows from them.
 //
 //	Run ─ await: whose turn is it? ─→ load ─→ evaluate ─ tick by tick ─→ commit
-//	        ↑    (lease.go)       (load.go)      feed, evaluate       states, outbox,
+//	        ↑    (election.go)       (load.go)      feed, evaluate       states, outbox,
 //	        │                                                        watermark (commit.go)
 //	        └──────────── somebody else decides, a gap, a reload ───────┘
 //
@@ -64,12 +64,12 @@ const (
 	handInTicks = 3
 )
 
-// errLost says that somebody else evaluates by now, or that the store was
+// errFenced says that somebody else evaluates by now, or that the store was
 // rolled back: what is in memory is not what is stored.
-var errLost = errors.New("the ledger has moved on without this evaluator")
+var errFenced = errors.New("the ledger has moved on without this evaluator")
 
-// errBeaten says that somebody else took over while we waited for it.
-var errBeaten = errors.New("somebody else was faster")
+// errNotLeader says that somebody else took over while we waited for it.
+var errNotLeader = errors.New("somebody else was faster")
 
 // errGap says that nothing was evaluated for a while.
 var errGap = errors.New("nothing was evaluated for a while")
@@ -194,9 +194,9 @@ func (a *Agent) Run(ctx context.Context) error {
 			return nil
 		case ctx.Err() != nil:
 			return nil
-		case errors.Is(err, errLost), errors.Is(err, errGap), errors.Is(err, errReloaded), errors.Is(err, errOurs):
+		case errors.Is(err, errFenced), errors.Is(err, errGap), errors.Is(err, errReloaded), errors.Is(err, errOurs):
 			a.logger.LogAttrs(ctx, slog.LevelInfo, "evaluation goes on from what is stored", slog.Any("reason", err))
-		case errors.Is(err, errBeaten):
+		case errors.Is(err, errNotLeader):
 			a.logger.LogAttrs(ctx, slog.LevelDebug, "evaluation is left to others", slog.Any("reason", err))
 		default:
 			a.interrupted.Note(ctx, err)

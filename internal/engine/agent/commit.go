@@ -47,13 +47,13 @@ func (a *Agent) commit(ctx context.Context, tick feed.Tick, changes []evaluate.C
 		_, commit, _, err := a.mirror.Head()
 		switch {
 		case err != nil:
-			return errLost // await says why
+			return errFenced // await says why
 		case commit == tx.ID(): // its reply was lost
 			a.head = commit
 			a.runsStored(tick.N)
 			return nil
 		case commit != a.head:
-			return errLost
+			return errFenced
 		}
 	}
 }

@@ -29,7 +29,7 @@ func (a *Agent) load(ctx context.Context) (*evaluate.Evaluator, error) {
 	}
 	head, commit, ok, err := a.mirror.Head()
 	if err != nil && (commit != a.awaited || !ledger.Orphanable(err)) {
-		return nil, errBeaten // await says why
+		return nil, errNotLeader // await says why
 	}
 	if !ok {
 		head.Tick = a.cfg.Clock.NowTick() - 1
@@ -42,7 +42,7 @@ func (a *Agent) load(ctx context.Context) (*evaluate.Evaluator, error) {
 	a.pinned = a.cfg.Current.Load()
 	a.feed.SetQueries(a.pinned.Plan.Queries)
 	if commit != a.awaited && head.Writer != a.cfg.Writer() && a.cfg.Traits.Shared && !failpoint.On("split") {
-		return nil, errBeaten // and we hadn't heard yet
+		return nil, errNotLeader // and we hadn't heard yet
 	}
 	if err := a.acquire(ctx, head); err != nil {
 		return nil, err
@@ -88,14 +88,14 @@ func (a *Agent) letOthersRecollect(ctx context.Context, ok bool) error {
 	tx := a.mirror.Begin()
 	head, there := a.mirror.Get(ledger.HeadKey)
 	if !there || head.Commit != a.head {
-		return errLost
+		return errFenced
 	}
 	tx.Touch(head)
 	attempt, cancel := context.WithTimeout(ctx, ledger.CommitTimeout)
 	defer cancel()
 	if err := a.mirror.Commit(attempt, tx); err != nil {
 		if errors.Is(err, store.ErrConflict) {
-			return errLost
+			return errFenced
 		}
 		return fmt.Errorf("go on after a roll-back: %w", err)
 	}
@@ -107,7 +107,7 @@ func (a *Agent) letOthersRecollect(ctx context.Context, ok bool) error {
 		return fmt.Errorf("follow the ledger: %w", err)
 	}
 	if _, commit, _, _ := a.mirror.Head(); commit != a.head {
-		return errLost
+		return errFenced
 	}
 	return nil
 }

@@ -16,62 +16,26 @@ import (
 	"github.com/go-batteries/hawkeye/store"
 )
 
-// await returns when it is this process's turn: nobody else's head is fresh,
-// or it is that of an older configuration.
+// await returns when it is this process's turn: no other head is fresh, or it
+// is that of an older configuration.
 func (a *Agent) await(ctx context.Context) error {
-	var seen, left store.ID
-	since := time.Now()
-	finishing, ending := a.finishing, false
+	terms := terms{lease: a.lease, tick: a.cfg.Traits.Tick, shared: a.cfg.Traits.Shared && !failpoint.On("split")}
+	e := election{since: time.Now()}
+	finishing, ends := a.finishing, false
 	alive := pulse.Of(ctx)
 	for {
-		wait := a.lease
-		open := a.mirror.Open()
-		if open {
-			if a.mirror.Refused() == nil {
-				if err := a.register(ctx); err != nil {
-					return err
-				}
-			}
-			head, commit, ok, err := a.mirror.Head()
-			a.logBlocked(ctx, err)
-			if commit != seen {
-				if !seen.IsZero() { // somebody else goes on
-					a.works(ctx)
-					a.feed.Leave(ctx)
-				} else if err == nil && a.vanished(ctx, head.Writer) {
-					left = commit
-				}
-				seen, since = commit, time.Now()
-			}
-			if commit == left {
-				head.Writer = store.ID{}
-			}
-			switch {
-			case err == nil:
-				wait = a.patience(ctx, head, ok) - time.Since(since)
-			case ledger.Orphanable(err):
-				if time.Since(a.cfg.LastSuccess()) > a.lease {
-					since = time.Now() // nor could the others have moved it
-				}
-				wait = orphanLeases*a.lease - time.Since(since)
-			}
-			if wait <= 0 {
-				if err != nil {
-					a.logger.LogAttrs(ctx, slog.LevelWarn, "nobody is left of the service whose ledger it is, going on with it",
-						slog.String("theirs", head.Service), slog.String("ours", a.cfg.Owner.Service))
-					if err := a.register(ctx); err != nil {
-						return err
-					}
-				}
-				a.awaited = commit
-				return nil
-			}
+		o, err := a.observe(ctx, e)
+		if err != nil {
+			return err
 		}
-		if ending && open {
-			return errFinished // somebody else evaluates, also what we counted last
-		}
-		if !open || a.mirror.Refused() != nil {
-			wait = a.cfg.Traits.Tick
+		o.ending = ends
+		var wait time.Duration
+		switch e, wait = terms.next(e, o); e.stage {
+		case ending:
+			return errFinished
+		case candidate, leader:
+			a.awaited = o.commit
+			return a.inherit(ctx, o)
 		}
 		timer := time.NewTimer(wait)
 		alive.Rest()
@@ -79,14 +43,14 @@ func (a *Agent) await(ctx context.Context) error {
 		case <-a.watch:
 		case <-timer.C:
 		case <-finishing: // what was counted since the start is still to be evaluated
-			finishing, ending = nil, true
+			finishing, ends = nil, true
 		case <-ctx.Done():
 			timer.Stop()
 			return ctx.Err()
 		}
 		alive.Work()
 		timer.Stop()
-		if ending && !a.mirror.Open() { // no flush will have it opened any more
+		if ends && !a.mirror.Open() { // no flush will have it opened any more
 			if err := a.follow(ctx); err != nil {
 				a.logger.LogAttrs(ctx, slog.LevelDebug, "open the ledger", slog.Any("error", err))
 			}
@@ -95,6 +59,50 @@ func (a *Agent) await(ctx context.Context) error {
 			pulse.Sleep(ctx, 10*time.Millisecond)
 		}
 	}
+}
+
+// observe looks how the ledger stands, and makes our configuration known there.
+func (a *Agent) observe(ctx context.Context, e election) (observation, error) {
+	o := observation{open: a.mirror.Open()}
+	if !o.open {
+		return o, nil
+	}
+	if a.mirror.Refused() == nil {
+		if err := a.register(ctx); err != nil {
+			return o, err
+		}
+	}
+	var err error
+	o.head, o.commit, o.known, err = a.mirror.Head()
+	o.unreadable, o.orphanable, o.refused = err != nil, ledger.Orphanable(err), a.mirror.Refused() != nil
+	a.logBlocked(ctx, err)
+	switch {
+	case o.commit == e.seen:
+	case !e.seen.IsZero(): // another replica goes on
+		a.works(ctx)
+		a.feed.Leave(ctx)
+	case err == nil:
+		o.vanished = a.vanished(ctx, o.head.Writer)
+	}
+	o.self, o.own, o.lastSuccess = a.cfg.Writer(), a.cfg.Current.Load().Set.Hash, a.cfg.LastSuccess()
+	if err == nil && a.cfg.Traits.Shared && !failpoint.On("split") {
+		if o.active = a.cfg.Members.Winner(); o.active != o.own {
+			a.logLoses(ctx, o.active)
+		}
+		o.older = a.book.Configs()[o.head.Config] != nil && !a.mirror.IsNewer(ledger.FleetKey)
+	}
+	o.now = time.Now()
+	return o, nil
+}
+
+// inherit makes our configuration known in a ledger of which nobody is left.
+func (a *Agent) inherit(ctx context.Context, o observation) error {
+	if !o.unreadable {
+		return nil
+	}
+	a.logger.LogAttrs(ctx, slog.LevelWarn, "nobody is left of the service whose ledger it is, going on with it",
+		slog.String("theirs", o.head.Service), slog.String("ours", a.cfg.Owner.Service))
+	return a.register(ctx)
 }
 
 // logBlocked says once that the head can't be read, because a newer version
@@ -111,33 +119,6 @@ func (a *Agent) logBlocked(ctx context.Context, err error) {
 		a.logger.LogAttrs(ctx, slog.LevelInfo, "the head of the ledger can be read again")
 	}
 	a.blocked = err != nil
-}
-
-// patience is how long a head must stand unchanged before we go on from it.
-// Somebody with an older configuration isn't waited for; but a place that is
-// free is left to those with a newer one for a moment.
-func (a *Agent) patience(ctx context.Context, head ledger.Head, ok bool) time.Duration {
-	if !a.cfg.Traits.Shared || failpoint.On("split") {
-		return 0
-	}
-	own := a.cfg.Current.Load().Set.Hash
-	winner := a.cfg.Members.Winner()
-	if winner != own {
-		a.logLoses(ctx, winner)
-	}
-	switch {
-	case head.Writer == a.cfg.Writer() && winner == own:
-		return 0
-	case !ok || head.Writer.IsZero():
-		if winner != own {
-			return min(3*a.cfg.Traits.Tick, a.lease)
-		}
-		return 0
-	case winner == own && head.Config != own && a.book.Configs()[head.Config] != nil && !a.mirror.IsNewer(ledger.FleetKey):
-		return 0
-	default:
-		return a.lease
-	}
 }
 
 // vanished says that a writer has no bucket in the last ten ticks, by the
@@ -212,7 +193,7 @@ func (a *Agent) stamp(ctx context.Context, head ledger.Head) error {
 	defer cancel()
 	err := a.mirror.Commit(ctx, tx)
 	if errors.Is(err, store.ErrConflict) {
-		return errLost
+		return errFenced
 	}
 	if err != nil {
 		return fmt.Errorf("take over the evaluation: %w", err)
