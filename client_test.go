@@ -85,7 +85,7 @@ func TestRecordingByNameAllocatesNothing(t *testing.T) {
 		cancel()
 		_ = c.Close(ctx) // what nobody took is dropped
 	}()
-	h := &Hawkeye{reg: series.New(series.Limits{})}
+	h := &Hawkeye{engine: engine{reg: series.New(series.Limits{})}}
 	region := strings.Clone("eu")
 	for name, record := range map[string]func(){
 		"Client.Incr":     func() { c.Incr("a", T("region", region), T("k", "v"), T("k2", "v2")) },

@@ -2,6 +2,7 @@ package hawkeye
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
@@ -195,4 +196,15 @@ func executable() string {
 		return "hawkeye"
 	}
 	return strings.TrimSuffix(filepath.Base(path), ".exe")
+}
+
+// sum is of the names and contents of files.
+func sum(sources []monitor.Source) (out [32]byte) {
+	h := sha256.New()
+	for _, s := range sources {
+		fmt.Fprintf(h, "%q %d ", s.Name, len(s.Data))
+		h.Write(s.Data)
+	}
+	h.Sum(out[:0])
+	return out
 }

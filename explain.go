@@ -86,7 +86,7 @@ func (h *Hawkeye) Explain(ctx context.Context, monitor string, tags ...Tag) (Exp
 		return Explanation{}, fmt.Errorf("explain %q: %w", monitor, err)
 	}
 	plan, width := s.Plan.Cells(rule)
-	windows := feed.New(feed.Config{Store: h.store, Clock: h.clock(), Queries: plan.Queries, NoFolds: true, Text: h.reg.NamesOf, Logger: h.logger})
+	windows := feed.New(feed.Config{Store: h.store, Clock: h.clock, Queries: plan.Queries, NoFolds: true, Text: h.reg.NamesOf, Logger: h.logger})
 	tick, born, err := h.readUpTo(ctx, windows)
 	if err != nil {
 		return Explanation{}, fmt.Errorf("explain %q: %w", monitor, err)
@@ -102,7 +102,7 @@ func (h *Hawkeye) Explain(ctx context.Context, monitor string, tags ...Tag) (Exp
 	for i := range plan.Queries {
 		cfg.Handles = append(cfg.Handles, windows.Handle(i))
 	}
-	ev, end := evaluate.New(cfg), h.clock().End(tick)
+	ev, end := evaluate.New(cfg), h.clock.End(tick)
 	a := ev.Read(windows.Engine(), key, group, evaluate.Tick{N: tick, End: end})
 	out := explanation(a, end)
 	out.Samples = h.samples(ev, windows, plan, group, width, end)
@@ -114,7 +114,7 @@ func (h *Hawkeye) Explain(ctx context.Context, monitor string, tags ...Tag) (Exp
 // readUpTo fills the windows up to the newest tick that is stored, and returns
 // the last one before anybody counted, too.
 func (h *Hawkeye) readUpTo(ctx context.Context, windows *feed.Feed) (tick, born int64, err error) {
-	tick = h.clock().NowTick() - 1
+	tick = h.clock.NowTick() - 1
 	if h.running() {
 		if tick, err = h.publisher.Flush(ctx); err != nil {
 			return 0, 0, err

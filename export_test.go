@@ -22,7 +22,7 @@ func WithReads(f ledger.Formats) Option {
 // WrapContexts has components run with other contexts. It is called before
 // Start.
 func (h *Hawkeye) WrapContexts(f func(name string, ctx context.Context) context.Context) {
-	h.sup.wrap = f
+	h.sup.Wrap = f
 }
 
 // AddToSet adds a value to a set, as a line on the socket does.

@@ -172,9 +172,9 @@ func (h *Hawkeye) partProblems(found *problems) {
 	if err := h.reloader.problem(); err != nil {
 		found.add(problemConfigurationRefused, "", "the configuration that is in force is not that of its files: %v", err)
 	}
-	for name, r := range h.sup.restarted() {
-		if time.Since(r.last) < healthMemory {
-			found.add(problemComponentRestarted, name, "the %s failed and was started again, %d times so far", name, r.n)
+	for name, r := range h.sup.Restarted() {
+		if time.Since(r.Last) < healthMemory {
+			found.add(problemComponentRestarted, name, "the %s failed and was started again, %d times so far", name, r.N)
 		}
 	}
 }
@@ -201,7 +201,7 @@ func (h *Hawkeye) undelivered() map[string]deadLetters {
 			delivered[key.Receiver] = t.ToldAt
 		}
 	}
-	now := h.clock().Now()
+	now := h.clock.Now()
 	for _, row := range dead { // oldest first
 		// A message for some recipients doesn't say that the others are well.
 		over := len(row.Recipients) == 0 && delivered[row.Receiver].After(row.Settled)
@@ -290,7 +290,7 @@ func (h *Hawkeye) unsent(limit time.Duration) (n int) {
 			return 0
 		}
 	}
-	now := h.clock().Now()
+	now := h.clock.Now()
 	for _, row := range h.book.Rows() {
 		if row.Held == "" && now.Sub(row.Created) > limit && now.Sub(row.NextAttempt) > limit {
 			n++
@@ -317,7 +317,7 @@ func (h *Hawkeye) lowerProblem(found *problems) {
 func (h *Hawkeye) untoldProblems(found *problems) {
 	var names, alerts []string
 	view := h.book.View()
-	now := h.clock().Now()
+	now := h.clock.Now()
 	for _, row := range slices.Backward(h.book.Dead()) {
 		a := view.Alerts[row.Alert]
 		open := a != nil && a.Incident == row.Incident
@@ -356,4 +356,17 @@ func toldSince(view *notify.View, row *notify.Row) bool {
 		t := view.Threads[notify.ThreadKey{Alert: row.Alert, Receiver: receiver}]
 		return t != nil && t.ToldAt.After(row.Settled)
 	})
+}
+
+// stallProblems says what stands, and what it may be held up by.
+func (h *Hawkeye) stallProblems(found *problems) {
+	for name, quiet := range h.sup.Stalled() {
+		found.add(problemComponentStalled, name, "the %s has stood still for %v: what it does waits", name, quiet.Round(time.Second))
+	}
+	if s, ok := h.store.(*guard.Store); ok && s.Left() > 0 {
+		found.add(problemStoreHangs, "", "%d calls of the store have ignored their deadline, and haven't come back", s.Left())
+	}
+	if hangs, lost := guard.LogHangs(h.logger); hangs {
+		found.add(problemLogHangs, "", "the log's handler hangs, and %d records were lost", lost)
+	}
 }

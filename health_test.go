@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/go-batteries/hawkeye/internal/kit/supervise"
 )
 
 // TestProblemCodes: each problem that the code can find has a code of its own,
@@ -103,7 +105,7 @@ func TestProblemsAreTwoViews(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		h.sup.failed(t.Context(), "follower", errExited, time.Second)
+		h.sup.Failed(t.Context(), "follower", supervise.ErrExited, time.Second)
 		got := h.Health()
 		want := []Problem{
 			{problemNotRunning, "", "not running"},

@@ -28,6 +28,7 @@ type rule struct {
 var rules = []rule{
 	{"store", nil},
 	{"internal/samples/clock", nil},
+	{"internal/kit/supervise", []string{"internal/guard", "internal/pulse"}},
 	{"internal/ingest/client", []string{"internal/bucket", "internal/guard", "internal/series", "store"}},
 	{"internal/monitor", []string{"internal/...", "store", "gopkg.in/yaml.v3"}},
 	{"internal/publish/publishtest", []string{"internal/...", "store", "store/memstore"}}, // for tests
@@ -51,6 +52,7 @@ var wings = []struct {
 	wing string
 	by   []string
 }{
+	{"internal/kit/supervise", []string{"."}},
 	{"internal/ingest/...", []string{"internal/ingest/...", "."}},
 	{"internal/engine/...", []string{"internal/engine/...", "."}},
 }

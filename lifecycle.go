@@ -1,174 +1,244 @@
 package hawkeye
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"runtime/pprof"
-	"sync"
 	"time"
 
 	"github.com/go-batteries/hawkeye/internal/guard"
-	"github.com/go-batteries/hawkeye/internal/pulse"
+	"github.com/go-batteries/hawkeye/internal/monitor"
+	"github.com/go-batteries/hawkeye/store"
 )
 
-// A restarted component waits between these, doubling.
-const (
-	minRestartDelay = 100 * time.Millisecond
-	maxRestartDelay = 10 * time.Second
-)
-
-// supervisor runs the components, each in a goroutine of its own with a label
-// for profiles, starts one again that failed or panicked, and watches that they
-// live: a mistake of ours must not end in the host.
-type supervisor struct {
-	logger *slog.Logger
-	limit  time.Duration                                          // how long a component may work without a sign of life
-	wrap   func(name string, ctx context.Context) context.Context // of tests, nil otherwise
-
-	mu       sync.Mutex // guards what follows
-	restarts map[string]restarts
-	pulses   map[string]*pulse.Pulse  // of the loops that are watched
-	stalls   map[string]time.Duration // of them, those that stand, and for how long
-}
-
-func newSupervisor(logger *slog.Logger, tick time.Duration) supervisor {
-	return supervisor{
-		logger: logger, limit: max(minStall, stallTicks*tick),
-		restarts: make(map[string]restarts), pulses: make(map[string]*pulse.Pulse), stalls: make(map[string]time.Duration),
+// Start binds the socket and starts the loops. ctx bounds the start only. It
+// waits at most [WithStartTimeout] for the Store, and not beyond the end of
+// ctx, then warns and goes on without it: what is counted meanwhile is kept
+// and published later.
+//
+// It returns [ErrStarted] the second time, [ErrShutdown] after Shutdown, an
+// error wrapping [ErrSocketInUse] or the system's own if a socket that was
+// asked for can't be bound, and [ErrStoreUnavailable] under
+// [WithRequireStore]. After an error nothing runs and nothing is bound.
+func (h *Hawkeye) Start(ctx context.Context) error {
+	if h == nil {
+		return nil
 	}
-}
-
-// restarts are those of a component: how many, and when the last one was.
-type restarts struct {
-	n    int
-	last time.Time
-}
-
-// component is a running part. Its stop ends it and waits.
-type component struct {
-	name   string
-	cancel context.CancelFunc
-	done   chan struct{}
-}
-
-// start runs a component until its context ends.
-func (s *supervisor) start(name string, run func(ctx context.Context) error) *component {
-	ctx, cancel := context.WithCancel(pulse.With(context.Background(), s.watched(name))) // ends in stop: it must outlive the ctx of Start
-	if s.wrap != nil {
-		ctx = s.wrap(name, ctx)
+	if err := h.enter(stateNew, stateStarting); err != nil {
+		return err
 	}
-	c := &component{name: name, cancel: cancel, done: make(chan struct{})}
-	go s.live(ctx, c, run)
-	return c
-}
-
-// errExited says that code of others ended a component's goroutine, as
-// runtime.Goexit does (t.FailNow of package testing, say).
-var errExited = errors.New("its goroutine was ended")
-
-// live is a component's goroutine. If that is ended by what it calls another
-// one takes its place.
-func (s *supervisor) live(ctx context.Context, c *component, run func(ctx context.Context) error) {
-	ended := false
-	defer func() {
-		pulse.Of(ctx).Rest() // until it runs again
-		if ended || ctx.Err() != nil {
-			close(c.done)
-			return
-		}
-		delay := s.backoff(c.name)
-		s.failed(ctx, c.name, errExited, delay)
-		go func() {
-			pulse.Sleep(ctx, delay)
-			s.live(ctx, c, run)
-		}()
-	}()
-	pprof.Do(ctx, pprof.Labels("hawkeye", c.name), func(ctx context.Context) { s.supervise(ctx, c.name, run) })
-	ended = true
-}
-
-// backoff returns how long to wait before a component is started again that
-// was so a moment ago.
-func (s *supervisor) backoff(name string) time.Duration {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	r := s.restarts[name]
-	if time.Since(r.last) > time.Minute {
-		return minRestartDelay
+	// On a goroutine of its own, which code of others may end.
+	err := guard.Step(func() error { return h.start(guard.Context(ctx)) })
+	if guard.Misbehaved(err) { // it ended half-way
+		err = errors.Join(err, h.unwind())
 	}
-	return min(minRestartDelay<<min(r.n, 10), maxRestartDelay)
-}
-
-// failed takes note of a failure and says so.
-func (s *supervisor) failed(ctx context.Context, name string, err error, delay time.Duration) {
-	s.mu.Lock()
-	s.restarts[name] = restarts{s.restarts[name].n + 1, time.Now()}
-	s.mu.Unlock()
-	attrs := []slog.Attr{slog.String("component", name), slog.String("error", guard.Text(err)), slog.Duration("in", delay)}
-	if stack := guard.Stack(err); stack != "" {
-		attrs = append(attrs, slog.String("stack", stack))
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.state = stateRunning
+	if err != nil {
+		h.state = stateNew // nothing is left of it: it may be tried again
 	}
-	s.logger.LogAttrs(ctx, slog.LevelError, "component failed, starting it again", attrs...)
-}
-
-func (s *supervisor) supervise(ctx context.Context, name string, run func(ctx context.Context) error) {
-	delay := minRestartDelay
-	for {
-		began := time.Now()
-		err := guarded(ctx, run)
-		pulse.Of(ctx).Rest()
-		if ctx.Err() != nil {
-			return
-		}
-		if time.Since(began) > time.Minute {
-			delay = minRestartDelay
-		}
-		s.failed(ctx, name, err, delay)
-		select {
-		case <-time.After(delay):
-		case <-ctx.Done():
-			return
-		}
-		delay = min(2*delay, maxRestartDelay)
-	}
-}
-
-// restarted returns how often each component was started again.
-func (s *supervisor) restarted() map[string]restarts {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return maps.Clone(s.restarts)
-}
-
-// guarded turns a panic of run into an error.
-func guarded(ctx context.Context, run func(ctx context.Context) error) (err error) {
-	defer recovered(&err)
-	if err = run(ctx); err == nil {
-		err = errors.New("ended without being asked to")
-	}
+	close(h.started)
 	return err
 }
 
-// recovered, deferred, turns a panic into an error.
-func recovered(err *error) {
-	if p := recover(); p != nil {
-		*err = guard.Caught(p)
+// enter goes from one state to another, or says why it can't.
+func (h *Hawkeye) enter(from, to state) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case h.state == stateShut || h.shut.hasBegun():
+		return ErrShutdown
+	case h.state != from:
+		return ErrStarted
 	}
+	h.state, h.started = to, make(chan struct{})
+	return nil
 }
 
-// stop ends the component and waits for it until ctx ends.
-func (c *component) stop(ctx context.Context) error {
-	if c == nil {
+func (h *Hawkeye) start(ctx context.Context) (err error) {
+	if err := h.openStore(ctx); err != nil {
+		return err
+	}
+	if err := h.server.listen(); err != nil {
+		return errors.Join(err, h.closeStore())
+	}
+	h.parts.watch = h.sup.Start("watch", h.sup.Watch)
+	if m, ok := guard.As[store.Maintainer](h.store); ok {
+		h.parts.maintain = h.sup.Start("store", m.Maintain)
+	}
+	if h.keeper != nil {
+		h.parts.keep = h.sup.Start("keeper", h.keeper.Run)
+	}
+	h.parts.publish = h.sup.Start("publisher", untilDone(h.publisher.Run))
+	if err := h.awaitStore(ctx); err != nil {
+		return errors.Join(err, h.unwind())
+	}
+	h.parts.follow = h.sup.Start("follower", untilDone(h.follower.Run))
+	if !h.cfg.noNotifier {
+		h.parts.notify = h.sup.Start("notifier", untilDone(h.notifier.Run))
+	}
+	if !h.cfg.noAgent {
+		h.parts.agent = h.sup.Start("agent", untilDone(h.agent.Run))
+	}
+	if h.store.Traits().Shared && !h.cfg.noAgent && !h.cfg.noNotifier {
+		h.parts.blind = h.sup.Start("blind", untilDone(h.degraded.Run))
+	}
+	if len(h.cfg.files) > 0 && !h.cfg.noReload {
+		h.parts.reload = h.sup.Start("reloader", h.reloader.run)
+	}
+	h.parts.server = h.sup.Start("server", h.server.run)
+	h.announce(ctx)
+	return nil
+}
+
+// openGrace is how long Start waits on for a Store that isn't open at the end of
+// the time that it was given.
+const openGrace = 5 * time.Second
+
+// openStore has the Store make sure that it can be used, which comes first: a
+// predecessor that is just ending may have the socket as well.
+func (h *Hawkeye) openStore(ctx context.Context) (err error) {
+	s, ok := guard.As[store.Opener](h.store)
+	if !ok {
 		return nil
 	}
-	c.cancel()
+	ctx, cancel := context.WithTimeout(ctx, h.cfg.startTimeout)
+	defer cancel()
+	late := guard.Leaver{Most: 1, Grace: openGrace}
+	_, err = guard.Within(ctx, &late, func() (struct{}, error) { return struct{}{}, s.Open(ctx) })
+	if err = guard.Error(err); err != nil {
+		return fmt.Errorf("%w: %w", ErrStoreUnavailable, err)
+	}
+	return nil
+}
+
+// closeStore lets the next process have what the Store has to itself.
+func (h *Hawkeye) closeStore() error {
+	s, ok := guard.As[store.Opener](h.store)
+	if !ok {
+		return nil
+	}
+	return guard.Step(s.Close)
+}
+
+// awaitStore waits for the first flush, which also measures the clock.
+func (h *Hawkeye) awaitStore(ctx context.Context) error {
+	wait, cancel := context.WithTimeout(ctx, h.cfg.startTimeout)
+	defer cancel()
+	unreached := h.reach(wait)
 	select {
-	case <-c.done:
+	case <-h.publisher.Ready():
+		return nil
+	case <-wait.Done():
+	}
+	why := h.publisher.Stats().LastError
+	if why == nil || unreached != nil && errors.Is(why, context.DeadlineExceeded) {
+		why = unreached
+	}
+	switch {
+	case h.cfg.requireStore && ctx.Err() != nil:
+		return fmt.Errorf("%w: no answer until the start's context ended: %w", ErrStoreUnavailable, cmp.Or(why, context.Cause(ctx)))
+	case h.cfg.requireStore:
+		return fmt.Errorf("%w: no answer within %v: %w", ErrStoreUnavailable, h.cfg.startTimeout, cmp.Or(why, wait.Err()))
+	case ctx.Err() != nil && why == nil: // nothing is wrong with the store
+		h.logger.LogAttrs(ctx, slog.LevelInfo, "the start's context ended, not waiting for the store",
+			slog.String("store", h.store.Traits().Name))
+	default:
+		h.logger.LogAttrs(ctx, slog.LevelWarn, "the store doesn't answer, going on without it for now",
+			slog.String("store", h.store.Traits().Name), slog.Any("error", cmp.Or(why, wait.Err())))
+	}
+	return nil
+}
+
+// reach asks the Store, if it knows, why there was no answer in half of the
+// time: a client that tries again by itself may hold back its reason for
+// longer than all of it.
+func (h *Hawkeye) reach(ctx context.Context) error {
+	s, ok := guard.As[interface{ Reach(context.Context) error }](h.store)
+	if !ok {
+		return nil
+	}
+	half := time.NewTimer(h.cfg.startTimeout / 2)
+	defer half.Stop()
+	select {
+	case <-h.publisher.Ready():
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("stop the %s: %w", c.name, context.Cause(ctx))
+		return nil
+	case <-half.C:
+	}
+	ctx, cancel := context.WithTimeout(ctx, h.cfg.startTimeout/4)
+	defer cancel()
+	return guard.Step(func() error { return s.Reach(ctx) })
+}
+
+// unwind takes a start back.
+func (h *Hawkeye) unwind() error {
+	ctx, cancel := context.WithTimeout(context.Background(), h.cfg.shutdownTimeout) // the start's ctx may be over
+	defer cancel()
+	p := &h.parts
+	err := errors.Join(p.reload.Stop(ctx), p.server.Stop(ctx), p.publish.Stop(ctx), p.blind.Stop(ctx), p.agent.Stop(ctx),
+		p.notify.Stop(ctx), p.follow.Stop(ctx), h.server.close(), p.keep.Stop(ctx), p.maintain.Stop(ctx), p.watch.Stop(ctx), h.closeStore())
+	h.parts = parts{}
+	return err
+}
+
+func (h *Hawkeye) announce(ctx context.Context) {
+	if h.cfg.mailer == nil {
+		h.logger.LogAttrs(ctx, slog.LevelWarn, "no MailingService was given: mails go to the log")
+	}
+	set := h.setup().Set
+	if len(set.Alerting()) == 0 {
+		h.logger.LogAttrs(ctx, slog.LevelWarn, "no monitors were given: nothing is watched")
+	}
+	h.logger.LogAttrs(ctx, slog.LevelInfo, "started", append([]slog.Attr{
+		slog.String("service", h.cfg.service), slog.String("store", h.store.Traits().Name), slog.String("socket", h.server.path()),
+	}, counted(set)...)...)
+}
+
+// counted says how much a configuration watches, in the terms of its files.
+func counted(set *monitor.Set) []slog.Attr {
+	attrs := []slog.Attr{slog.Int("monitors", set.Written())}
+	if n := len(set.SLOs); n > 0 {
+		attrs = append(attrs, slog.Int("slos", n))
+	}
+	if n := len(set.Heartbeats); n > 0 {
+		attrs = append(attrs, slog.Int("heartbeats", n))
+	}
+	return attrs
+}
+
+// Run is Start, then waiting until ctx ends, then Shutdown within
+// [WithShutdownTimeout]. It returns as well when somebody else has called
+// Shutdown and that has ended.
+func (h *Hawkeye) Run(ctx context.Context) error {
+	ctx = guard.Context(ctx)
+	if err := h.Start(ctx); err != nil {
+		return err
+	}
+	if h == nil {
+		<-ctx.Done()
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+	case <-h.shut.done:
+	}
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.cfg.shutdownTimeout)
+	defer cancel()
+	return h.Shutdown(stop)
+}
+
+// untilDone makes a component of a Run that may end by itself, at Final.
+func untilDone(run func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if err := run(ctx); err != nil {
+			return err
+		}
+		<-ctx.Done()
+		return nil
 	}
 }

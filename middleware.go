@@ -1,13 +1,10 @@
 package hawkeye
 
 import (
-	"context"
 	"net/http"
 	"time"
 
-	"github.com/go-batteries/hawkeye/internal/guard"
 	"github.com/go-batteries/hawkeye/internal/httpcount"
-	"github.com/go-batteries/hawkeye/internal/trouble"
 )
 
 // Middleware returns a handler that serves with next and counts it:
@@ -70,24 +67,6 @@ func (h *Hawkeye) TrackRoute(next http.Handler) http.Handler {
 		return (*httpcount.Meter)(nil).Track(next, nil)
 	}
 	return h.meter.Track(next, h.cfg.route)
-}
-
-// guardRoute makes a function of WithRouteName harmless: a request that was
-// answered mustn't fail because of its name.
-func (h *Hawkeye) guardRoute(route func(*http.Request) string) func(*http.Request) string {
-	if route == nil {
-		return nil
-	}
-	failing := trouble.New(h.logger, "the function of WithRouteName panics, and names no route", "the function of WithRouteName names routes again")
-	return func(r *http.Request) (name string) {
-		defer func() {
-			if v := recover(); v != nil {
-				name = ""
-				failing.Note(context.Background(), guard.Caught(v))
-			}
-		}()
-		return route(r)
-	}
 }
 
 // HTTPExchange is what an adapter for a web framework tells

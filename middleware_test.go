@@ -25,7 +25,7 @@ import (
 // newRecorder returns a handle that can record and nothing else.
 func newRecorder() *Hawkeye {
 	reg := series.New(series.Limits{})
-	return &Hawkeye{reg: reg, meter: httpcount.New(reg)}
+	return &Hawkeye{engine: engine{reg: reg, meter: httpcount.New(reg)}}
 }
 
 // recorded collects once and returns what it held as lines: "name tags count",

@@ -1,6 +1,7 @@
 package hawkeye
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,6 +16,7 @@ import (
 	"github.com/go-batteries/hawkeye/internal/guard"
 	"github.com/go-batteries/hawkeye/internal/ledger"
 	"github.com/go-batteries/hawkeye/internal/monitor"
+	"github.com/go-batteries/hawkeye/internal/trouble"
 	"github.com/go-batteries/hawkeye/store"
 	"github.com/go-batteries/hawkeye/store/memstore"
 )
@@ -385,5 +387,23 @@ func (l Limits) validate(c *config) {
 		if f.value < 0 {
 			c.problem("WithLimits", fmt.Sprintf("%s is negative; 0 means its default", f.name))
 		}
+	}
+}
+
+// guardRoute makes a function of WithRouteName harmless: a request that was
+// answered mustn't fail because of its name.
+func guardRoute(logger *slog.Logger, route func(*http.Request) string) func(*http.Request) string {
+	if route == nil {
+		return nil
+	}
+	failing := trouble.New(logger, "the function of WithRouteName panics, and names no route", "the function of WithRouteName names routes again")
+	return func(r *http.Request) (name string) {
+		defer func() {
+			if v := recover(); v != nil {
+				name = ""
+				failing.Note(context.Background(), guard.Caught(v))
+			}
+		}()
+		return route(r)
 	}
 }

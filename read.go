@@ -80,7 +80,7 @@ func (h *Hawkeye) Query(ctx context.Context, metric string, length time.Duration
 	if err := errors.Join(errs...); err != nil {
 		return Result{}, fmt.Errorf("query %q: %w", metric, err)
 	}
-	tick := max(h.clock().NowTick()-1, h.publisher.Stats().PublishedTick)
+	tick := max(h.clock.NowTick()-1, h.publisher.Stats().PublishedTick)
 	if h.running() {
 		flushed, err := h.publisher.Flush(ctx)
 		switch {
@@ -91,7 +91,7 @@ func (h *Hawkeye) Query(ctx context.Context, metric string, length time.Duration
 		}
 	}
 	runs, born := h.follower.KnownRuns(ctx, h.running())
-	cfg := feed.Config{Store: h.store, Clock: h.clock(), Runs: runs, Text: h.reg.NamesOf, Logger: h.logger}
+	cfg := feed.Config{Store: h.store, Clock: h.clock, Runs: runs, Text: h.reg.NamesOf, Logger: h.logger}
 	a, err := feed.QueryWith(ctx, cfg, q, tick)
 	if err != nil {
 		return Result{}, fmt.Errorf("query %q: %w", metric, err)
@@ -172,11 +172,11 @@ func (h *Hawkeye) Stats() Stats {
 		Restarts: make(map[string]int),
 	}
 	s.Unsaved, _, _ = h.keeper.Stats()
-	for name, r := range h.sup.restarted() {
-		s.Restarts[name] = r.n
+	for name, r := range h.sup.Restarted() {
+		s.Restarts[name] = r.N
 	}
 	if fed.Watermark > 0 {
-		s.EvaluatedTick = h.clock().End(fed.Watermark)
+		s.EvaluatedTick = h.clock.End(fed.Watermark)
 	}
 	if h.isShut() {
 		s.AfterShutdown = h.reg.Pending()

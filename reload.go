@@ -2,14 +2,11 @@ package hawkeye
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"log/slog"
 	"sync"
 	"time"
 
-	"github.com/go-batteries/hawkeye/internal/engine/notifier"
-	"github.com/go-batteries/hawkeye/internal/engine/ruleset"
 	"github.com/go-batteries/hawkeye/internal/guard"
 	"github.com/go-batteries/hawkeye/internal/monitor"
 	"github.com/go-batteries/hawkeye/internal/pulse"
@@ -20,19 +17,6 @@ import (
 // file that is being written is left alone.
 const lookEvery = time.Second
 
-// newRuleset makes a configuration ready.
-func newRuleset(c *config, set *monitor.Set) *ruleset.Ruleset {
-	return ruleset.New(set, ruleset.Config{
-		Tick:    c.store.Traits().Tick,
-		Claim:   c.sendTimeout + notifier.ClaimMargin,
-		Service: c.service, Environment: c.environment,
-		Senders: newSenders(c, set),
-	})
-}
-
-// setup returns the configuration that is in force.
-func (h *Hawkeye) setup() *ruleset.Ruleset { return h.current.Load() }
-
 // WithoutReload leaves the configuration alone when its files change;
 // [Hawkeye.Reload] still works. Default: their content is looked at every
 // second, and a change is used within two or three.
@@ -40,7 +24,9 @@ func WithoutReload() Option { return optionFunc(func(c *config) { c.noReload = t
 
 // reloader keeps the configuration as its files say.
 type reloader struct {
-	h *Hawkeye
+	files  []string
+	logger *slog.Logger
+	use    func(context.Context, []monitor.Source) error // puts them in force
 
 	turn chan struct{} // capacity 1: one Reload at a time
 
@@ -51,8 +37,8 @@ type reloader struct {
 
 // newReloader returns a reloader of a configuration that was made of files
 // with the given sum.
-func newReloader(h *Hawkeye, loaded [32]byte) *reloader {
-	return &reloader{h: h, turn: make(chan struct{}, 1), inUse: loaded}
+func newReloader(c *config, loaded [32]byte, use func(context.Context, []monitor.Source) error) *reloader {
+	return &reloader{files: c.files, logger: c.logger, use: use, turn: make(chan struct{}, 1), inUse: loaded}
 }
 
 // Reload reads the configuration's files again and puts them in force. What
@@ -148,11 +134,11 @@ func (r *reloader) run(ctx context.Context) error {
 			return nil
 		}
 		alive.Work()
-		sources, err := monitor.Read(r.h.cfg.files...)
+		sources, err := monitor.Read(r.files...)
 		if err != nil {
 			if missing != err.Error() {
 				missing = err.Error()
-				r.h.logger.LogAttrs(ctx, slog.LevelWarn, "the configuration can't be read, it stays as it was", slog.Any("error", err))
+				r.logger.LogAttrs(ctx, slog.LevelWarn, "the configuration can't be read, it stays as it was", slog.Any("error", err))
 			}
 			r.note(r.sum(), err)
 			continue
@@ -167,7 +153,7 @@ func (r *reloader) run(ctx context.Context) error {
 			select {
 			case r.turn <- struct{}{}:
 				alive.Work()
-				_ = r.h.use(ctx, sources) // logged, and shown by Health
+				_ = r.use(ctx, sources) // logged, and shown by Health
 				<-r.turn
 			case <-ctx.Done():
 				return nil
@@ -175,15 +161,4 @@ func (r *reloader) run(ctx context.Context) error {
 		}
 		before = now
 	}
-}
-
-// sum is of the names and contents of files.
-func sum(sources []monitor.Source) (out [32]byte) {
-	h := sha256.New()
-	for _, s := range sources {
-		fmt.Fprintf(h, "%q %d ", s.Name, len(s.Data))
-		h.Write(s.Data)
-	}
-	h.Sum(out[:0])
-	return out
 }

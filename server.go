@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/go-batteries/hawkeye/internal/intake"
+	"github.com/go-batteries/hawkeye/internal/series"
 	"github.com/go-batteries/hawkeye/internal/sockfile"
 )
 
@@ -19,7 +20,6 @@ func DefaultSocketPath(service string) string { return sockfile.Default(service)
 // server is the metric server: what other processes send on the sockets goes
 // into the same cells as what this process counts itself.
 type server struct {
-	h      *Hawkeye
 	config intake.Config
 	off    bool
 
@@ -28,17 +28,16 @@ type server struct {
 	taken  bool           // run has had it: another run binds anew
 }
 
-func newServer(h *Hawkeye) *server {
-	c := &h.cfg
-	s := &server{h: h, off: c.noServer || (c.noSocket && c.datagram == "")}
+func newServer(c *config, reg *series.Registry) *server {
+	s := &server{off: c.noServer || (c.noSocket && c.datagram == "")}
 	s.config = intake.Config{
-		Registry:   h.reg,
+		Registry:   reg,
 		Socket:     c.socket,
 		Datagram:   c.datagram,
 		Mode:       c.socketMode,
 		AnyPeer:    c.anyPeer,
 		GaugeDelta: c.gaugeDelta,
-		Logger:     h.logger,
+		Logger:     c.logger,
 		Limits: intake.Limits{
 			MaxLine:       c.limits.MaxLineBytes,
 			MaxFrame:      c.limits.MaxFrameBytes,

@@ -161,7 +161,7 @@ func (h *Hawkeye) amend(ctx context.Context, what string, change func(tx *ledger
 			return fmt.Errorf("%s: %w", what, err)
 		}
 		tx := h.mirror.Begin()
-		if err := change(tx, h.book.View(), h.clock().Now()); err != nil {
+		if err := change(tx, h.book.View(), h.clock.Now()); err != nil {
 			return fmt.Errorf("%s: %w", what, err)
 		}
 		err := h.mirror.Commit(ctx, tx)

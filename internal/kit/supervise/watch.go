@@ -1,4 +1,4 @@
-package hawkeye
+package supervise
 
 import (
 	"context"
@@ -6,7 +6,6 @@ import (
 	"maps"
 	"time"
 
-	"github.com/go-batteries/hawkeye/internal/guard"
 	"github.com/go-batteries/hawkeye/internal/pulse"
 )
 
@@ -20,8 +19,8 @@ const (
 	stallTicks = 10
 )
 
-// watched returns the pulse of a component's loop, which is watched from now on.
-func (s *supervisor) watched(name string) *pulse.Pulse {
+// Watched returns the pulse of a component's loop, which is watched from now on.
+func (s *Supervisor) Watched(name string) *pulse.Pulse {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := s.pulses[name]
@@ -32,11 +31,11 @@ func (s *supervisor) watched(name string) *pulse.Pulse {
 	return p
 }
 
-// watch looks again and again whether components live. One that stands is not
+// Watch looks again and again whether components live. One that stands is not
 // doubled: what it does isn't made to be done twice at a time. What it can hang
 // in, a call of code of others, is let go of instead, after a while: see
 // internal/guard.
-func (s *supervisor) watch(ctx context.Context) error {
+func (s *Supervisor) Watch(ctx context.Context) error {
 	watches := make(map[string]*pulse.Watch)
 	ticker := time.NewTicker(lookStep)
 	defer ticker.Stop()
@@ -52,7 +51,7 @@ func (s *supervisor) watch(ctx context.Context) error {
 
 // look takes note of the components that stand, and says so, and when they go
 // on.
-func (s *supervisor) look(ctx context.Context, watches map[string]*pulse.Watch) {
+func (s *Supervisor) look(ctx context.Context, watches map[string]*pulse.Watch) {
 	s.mu.Lock()
 	pulses := maps.Clone(s.pulses)
 	s.mu.Unlock()
@@ -77,22 +76,9 @@ func (s *supervisor) look(ctx context.Context, watches map[string]*pulse.Watch) 
 	}
 }
 
-// stalled returns the components that stand, with for how long they do.
-func (s *supervisor) stalled() map[string]time.Duration {
+// Stalled returns the components that stand, with for how long they do.
+func (s *Supervisor) Stalled() map[string]time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return maps.Clone(s.stalls)
-}
-
-// stallProblems says what stands, and what it may be held up by.
-func (h *Hawkeye) stallProblems(found *problems) {
-	for name, quiet := range h.sup.stalled() {
-		found.add(problemComponentStalled, name, "the %s has stood still for %v: what it does waits", name, quiet.Round(time.Second))
-	}
-	if s, ok := h.store.(*guard.Store); ok && s.Left() > 0 {
-		found.add(problemStoreHangs, "", "%d calls of the store have ignored their deadline, and haven't come back", s.Left())
-	}
-	if hangs, lost := guard.LogHangs(h.logger); hangs {
-		found.add(problemLogHangs, "", "the log's handler hangs, and %d records were lost", lost)
-	}
 }

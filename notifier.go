@@ -6,12 +6,25 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/go-batteries/hawkeye/internal/engine/notifier"
 	"github.com/go-batteries/hawkeye/internal/engine/ruleset"
 	"github.com/go-batteries/hawkeye/internal/guard"
 	"github.com/go-batteries/hawkeye/internal/message"
 	"github.com/go-batteries/hawkeye/internal/monitor"
 	"github.com/go-batteries/hawkeye/internal/notify"
 )
+
+// newNotifier returns what tells people. Each replica has one, and of all one
+// sends a message; see internal/engine/notifier.
+func newNotifier(e *engine, c *config) *notifier.Notifier {
+	return notifier.New(notifier.Config{
+		Mirror: e.mirror, Book: e.book, Traits: e.traits, Clock: e.clock, Current: &e.current, Sent: e.sent, Members: e.members,
+		Keeper: e.keeper, Logger: e.logger,
+		Writer:      e.writer,
+		SendTimeout: c.sendTimeout, MaxAbandoned: c.limits.MaxAbandonedSends,
+		Latest: e.agent.Latest, Classify: result,
+	})
+}
 
 // newSenders makes the senders of all receivers, by name. This is the place
 // where a kind of receiver becomes something that sends.
