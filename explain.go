@@ -15,6 +15,7 @@ import (
 	"github.com/go-batteries/hawkeye/internal/feed"
 	"github.com/go-batteries/hawkeye/internal/guard"
 	"github.com/go-batteries/hawkeye/internal/notify"
+	"github.com/go-batteries/hawkeye/internal/notify/routing"
 	"github.com/go-batteries/hawkeye/internal/window"
 )
 
@@ -188,9 +189,9 @@ func (h *Hawkeye) outlook(a *evaluate.Alert, now time.Time) []string {
 	if a.State.Phase.Told() {
 		out = append(out, h.repeats(a, view)...)
 	}
-	snapshot := a.Snapshot(h.cfg.service, h.cfg.environment)
+	snapshot := routing.Snapshot(a, h.cfg.service, h.cfg.environment)
 	view.Config = h.setup().Routes
-	na := a.Notify(snapshot)
+	na := routing.Alert(a, snapshot)
 	for _, step := range notify.Steps(view, &na, now) {
 		when := "once its clock runs"
 		if !step.At.IsZero() {

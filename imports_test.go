@@ -31,6 +31,8 @@ var rules = []rule{
 	{"internal/kit/supervise", []string{"internal/guard", "internal/pulse"}},
 	{"internal/ingest/client", []string{"internal/bucket", "internal/guard", "internal/series", "store"}},
 	{"internal/monitor", []string{"internal/...", "store", "gopkg.in/yaml.v3"}},
+	{"internal/evaluate", []string{"internal/alert", "internal/cron", "internal/exact", "internal/matcher", "internal/monitor", "internal/series", "internal/window", "internal/zone", "store"}},
+	{"internal/feed", []string{"internal/bucket", "internal/guard", "internal/pulse", "internal/samples/clock", "internal/series", "internal/window", "store"}},
 	{"internal/publish/publishtest", []string{"internal/...", "store", "store/memstore"}}, // for tests
 	{"internal/...", []string{"internal/...", "store"}},
 	{"store/memstore", []string{"internal/...", "store"}},
@@ -174,6 +176,8 @@ func TestRules(t *testing.T) {
 		{"internal/engine/sentlog", "internal/ledger", true},
 		{"internal/engine/sentlog", ".", false},
 		{"internal/feed", "internal/engine/ruleset", false},
+		{"internal/evaluate", "internal/notify", false},
+		{"internal/feed", "internal/publish", false},
 		{"internal/simulate", "internal/engine/ruleset", false},
 		{"store/memstore", "internal/ingest/client", false},
 		{"store/memstore", ".", false},

@@ -8,6 +8,7 @@ import (
 	"github.com/go-batteries/hawkeye/internal/evaluate"
 	"github.com/go-batteries/hawkeye/internal/monitor"
 	"github.com/go-batteries/hawkeye/internal/notify"
+	"github.com/go-batteries/hawkeye/internal/notify/routing"
 	"github.com/go-batteries/hawkeye/internal/series"
 	"github.com/go-batteries/hawkeye/internal/window"
 )
@@ -59,7 +60,7 @@ func (cmd *previewCmd) row(rule *evaluate.Rule, i int, kind notify.RowKind) *not
 		Phase: alert.Firing, Incident: "preview", Level: t.Level, Rank: i + 1, Since: fired, FiredAt: fired, LevelAt: previewTime,
 	}
 	a.Reading = reading(rule, t, kind)
-	s := a.Snapshot(cmd.Service, cmd.Environment)
+	s := routing.Snapshot(&a, cmd.Service, cmd.Environment)
 	s.At = previewTime
 	switch levels := rule.Monitor.Triggers; {
 	case kind == notify.Rise:

@@ -231,8 +231,8 @@ func TestLateSamplesTellTheKind(t *testing.T) {
 	f.w.values[0] = window.Value{Status: window.Unseen, Partial: 1}
 	f.want("with a late bucket", f.step(Tick{N: 10, Late: []int64{9}}), alert.Fired)
 	a := f.e.Alerts()[0]
-	if got := a.Snapshot("shop", "").Series; got != "counter" {
-		t.Errorf("the snapshot is of a series of kind %q, want counter", got)
+	if got := a.Kind(); got != "counter" {
+		t.Errorf("the alert is of a series of kind %q, want counter", got)
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/go-batteries/hawkeye/internal/alert"
-	"github.com/go-batteries/hawkeye/internal/notify"
 	"github.com/go-batteries/hawkeye/internal/series"
 	"github.com/go-batteries/hawkeye/internal/window"
 )
@@ -20,6 +19,10 @@ const (
 	// gone.
 	sweepEvery = time.Minute
 )
+
+// SourceOverflow is the Source of a rule that says that a monitor has more
+// groups than it keeps.
+const SourceOverflow = "max_groups"
 
 // Removed ends the alerts that were stored and whose monitor the plan doesn't
 // have, or has with other groups, unless somebody else wants it: keep, which
@@ -220,7 +223,7 @@ func (e *Evaluator) overflow(r *rule, t Tick) {
 	}
 	key := r.Alert.Key + overflowSuffix
 	level := alert.Level{Name: r.Alert.Levels[0].Name}
-	over := &Rule{Monitor: r.Monitor, Source: notify.SourceOverflow, every: 1, Alert: alert.Rule{
+	over := &Rule{Monitor: r.Monitor, Source: SourceOverflow, every: 1, Alert: alert.Rule{
 		Key: r.Alert.Key, Op: alert.Greater, Levels: []alert.Level{level},
 	}}
 	r.overflow = newAlert(key, over, "", nil, e.stored[key])

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/go-batteries/hawkeye/internal/bucket"
-	"github.com/go-batteries/hawkeye/internal/publish"
+	"github.com/go-batteries/hawkeye/internal/guard"
 	"github.com/go-batteries/hawkeye/internal/pulse"
 	"github.com/go-batteries/hawkeye/internal/samples/clock"
 	"github.com/go-batteries/hawkeye/internal/window"
@@ -292,13 +292,16 @@ func (f *Feed) Stats() Stats {
 	return s
 }
 
+// callTimeout bounds one call of the Store.
+const callTimeout = 5 * time.Second
+
 // call runs a call of the Store within bounds: it ends after
-// [publish.DefaultFlushTimeout], and its panic is an error like any other.
+// callTimeout, and its panic is an error like any other.
 func call[T any](ctx context.Context, f func(context.Context) (T, error)) (v T, err error) {
-	ctx, cancel := context.WithTimeout(ctx, publish.DefaultFlushTimeout)
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	defer pulse.Of(ctx).Beat()
-	defer publish.Recovered(&err)
+	defer guard.StoreRecovered(&err)
 	return f(ctx)
 }
 

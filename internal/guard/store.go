@@ -126,3 +126,10 @@ func ask[T any](ctx context.Context, s *Store, call func() (T, error)) (T, error
 	pulse.Of(ctx).Beat()
 	return v, Error(err)
 }
+
+// StoreRecovered, deferred, turns a panic of the Store into an error.
+func StoreRecovered(err *error) {
+	if v := recover(); v != nil {
+		*err = fmt.Errorf("the store panicked: %v", v)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/go-batteries/hawkeye/internal/guard"
 	"github.com/go-batteries/hawkeye/internal/pulse"
 	"github.com/go-batteries/hawkeye/store"
 )
@@ -304,18 +305,11 @@ func (p *Publisher) finish(ctx context.Context) error {
 
 // publish calls the Store, whose panic is an error like any other.
 func (p *Publisher) publish(ctx context.Context, pub store.Publication) (reply store.PublishReply, err error) {
-	defer Recovered(&err)
+	defer guard.StoreRecovered(&err)
 	return p.cfg.Store.Publish(ctx, pub)
 }
 
 func (p *Publisher) now(ctx context.Context) (now time.Time, err error) {
-	defer Recovered(&err)
+	defer guard.StoreRecovered(&err)
 	return p.cfg.Store.Now(ctx)
-}
-
-// Recovered, deferred, turns a panic of the Store into an error.
-func Recovered(err *error) {
-	if v := recover(); v != nil {
-		*err = fmt.Errorf("the store panicked: %v", v)
-	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/go-batteries/hawkeye/internal/matcher"
 	"github.com/go-batteries/hawkeye/internal/monitor"
 	"github.com/go-batteries/hawkeye/internal/notify"
+	"github.com/go-batteries/hawkeye/internal/notify/routing"
 	"github.com/go-batteries/hawkeye/internal/window"
 )
 
@@ -142,11 +143,11 @@ func (s *Simulation) coming(a *evaluate.Alert, e *Explanation) {
 
 // repeats adds the next messages of what fires.
 func (s *Simulation) repeats(a *evaluate.Alert, e *Explanation) {
-	routing := s.desk.config.Monitors[a.Rule.Alert.Key]
-	if routing == nil || !a.State.Phase.Told() || a.State.Rank < 1 || a.State.Rank > len(routing.Levels) {
+	routes := s.desk.config.Monitors[a.Rule.Alert.Key]
+	if routes == nil || !a.State.Phase.Told() || a.State.Rank < 1 || a.State.Rank > len(routes.Levels) {
 		return
 	}
-	route := &routing.Levels[a.State.Rank-1]
+	route := &routes.Levels[a.State.Rank-1]
 	for key, t := range s.desk.threads {
 		if key.Alert == a.Key && t.Incident == a.State.Incident && t.Told && route.Repeat > 0 {
 			e.Next = append(e.Next, Coming{t.ToldAt.Add(route.Repeat), "is told to " + key.Receiver + " again"})
@@ -156,7 +157,7 @@ func (s *Simulation) repeats(a *evaluate.Alert, e *Explanation) {
 		e.Next = append(e.Next, Coming{What: "somebody acknowledged it: no repeats, no escalation"})
 		return
 	}
-	na := a.Notify(notify.Snapshot{})
+	na := routing.Alert(a, notify.Snapshot{})
 	for _, step := range notify.Steps(s.desk.view(), &na, e.At) {
 		for _, r := range step.Receivers {
 			e.Next = append(e.Next, Coming{step.At, "is escalated to " + r})

@@ -19,6 +19,7 @@ import (
 	"github.com/go-batteries/hawkeye/internal/message"
 	"github.com/go-batteries/hawkeye/internal/monitor"
 	"github.com/go-batteries/hawkeye/internal/notify"
+	"github.com/go-batteries/hawkeye/internal/notify/routing"
 	"github.com/go-batteries/hawkeye/internal/window"
 	"github.com/go-batteries/hawkeye/store"
 )
@@ -117,7 +118,7 @@ func New(cfg Config) *Simulation {
 		texts:    make(map[uint64]string),
 	}
 	s.engine.CountSaturated(&s.saturated)
-	s.desk = newDesk(evaluate.Routes(cfg.Set))
+	s.desk = newDesk(routing.Routes(cfg.Set))
 	s.end = s.endOf(s.tick)
 	plan := evaluate.NewPlan(cfg.Set, cfg.Tick)
 	s.engine.Advance(s.tick - 1)
@@ -142,7 +143,7 @@ func (s *Simulation) latest(alertKey string) (notify.Snapshot, bool) {
 	if a == nil || !a.Read {
 		return notify.Snapshot{}, false
 	}
-	return a.Snapshot(s.cfg.Service, s.cfg.Environment), true
+	return routing.Snapshot(a, s.cfg.Service, s.cfg.Environment), true
 }
 
 // Tick returns the tick that is open, and when it ends.
@@ -269,7 +270,7 @@ func (s *Simulation) commit(changes []evaluate.Change, now time.Time) {
 	view := s.desk.view()
 	for i := range changes {
 		c := &changes[i]
-		a := c.Alert.Notify(c.Alert.Snapshot(s.cfg.Service, s.cfg.Environment))
+		a := routing.Alert(c.Alert, routing.Snapshot(c.Alert, s.cfg.Service, s.cfg.Environment))
 		plan.Add(notify.OnEvents(view, &a, c.Events, now))
 		s.desk.stands(&a)
 		if s.cfg.OnChange != nil {

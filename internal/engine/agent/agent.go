@@ -34,6 +34,7 @@ import (
 	"github.com/go-batteries/hawkeye/internal/feed"
 	"github.com/go-batteries/hawkeye/internal/ledger"
 	"github.com/go-batteries/hawkeye/internal/notify"
+	"github.com/go-batteries/hawkeye/internal/notify/routing"
 	"github.com/go-batteries/hawkeye/internal/pulse"
 	"github.com/go-batteries/hawkeye/internal/samples/clock"
 	"github.com/go-batteries/hawkeye/internal/trouble"
@@ -399,7 +400,7 @@ func (a *Agent) Latest(key string) (notify.Snapshot, bool) {
 	if e == nil || !e.Read {
 		return notify.Snapshot{}, false
 	}
-	return e.Snapshot(a.cfg.Service, a.cfg.Environment), true
+	return routing.Snapshot(e, a.cfg.Service, a.cfg.Environment), true
 }
 
 // sameConfigs says whether two sets of configurations have the same hashes.

@@ -10,6 +10,7 @@ import (
 	"github.com/go-batteries/hawkeye/internal/feed"
 	"github.com/go-batteries/hawkeye/internal/ledger"
 	"github.com/go-batteries/hawkeye/internal/notify"
+	"github.com/go-batteries/hawkeye/internal/notify/routing"
 	"github.com/go-batteries/hawkeye/internal/pulse"
 	"github.com/go-batteries/hawkeye/store"
 )
@@ -84,7 +85,7 @@ func (a *Agent) tx(tick feed.Tick, changes []evaluate.Change, release bool) (*le
 		record := ledger.AlertRecord{State: c.Alert.State}
 		if c.Alert.Rule != nil {
 			record.Monitor = c.Alert.Rule.Alert.Key
-			record.Snapshot = c.Alert.Snapshot(a.cfg.Service, a.cfg.Environment)
+			record.Snapshot = routing.Snapshot(c.Alert, a.cfg.Service, a.cfg.Environment)
 		} else if before, ok := a.book.Alert(c.Alert.Key); ok { // its monitor was removed
 			record.Monitor, record.Snapshot = before.Monitor, before.Snapshot
 		}

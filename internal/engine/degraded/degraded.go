@@ -31,6 +31,7 @@ import (
 	"github.com/go-batteries/hawkeye/internal/evaluate"
 	"github.com/go-batteries/hawkeye/internal/ledger"
 	"github.com/go-batteries/hawkeye/internal/notify"
+	"github.com/go-batteries/hawkeye/internal/notify/routing"
 	"github.com/go-batteries/hawkeye/internal/publish"
 	"github.com/go-batteries/hawkeye/internal/pulse"
 	"github.com/go-batteries/hawkeye/internal/samples/clock"
@@ -317,7 +318,7 @@ func (o *outage) judge(c *evaluate.Change) {
 	e.Incident, e.To, e.Level = o.id(a.Key), a.State.Rank, a.State.Level
 	a.State.Incident = e.Incident
 	record := ledger.AlertRecord{
-		Monitor: a.Rule.Alert.Key, State: a.State, Snapshot: a.Snapshot(o.cfg.Service, o.cfg.Environment),
+		Monitor: a.Rule.Alert.Key, State: a.State, Snapshot: routing.Snapshot(a, o.cfg.Service, o.cfg.Environment),
 	}
 	record.Snapshot.Blind = true
 	na := notify.NewAlert(a.Key, record.Monitor, &record.State)

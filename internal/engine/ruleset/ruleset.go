@@ -26,6 +26,7 @@ import (
 	"github.com/go-batteries/hawkeye/internal/message"
 	"github.com/go-batteries/hawkeye/internal/monitor"
 	"github.com/go-batteries/hawkeye/internal/notify"
+	"github.com/go-batteries/hawkeye/internal/notify/routing"
 )
 
 // Ruleset is a configuration made ready. It isn't changed.
@@ -53,7 +54,7 @@ type Config struct {
 
 // New makes a configuration ready.
 func New(set *monitor.Set, cfg Config) *Ruleset {
-	routes := evaluate.Routes(set)
+	routes := routing.Routes(set)
 	routes.Retry.Claim = cfg.Claim
 	return &Ruleset{
 		Set:      set,

@@ -1,13 +1,21 @@
-package evaluate
+// Package routing brings what is evaluated together with who is told of it.
+//
+//	monitor.Set ─ Routes ───→ notify.Config     whom a configuration tells
+//	evaluate.Alert ─ Snapshot → notify.Snapshot  how an alert stands, for messages
+//	               ─ Alert ───→ notify.Alert     the same, for who decides
+//
+// Evaluation knows nothing of receivers, and who decides whom to tell nothing of
+// windows; this is the one place that knows both. All of it is pure.
+package routing
 
 import (
 	"maps"
 	"math"
 
 	"github.com/go-batteries/hawkeye/internal/alert"
+	"github.com/go-batteries/hawkeye/internal/evaluate"
 	"github.com/go-batteries/hawkeye/internal/monitor"
 	"github.com/go-batteries/hawkeye/internal/notify"
-	"github.com/go-batteries/hawkeye/internal/series"
 	"github.com/go-batteries/hawkeye/internal/window"
 )
 
@@ -66,7 +74,7 @@ func levelRoute(t *monitor.Trigger) notify.LevelRoute {
 }
 
 // Snapshot says how an alert stands, for messages.
-func (a *Alert) Snapshot(service, environment string) notify.Snapshot {
+func Snapshot(a *evaluate.Alert, service, environment string) notify.Snapshot {
 	if a.Rule == nil {
 		return notify.Snapshot{Service: service, Environment: environment}
 	}
@@ -77,19 +85,19 @@ func (a *Alert) Snapshot(service, environment string) notify.Snapshot {
 		Level: a.State.Level, Op: string(m.Op),
 		Value: notify.Number(a.Value.V), HasValue: a.Value.Status == window.OK, Incomplete: !a.Value.Complete(),
 		Window: m.Window, Unit: m.Unit, Reason: string(a.State.Reason),
-		Tags: tagMap(a.Tags), Labels: maps.Clone(m.Labels),
+		Tags: a.TagMap(), Labels: maps.Clone(m.Labels),
 		Runbook: m.Runbook, Dashboard: m.Dashboard, Summary: m.Summary,
-		Since: a.State.FiredAt, Series: a.kind,
+		Since: a.State.FiredAt, Series: a.Kind(),
 	}
 	if a.Read {
 		s.Total, s.Compare, s.Limit = number(a.Total), number(a.Compare), number(a.Limit)
-		s.Measured = a.readAt
+		s.Measured = a.ReadAt()
 		if m.DivideBy != "" {
 			s.Part, s.DivideBy = number(a.Part), m.DivideBy
 		}
 	}
-	if b, ok := a.Rule.measure.(budget); ok {
-		s.Objective, s.Period = number(b.objective), b.period
+	if objective, period, ok := a.Rule.Objective(); ok {
+		s.Objective, s.Period = number(objective), period
 		s.Long, s.Short = a.Pair.Long, a.Pair.Short
 	}
 	if b, ok := a.Beat(); ok {
@@ -116,40 +124,9 @@ func number(v float64) *notify.Number {
 	return &n
 }
 
-// Notify returns the alert as package notify sees it.
-func (a *Alert) Notify(s notify.Snapshot) notify.Alert {
-	n := notify.NewAlert(a.Key, a.monitorKey(), &a.State)
+// Alert returns the alert as package notify sees it.
+func Alert(a *evaluate.Alert, s notify.Snapshot) notify.Alert {
+	n := notify.NewAlert(a.Key, a.MonitorKey(), &a.State)
 	n.Snapshot = s
 	return n
 }
-
-func (a *Alert) monitorKey() string {
-	if a.Rule == nil {
-		return ""
-	}
-	return a.Rule.Alert.Key
-}
-
-// Told says whether any of the events is for receivers.
-func (c *Change) Told() bool {
-	for _, e := range c.Events {
-		if e.Kind.Told() || e.Kind == alert.Refired || e.Kind == alert.Recovers {
-			return true
-		}
-	}
-	return false
-}
-
-func tagMap(tags []series.Tag) map[string]string {
-	if len(tags) == 0 {
-		return nil
-	}
-	m := make(map[string]string, len(tags))
-	for _, t := range tags {
-		m[t.Key] = t.Value
-	}
-	return m
-}
-
-// TagMap returns the alert's tags by key, nil if it has none.
-func (a *Alert) TagMap() map[string]string { return tagMap(a.Tags) }
