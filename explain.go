@@ -1,21 +1,15 @@
 package hawkeye
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"math"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/go-batteries/hawkeye/internal/alert"
+	"github.com/go-batteries/hawkeye/internal/engine/explain"
 	"github.com/go-batteries/hawkeye/internal/evaluate"
-	"github.com/go-batteries/hawkeye/internal/feed"
 	"github.com/go-batteries/hawkeye/internal/guard"
-	"github.com/go-batteries/hawkeye/internal/notify"
-	"github.com/go-batteries/hawkeye/internal/notify/routing"
 	"github.com/go-batteries/hawkeye/internal/window"
 )
 
@@ -86,52 +80,34 @@ func (h *Hawkeye) Explain(ctx context.Context, monitor string, tags ...Tag) (Exp
 	if err != nil {
 		return Explanation{}, fmt.Errorf("explain %q: %w", monitor, err)
 	}
-	plan, width := s.Plan.Cells(rule)
-	windows := feed.New(feed.Config{Store: h.store, Clock: h.clock, Queries: plan.Queries, NoFolds: true, Text: h.reg.NamesOf, Logger: h.logger})
-	tick, born, err := h.readUpTo(ctx, windows)
+	explainer := h.explainer()
+	found, err := explainer.Explain(ctx, s, rule, key, group)
 	if err != nil {
 		return Explanation{}, fmt.Errorf("explain %q: %w", monitor, err)
 	}
-	states := make(map[string]alert.State)
-	if r, ok := h.book.Alert(key); ok {
-		states[key] = r.State
+	out := explanation(found.Alert, found.End)
+	for _, c := range found.Samples {
+		sample := Sample{From: c.From, To: c.To, Known: c.Value.Status == window.OK, Complete: c.Value.Complete()}
+		if sample.Known {
+			sample.Value = finite(c.Value.V)
+		}
+		out.Samples = append(out.Samples, sample)
 	}
-	if own, ok := h.agent.StateOf(key); ok {
-		states[key] = own
-	}
-	cfg := evaluate.Config{Plan: plan, States: states, KindOf: h.agent.KindOf, Loaded: h.agent.Loaded(tick), Born: born}
-	for i := range plan.Queries {
-		cfg.Handles = append(cfg.Handles, windows.Handle(i))
-	}
-	ev, end := evaluate.New(cfg), h.clock.End(tick)
-	a := ev.Read(windows.Engine(), key, group, evaluate.Tick{N: tick, End: end})
-	out := explanation(a, end)
-	out.Samples = h.samples(ev, windows, plan, group, width, end)
-	out.Next = append(a.Outlook(), h.outlook(a, end)...)
+	out.Next = found.Next
 	out.History = h.History(key)
 	return out, nil
 }
 
-// readUpTo fills the windows up to the newest tick that is stored, and returns
-// the last one before anybody counted, too.
-func (h *Hawkeye) readUpTo(ctx context.Context, windows *feed.Feed) (tick, born int64, err error) {
-	tick = h.clock.NowTick() - 1
+// explainer reads what explains an alert.
+func (h *Hawkeye) explainer() explain.Config {
+	cfg := explain.Config{
+		Store: h.store, Clock: h.clock, Book: h.book, Follower: h.follower, Agent: h.agent, Names: h.reg.NamesOf, Logger: h.logger,
+		Service: h.cfg.service, Environment: h.cfg.environment,
+	}
 	if h.running() {
-		if tick, err = h.publisher.Flush(ctx); err != nil {
-			return 0, 0, err
-		}
+		cfg.Flush = h.publisher.Flush
 	}
-	runs, born := h.follower.KnownRuns(ctx, h.running())
-	windows.SetRuns(runs)
-	if err := windows.SeekTo(ctx, tick-1); err != nil {
-		return 0, 0, err
-	}
-	for windows.Watermark() < tick {
-		if _, err := windows.Next(ctx); err != nil {
-			return 0, 0, err
-		}
-	}
-	return tick, born, nil
+	return cfg
 }
 
 func explanation(a *evaluate.Alert, end time.Time) Explanation {
@@ -166,63 +142,4 @@ func finite(v float64) float64 {
 		return 0
 	}
 	return min(max(v, -math.MaxFloat64), math.MaxFloat64)
-}
-
-func (h *Hawkeye) samples(ev *evaluate.Evaluator, w *feed.Feed, plan *evaluate.Plan, group string, width time.Duration, end time.Time) []Sample {
-	var out []Sample
-	for i := plan.Own(); i < len(plan.Queries); i++ {
-		v := ev.Cell(w.Engine(), i, group)
-		to := end.Add(-plan.Queries[i].Delay)
-		s := Sample{From: to.Add(-width), To: to, Known: v.Status == window.OK, Complete: v.Complete()}
-		if s.Known {
-			s.Value = finite(v.V)
-		}
-		out = append(out, s)
-	}
-	return out
-}
-
-// outlook says in sentences what the receivers will hear.
-func (h *Hawkeye) outlook(a *evaluate.Alert, now time.Time) []string {
-	var out []string
-	view := h.book.View()
-	if a.State.Phase.Told() {
-		out = append(out, h.repeats(a, view)...)
-	}
-	snapshot := routing.Snapshot(a, h.cfg.service, h.cfg.environment)
-	view.Config = h.setup().Routes
-	na := routing.Alert(a, snapshot)
-	for _, step := range notify.Steps(view, &na, now) {
-		when := "once its clock runs"
-		if !step.At.IsZero() {
-			when = "at " + step.At.Format(time.RFC3339)
-		}
-		out = append(out, fmt.Sprintf("is escalated to %s as %s %s", strings.Join(step.Receivers, ", "), step.Level, when))
-	}
-	for _, s := range view.Silences {
-		if s.Active(now) && s.Matches(&snapshot) {
-			out = append(out, fmt.Sprintf("is silenced by %s until %s (%s)", s.ID, s.End.Format(time.RFC3339), s.Author))
-		}
-	}
-	if ack := view.Acks[a.State.Incident]; ack.Holds(now) {
-		out = append(out, "is acknowledged by "+ack.Author)
-	}
-	return out
-}
-
-func (h *Hawkeye) repeats(a *evaluate.Alert, view *notify.View) []string {
-	var out []string
-	for _, k := range slices.SortedFunc(maps.Keys(view.Threads), func(x, y notify.ThreadKey) int {
-		return cmp.Or(cmp.Compare(x.Alert, y.Alert), cmp.Compare(x.Receiver, y.Receiver))
-	}) {
-		t := view.Threads[k]
-		switch {
-		case t.Alert != a.Key || t.Incident != a.State.Incident || t.Over:
-		case !t.RepeatAt.IsZero():
-			out = append(out, t.Receiver+" is told again at "+t.RepeatAt.Format(time.RFC3339))
-		case t.Held != "":
-			out = append(out, t.Receiver+" hears nothing more for now: "+t.Held)
-		}
-	}
-	return out
 }
