@@ -84,8 +84,8 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-// TestArchitecture makes sure that docs/architecture.md names each package,
-// and no file of the root that isn't there.
+// TestArchitecture makes sure that docs/architecture.md names each package and
+// each file of the root, and none that isn't there.
 func TestArchitecture(t *testing.T) {
 	t.Parallel()
 	doc := read(t, "docs/architecture.md")
@@ -95,6 +95,20 @@ func TestArchitecture(t *testing.T) {
 		}
 		if !strings.Contains(doc, "`"+pkg+"`") {
 			t.Errorf("docs/architecture.md doesn't name the package %s", pkg)
+		}
+	}
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if !strings.HasSuffix(file, "_test.go") && !strings.Contains(doc, "`"+file+"`") {
+			t.Errorf("docs/architecture.md doesn't name the file %s", file)
+		}
+	}
+	for _, m := range regexp.MustCompile("`((?:internal|store)/[a-z/]+)`").FindAllStringSubmatch(doc, -1) {
+		if _, err := os.Stat(m[1]); err != nil {
+			t.Errorf("docs/architecture.md names %s: %v", m[1], err)
 		}
 	}
 	for _, m := range regexp.MustCompile("`([a-z_]+\\.go)`").FindAllStringSubmatch(doc, -1) {

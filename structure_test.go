@@ -20,7 +20,7 @@ import (
 // Bounds of the root package's structure, which is the façade and the wiring. No
 // type but the composition root holds the handle.
 const (
-	mostFiles   = 23 // not counting tests
+	mostFiles   = 24 // not counting tests
 	mostCycle   = 4  // files that refer to each other, around corners too
 	mostHolders = 0  // struct fields that hold the handle
 	mostReaches = 0  // selections through such a field

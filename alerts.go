@@ -1,15 +1,107 @@
 package hawkeye
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/go-batteries/hawkeye/internal/alert"
+	"github.com/go-batteries/hawkeye/internal/evaluate"
 	"github.com/go-batteries/hawkeye/internal/ledger"
 	"github.com/go-batteries/hawkeye/internal/notify"
+	"github.com/go-batteries/hawkeye/internal/window"
 )
+
+// Alert is how an alert stands.
+type Alert struct {
+	// Monitor is its monitor's name, Key the identity of its state, which
+	// for version-1 monitors tells the triggers apart.
+	Monitor, Key string
+	Tags         map[string]string
+	// State is inactive, pending, firing, recovering, nodata, error or
+	// unseen (the metric was never seen).
+	State string
+	// Level is the name of the level that fires, if one does.
+	Level string
+	// Incident tells one outage from the next; empty while inactive.
+	Incident string
+	// Value is the latest that was measured, by this process if it
+	// evaluates, else when the alert last changed. Known says whether there
+	// is one, Complete whether nothing was missing.
+	Value           float64
+	Known, Complete bool
+	// Since is when the incident began.
+	Since time.Time
+	// Summary is the monitor's own.
+	Summary string
+}
+
+// Alerts returns all alerts in the order of their keys, as this process knows
+// them. It does no I/O.
+func (h *Hawkeye) Alerts() []Alert {
+	if h == nil {
+		return nil
+	}
+	byKey, summaries := make(map[string]Alert), make(map[string]string)
+	for _, r := range h.setup().Plan.Rules {
+		summaries[r.Monitor.Name] = r.Monitor.Summary
+		if len(r.Monitor.By) == 0 {
+			byKey[r.Alert.Key] = Alert{Monitor: r.Monitor.Name, Key: r.Alert.Key, State: stateUnseen}
+		}
+	}
+	for key, r := range h.book.Alerts() {
+		if r.Snapshot.Source == notify.SourceOverflow {
+			continue
+		}
+		byKey[key] = Alert{
+			Monitor: r.Snapshot.Name, Key: key, Tags: maps.Clone(r.Snapshot.Tags),
+			State: shown(&r.State, r.Snapshot.HasValue), Level: r.State.Level, Incident: r.State.Incident,
+			Value: finite(float64(r.Snapshot.Value)), Known: r.Snapshot.HasValue && r.Snapshot.Value == r.Snapshot.Value, Complete: !r.Snapshot.Incomplete,
+			Since: r.State.Since,
+		}
+	}
+	h.overlay(byKey)
+	for key, a := range byKey {
+		a.Summary = summaries[a.Monitor]
+		byKey[key] = a
+	}
+	return slices.SortedFunc(maps.Values(byKey), func(a, b Alert) int { return cmp.Compare(a.Key, b.Key) })
+}
+
+// overlay puts what this process has just measured over what is stored.
+func (h *Hawkeye) overlay(byKey map[string]Alert) {
+	h.agent.Each(func(e *evaluate.Alert) {
+		s := e.State
+		known := e.Value.Status == window.OK
+		state := s.Shown().String()
+		if s.Phase == alert.Inactive && e.Value.Status == window.Unseen {
+			state = stateUnseen
+		}
+		value := e.Value.V
+		if !known {
+			value = 0
+		}
+		byKey[e.Key] = Alert{
+			Monitor: e.Rule.Monitor.Name, Key: e.Key, Tags: e.TagMap(),
+			State: state, Level: s.Level, Incident: s.Incident,
+			Value: finite(value), Known: known, Complete: e.Value.Complete(), Since: s.Since,
+		}
+	})
+}
+
+const stateUnseen = "unseen"
+
+func shown(s *alert.State, seen bool) string {
+	if s.Phase == alert.Inactive && s.Trouble == alert.ReasonUnseen && !seen {
+		return stateUnseen
+	}
+	return s.Shown().String()
+}
 
 // AckOptions say who acknowledges an alert, and for how long; see
 // [Hawkeye.Ack].
