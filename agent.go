@@ -18,7 +18,7 @@ func newAgent(e *engine, c *config) *agent.Agent {
 	return agent.New(agent.Config{
 		Store: e.store, Traits: e.traits, Mirror: e.mirror, Book: e.book, Owner: e.owner, Clock: e.clock, Current: &e.current,
 		Feed: e.feed, Sent: e.sent, Members: e.members, Follower: e.follower, Logger: e.logger,
-		Writer:      e.writer,
+		Writer:      e.identity.Writer,
 		FinalTick:   func() (int64, bool) { return e.publisher.FinalTick() },
 		LastSuccess: func() time.Time { return e.publisher.Stats().LastSuccess },
 		Service:     c.service, Environment: c.environment, OutageAfter: c.blindAfter,
@@ -30,7 +30,7 @@ func newAgent(e *engine, c *config) *agent.Agent {
 func newMembers(e *engine, c *config) *membership.Roster {
 	return membership.New(membership.Config{
 		Mirror: e.mirror, Book: e.book, Owner: e.owner, Current: &e.current, Sent: e.sent,
-		Writer: e.writer,
+		Writer: e.identity.Writer,
 		Agent:  !c.noAgent, Notifier: !c.noNotifier, Reads: c.reads,
 	})
 }
@@ -39,7 +39,7 @@ func newMembers(e *engine, c *config) *membership.Roster {
 func newFollower(e *engine) *follower.Follower {
 	return follower.New(follower.Config{
 		Store: e.store, Traits: e.traits, Mirror: e.mirror, Book: e.book, Owner: e.owner, Clock: e.clock, Current: &e.current, Logger: e.logger,
-		Writer: e.writer,
+		Writer: e.identity.Writer,
 		Began:  func() int64 { return e.publisher.Began() },
 		Wake:   e.feed.Wake, LoseNames: e.feed.LoseNames, Late: e.feed.Late,
 	})

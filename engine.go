@@ -42,12 +42,13 @@ type engine struct {
 	traits store.Traits
 	clock  *clock.Clock // the fleet's time
 
-	owner   *ledger.Owner
-	mirror  *ledger.Mirror
-	book    *ledger.Book
-	current ruleset.Current
-	sent    *sentlog.Log
-	keeper  *checkpoint.Keeper // nil if the Store is shared, or needs none
+	identity *publish.Identity
+	owner    *ledger.Owner
+	mirror   *ledger.Mirror
+	book     *ledger.Book
+	current  ruleset.Current
+	sent     *sentlog.Log
+	keeper   *checkpoint.Keeper // nil if the Store is shared, or needs none
 
 	members   *membership.Roster
 	feed      *feed.Feed
@@ -75,6 +76,7 @@ func (e *engine) assemble(c *config, set *monitor.Set, closing *pulse.Pulse) {
 	}
 	e.reg.WatchGauges(set.Stale())
 	e.meter = httpcount.New(e.reg)
+	e.identity = publish.NewIdentity()
 	e.openLedger(c)
 	e.members = newMembers(e, c)
 	e.feed = feed.New(feed.Config{
@@ -88,6 +90,7 @@ func (e *engine) assemble(c *config, set *monitor.Set, closing *pulse.Pulse) {
 	e.publisher = publish.New(publish.Config{
 		Store:    e.store,
 		Registry: e.reg,
+		Identity: e.identity,
 		Clock:    e.clock,
 		Logger:   e.logger,
 		Notes:    e.notes,
@@ -118,9 +121,6 @@ func (e *engine) openLedger(c *config) {
 
 // setup returns the configuration that is in force.
 func (e *engine) setup() *ruleset.Ruleset { return e.current.Load() }
-
-// writer is under which id this process publishes at present.
-func (e *engine) writer() store.ID { return e.publisher.Writer() }
 
 // notes is called at the end of each tick, before what was counted in it is
 // collected.

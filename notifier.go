@@ -20,7 +20,7 @@ func newNotifier(e *engine, c *config) *notifier.Notifier {
 	return notifier.New(notifier.Config{
 		Mirror: e.mirror, Book: e.book, Traits: e.traits, Clock: e.clock, Current: &e.current, Sent: e.sent, Members: e.members,
 		Keeper: e.keeper, Logger: e.logger,
-		Writer:      e.writer,
+		Writer:      e.identity.Writer,
 		SendTimeout: c.sendTimeout, MaxAbandoned: c.limits.MaxAbandonedSends,
 		Latest: e.agent.Latest, Classify: result,
 	})

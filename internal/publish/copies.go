@@ -39,6 +39,7 @@ func (p *Publisher) refused(pub *store.Publication, fresh *int, refused []int) (
 // draw draws a new id. It wants mu held.
 func (p *Publisher) draw() {
 	p.stats.Writer = store.NewID()
+	p.cfg.Identity.set(p.stats.Writer)
 	p.stats.Redrawn++
 }
 

@@ -37,7 +37,9 @@ type Config struct {
 	// Clock is the fleet's time, shared with whoever reads ticks; nil makes
 	// one.
 	Clock *clock.Clock
-	// Writer is the id of this process' start; zero draws one.
+	// Identity is under which id this process publishes; nil makes one.
+	Identity *Identity
+	// Writer is the id that it begins with; zero leaves it.
 	Writer store.ID
 	// Logger gets warnings; nil means [slog.Default].
 	Logger *slog.Logger
@@ -173,8 +175,11 @@ func New(cfg Config) *Publisher {
 	}
 	p.log = p.log.With(slog.String("component", "publish"))
 	p.fails = trouble.New(p.log, "publishing to the store fails, ticks are kept", "publishing to the store works again")
-	if p.cfg.Writer.IsZero() {
-		p.cfg.Writer = store.NewID()
+	if p.cfg.Identity == nil {
+		p.cfg.Identity = NewIdentity()
+	}
+	if !p.cfg.Writer.IsZero() {
+		p.cfg.Identity.set(p.cfg.Writer)
 	}
 	if p.cfg.FlushTimeout <= 0 {
 		p.cfg.FlushTimeout = DefaultFlushTimeout
@@ -182,7 +187,7 @@ func New(cfg Config) *Publisher {
 	if p.cfg.MaxBytes <= 0 {
 		p.cfg.MaxBytes = DefaultMaxBytes
 	}
-	p.stats.Writer = p.cfg.Writer
+	p.stats.Writer = p.cfg.Identity.Writer()
 	p.closer.keyframe = true
 	p.ring = ring{
 		retention:   p.ticks(p.traits.Retention),
