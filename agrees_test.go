@@ -260,7 +260,7 @@ func (a *agreement) record() {
 			case series.KindHistogram:
 				h.Observe(name, v, tags...)
 			default:
-				h.AddToSet(name, strconv.FormatFloat(v, 'g', -1, 64), tags...)
+				h.Unique(name, strconv.FormatFloat(v, 'g', -1, 64), tags...)
 			}
 		}
 		for _, route := range []string{"a", "b", "c"} {

@@ -25,9 +25,6 @@ func (h *Hawkeye) WrapContexts(f func(name string, ctx context.Context) context.
 	h.sup.Wrap = f
 }
 
-// AddToSet adds a value to a set, as a line on the socket does.
-func (h *Hawkeye) AddToSet(name, value string, tags ...Tag) { h.reg.AddToSet(name, value, tags) }
-
 // Watch lets seen see each message after it was sent, with when it was handed
 // over. It is called before Start.
 func (h *Hawkeye) Watch(seen func(m *notify.Message, at time.Time, err error)) {

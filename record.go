@@ -1,6 +1,7 @@
 package hawkeye
 
 import (
+	"slices"
 	"time"
 
 	"github.com/go-batteries/hawkeye/internal/series"
@@ -33,7 +34,7 @@ var (
 
 // Tag is a key and a value, both strings, by which series of one name are
 // told apart; [T] makes one. The order of a series' tags means nothing.
-type Tag = series.Tag
+type Tag = struct{ Key, Value string }
 
 // T returns a [Tag].
 func T(key, value string) Tag { return Tag{Key: key, Value: value} }
@@ -111,6 +112,47 @@ func (h *Hawkeye) Gauge(name string, tags ...Tag) *Gauge {
 // Histogram returns the handle of a histogram, which is made if it is new.
 func (h *Hawkeye) Histogram(name string, tags ...Tag) *Histogram {
 	return (*Histogram)(h.registry().Histogram(name, tags...))
+}
+
+// Unique counts different values, such as the users of a day: value becomes
+// one of the set, which is by then as large as it was or larger by one. At
+// most 4,096 new ones a tick are taken, the rest is counted and left out.
+func (h *Hawkeye) Unique(name, value string, tags ...Tag) { h.registry().AddToSet(name, value, tags) }
+
+// With returns a recorder that adds tags to all that is recorded through it.
+// Of equal keys the one in the call counts.
+func (h *Hawkeye) With(tags ...Tag) Recorder {
+	return &tagged{h, slices.Clone(tags)}
+}
+
+// tagged is a Recorder that adds tags.
+type tagged struct {
+	next Recorder
+	tags []Tag
+}
+
+// all returns a call's tags after the recorder's, because the last of equal
+// keys counts.
+func (t *tagged) all(tags []Tag) []Tag {
+	return append(t.tags[:len(t.tags):len(t.tags)], tags...)
+}
+
+func (t *tagged) Incr(name string, tags ...Tag) { t.next.Incr(name, t.all(tags)...) }
+
+func (t *tagged) Decr(name string, tags ...Tag) { t.next.Decr(name, t.all(tags)...) }
+
+func (t *tagged) Count(name string, n int64, tags ...Tag) { t.next.Count(name, n, t.all(tags)...) }
+
+func (t *tagged) SetGauge(name string, v float64, tags ...Tag) {
+	t.next.SetGauge(name, v, t.all(tags)...)
+}
+
+func (t *tagged) Timing(name string, d time.Duration, tags ...Tag) {
+	t.next.Timing(name, d, t.all(tags)...)
+}
+
+func (t *tagged) Observe(name string, v float64, tags ...Tag) {
+	t.next.Observe(name, v, t.all(tags)...)
 }
 
 // registry is nil, on which all recording does nothing, if h is.

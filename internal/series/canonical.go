@@ -29,8 +29,10 @@ func (k Kind) String() string {
 	return [...]string{"counter", "gauge", "histogram", "set"}[k]
 }
 
-// Tag is one of the key-value pairs that tell the series of a name apart.
-type Tag struct{ Key, Value string }
+// Tag is one of the key-value pairs that tell the series of a name apart. It
+// is the name of a type that has none, and so the same one as the root's Tag,
+// whose fields are to be seen in its documentation.
+type Tag = struct{ Key, Value string }
 
 // Canonical returns the text that stands for a series all over the fleet: the
 // letter of its kind, its name and its tags, "c|http.requests|method=GET".
