@@ -29,6 +29,7 @@ import (
 const (
 	lifeEnv   = "HAWKEYE_TEST_LIFE"
 	seriesEnv = "HAWKEYE_TEST_SERIES" // how many more are counted all the time
+	largeEnv  = "HAWKEYE_TEST_LARGE"  // if set, the state is kept for long, and written often
 )
 
 // crashFile fires for each value of n by itself.
@@ -54,7 +55,11 @@ func TestLifeOfOtherTests(t *testing.T) {
 	}
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer cancel()
-	s, err := memstore.New(memstore.WithStateFile(state))
+	opts := []memstore.Option{memstore.WithStateFile(state)}
+	if os.Getenv(largeEnv) != "" {
+		opts = append(opts, memstore.WithRetention(time.Hour), memstore.WithStateInterval(2*time.Second))
+	}
+	s, err := memstore.New(opts...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,6 +113,7 @@ func (m *sentMail) repeats() bool { return strings.Contains(m.text, "may be a re
 type lives struct {
 	state  string
 	series int
+	large  bool
 
 	cmd *exec.Cmd
 	in  io.WriteCloser
@@ -125,6 +131,9 @@ func (l *lives) start(t *testing.T) {
 	life := l.n
 	cmd := exec.Command(os.Args[0], "-test.run=^TestLifeOfOtherTests$")
 	cmd.Env = append(os.Environ(), lifeEnv+"="+l.state, seriesEnv+"="+strconv.Itoa(l.series))
+	if l.large {
+		cmd.Env = append(cmd.Env, largeEnv+"=1")
+	}
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -246,23 +255,75 @@ func TestBriefLivesWithAStateFile(t *testing.T) {
 }
 
 // A process that is killed at any moment, again and again, leaves nothing
-// untold, no end out, and tells nothing under two ids.
+// untold, no end out, and tells nothing under two ids. In the long form the disk
+// is busy, and a state of 16 MB is written all the time.
 func TestKilledAtRandomMoments(t *testing.T) {
 	t.Parallel()
 	kills, seed := 6, uint64(1)
-	if os.Getenv("HAWKEYE_LONG") != "" {
+	long := os.Getenv("HAWKEYE_LONG") != ""
+	if long {
 		kills, seed = 100, uint64(time.Now().UnixNano())
+		busyDisk(t)
 	}
-	for _, series := range []int{0, 6000} { // states of some 100 KB, and of up to 16 MB
+	for _, series := range []int{0, 6000} {
 		t.Run(fmt.Sprintf("%d series", series), func(t *testing.T) {
 			t.Logf("seed %d", seed)
-			killAtRandom(t, kills, series, rand.New(rand.NewPCG(seed, uint64(series))))
+			l := &lives{state: filepath.Join(t.TempDir(), "state"), series: series}
+			if long && series > 0 {
+				l.large = true
+				l.fill(t, 16<<20)
+			}
+			l.killAtRandom(t, kills, rand.New(rand.NewPCG(seed, uint64(series))))
 		})
 	}
 }
 
-func killAtRandom(t *testing.T, kills, series int, r *rand.Rand) {
-	l := &lives{state: filepath.Join(t.TempDir(), "state"), series: series}
+// busyDisk has dd write to the disk until the test is over.
+func busyDisk(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "busy")
+	ctx, cancel := context.WithCancel(context.Background())
+	written := make(chan int, 1)
+	go func() {
+		n := 0
+		defer func() { written <- n }()
+		for ctx.Err() == nil {
+			if err := exec.CommandContext(ctx, "dd", "if=/dev/zero", "of="+file, "bs=1M", "count=128", "conv=fdatasync").Run(); err != nil && ctx.Err() == nil {
+				t.Errorf("dd: %v", err)
+				return
+			}
+			n++
+		}
+	}()
+	t.Cleanup(func() {
+		cancel()
+		t.Logf("dd wrote 128 MB %d times meanwhile", <-written)
+	})
+}
+
+// fill has a process count until its state is so large.
+func (l *lives) fill(t *testing.T, size int64) {
+	series := l.series
+	l.series = 20_000
+	l.start(t)
+	l.series = series
+	for deadline := time.Now().Add(5 * time.Minute); l.size() < size; <-time.After(100 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("the state has %d bytes after 5 minutes, want %d", l.size(), size)
+		}
+	}
+	l.end(t, syscall.SIGTERM)
+	t.Logf("the state has %d bytes at first", l.size())
+}
+
+func (l *lives) size() int64 {
+	info, err := os.Stat(l.state)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+func (l *lives) killAtRandom(t *testing.T, kills int, r *rand.Rand) {
 	counted := map[string]time.Time{}
 	killed := map[string]time.Time{} // when the process that had counted it was
 	for n := range kills {
@@ -283,9 +344,11 @@ func killAtRandom(t *testing.T, kills, series int, r *rand.Rand) {
 		}
 	}
 	l.start(t)
+	unheard := 0
 	for name := range counted {
 		unread := killed[name].Sub(counted[name]) < time.Second // it died with its process
 		if !l.awaitMail(name, false, 100*time.Millisecond) && unread {
+			unheard++
 			continue
 		}
 		if !l.awaitMail(name, false, 5*time.Second) {
@@ -311,7 +374,5 @@ func killAtRandom(t *testing.T, kills, series int, r *rand.Rand) {
 		}
 	}
 	l.end(t, syscall.SIGTERM)
-	if info, err := os.Stat(l.state); err == nil {
-		t.Logf("%d kills, %d breaches, %d mails, the state file has %d bytes", kills, len(counted), len(l.mails), info.Size())
-	}
+	t.Logf("%d kills, %d breaches of which %d died unread, %d mails, the state has %d bytes", kills, len(counted), unheard, len(l.mails), l.size())
 }
