@@ -29,7 +29,7 @@ func paired(b *testing.B, opts ...memstore.Option) (*hawkeye.Hawkeye, <-chan tim
 	mails := make(chan time.Time, 1)
 	h, err := hawkeye.New(hawkeye.WithoutSocket(), hawkeye.WithLogger(quiet()), hawkeye.WithStore(s),
 		hawkeye.WithReceiver("team", hawkeye.Receiver{To: []string{"a@example.com"}, GroupBy: []string{"g"}}),
-		hawkeye.WithMonitors(hawkeye.Monitor{Metric: "m", By: []string{"g"}, MaxGroups: 100_000, Window: time.Hour, Notify: []string{"team"},
+		hawkeye.WithMonitors(hawkeye.Monitor{Metric: "m", By: []string{"g"}, MaxGroups: 100_000, Window: 5 * time.Minute, Notify: []string{"team"},
 			Triggers: []hawkeye.Trigger{{Threshold: 1}}}),
 		hawkeye.WithMailer(hawkeye.MailerFunc(func(context.Context, hawkeye.MailerConfig) error {
 			mails <- time.Now()
@@ -169,7 +169,7 @@ func manyFiring(tb testing.TB, path string, alerts int) *hawkeye.Hawkeye {
 }
 
 func firingNow(h *hawkeye.Hawkeye) (n int) {
-	for _, a := range h.Alerts(context.Background()) {
+	for _, a := range h.Alerts() {
 		if a.State == "firing" {
 			n++
 		}
@@ -204,6 +204,9 @@ func BenchmarkRecovery(b *testing.B) {
 		h := watchingFailures(b, filepath.Join(copied, "state"))
 		started += time.Since(began)
 		for h.Stats().EvaluatedTick.Before(began) || firingNow(h) < alerts {
+			if time.Since(began) > time.Minute {
+				b.Fatalf("%d alerts fire after a minute, evaluated up to %v ago", firingNow(h), time.Since(h.Stats().EvaluatedTick))
+			}
 			time.Sleep(5 * time.Millisecond)
 		}
 		evaluated += time.Since(began)
