@@ -73,3 +73,44 @@ func TestOverIsOver(t *testing.T) {
 		want(t, "after two changes of the evaluator", f.box.lines())
 	})
 }
+
+// What makes a breach critical is published when that is over as a warning:
+// those whom the critical level alone notifies are told of it, and the others
+// aren't told again.
+func TestLevelIsLearntAfterTheEnd(t *testing.T) {
+	t.Parallel()
+	const file = `version: 2
+receivers:
+  team: {email: {to: [team@example.com]}}
+  boss: {email: {to: [boss@example.com]}}
+monitors:
+  - name: errors
+    metric: errors
+    window: 3s
+    triggers:
+      - {level: warning, threshold: 5, notify: [team]}
+      - {level: critical, threshold: 50, notify: [team, boss]}
+`
+	for _, changes := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFleet(t)
+			f.startN(4, file)
+			evaluator, writer := f.evaluator(), f.other()
+			writer.link.cut.Store(true)
+			count(writer.Hawkeye, "errors", 60)
+			count(f.other().Hawkeye, "errors", 6)
+			after(20 * tick)
+			want(t, "of the warning", f.box.lines(),
+				"team@example.com: [ended] errors in shop (test)", "team@example.com: [warning] errors in shop (test)")
+			if changes {
+				f.kill(evaluator)
+			}
+			writer.link.cut.Store(false)
+			after(10 * tick)
+			want(t, "when the rest is there", f.box.lines(), "boss@example.com: [fired and ended] errors in shop (test)")
+			f.stop(f.evaluator())
+			after(20 * tick)
+			want(t, "after a change of the evaluator", f.box.lines())
+		})
+	}
+}

@@ -71,6 +71,9 @@ type Event struct {
 	// Incomplete says that the value is a partial one, Late that it is of an
 	// earlier tick.
 	Incomplete, Late bool
+	// Over, of a rise and its end, says that the incident was over before: they
+	// tell of a level that was learnt too late.
+	Over bool
 	// Flapping says that the change is one of too many and not told by itself.
 	Flapping bool
 	// Passed says that it happened while a gap was caught up with, and is

@@ -4,7 +4,7 @@ package alert
 // tick was taken. It can make an alert fire or rise. It ends nothing, and
 // touches no clock that an evaluation in time has started.
 func (m *machine) late() {
-	if m.in.Status != StatusOK || m.covered() {
+	if m.in.Status != StatusOK || m.s.Phase == NoData || m.goesBy() {
 		return
 	}
 	v := m.judge(m.in.Value)
@@ -20,7 +20,7 @@ func (m *machine) late() {
 		m.wind(v)
 	}
 	switch to := m.ripeLate(v); {
-	case m.s.Phase.Told() && to > m.reached():
+	case m.s.Phase.Told() && to > m.s.highest(m.now):
 		m.move(m.s.Rank, to)
 	case m.s.Phase.Told():
 	case to > 0:
@@ -47,25 +47,39 @@ func (m *machine) ripeLate(v verdict) int {
 	return 0
 }
 
-// covered says whether the tick lies in an incident that is known already, or
-// so shortly before it that it is the same.
-func (m *machine) covered() bool {
-	return m.s.Last.touches(m.now, max(m.in.Held, AdoptWithin)) || m.s.Phase == NoData
+// goesBy says whether the tick lies in an incident that is over, or so shortly
+// before it that it is the same. A level that this didn't reach is told to those
+// whom it notifies, with the end.
+func (m *machine) goesBy() bool {
+	p, known := m.s.Last.at(m.now, max(m.in.Held, AdoptWithin))
+	if p == nil || p.Rank == 0 || m.s.Phase != Inactive || m.s.Flapping() {
+		return known
+	}
+	v := m.judge(m.in.Value)
+	if to := m.ripeLate(v); v.kind == breach && to > p.Rank {
+		m.higher(p, to)
+	}
+	return true
 }
 
-// reached is the highest level that the incident has had since the tick: it
-// may have fallen from it meanwhile.
-func (m *machine) reached() int {
-	to := m.s.Rank
-	if m.now.Before(m.s.LevelAt) {
-		to = max(to, m.s.Before)
+// higher emits that an incident that is over had been at a higher level.
+func (m *machine) higher(p *Past, to int) {
+	s, now := m.s, m.now
+	m.s.Incident, m.s.Since, m.s.FiredAt = p.Incident, p.Began, p.Began
+	m.emit(Event{Kind: Rose, From: p.Rank, To: to, Over: true})
+	m.now = p.Ended
+	m.emit(Event{Kind: Resolved, From: to, Over: true})
+	m.s, m.now = s, now
+	m.s.Last = m.s.Last.raised(p, to)
+}
+
+// raised returns the incidents with a higher level of one of them.
+func (p *Past) raised(which *Past, to int) *Past {
+	next := *p
+	if p == which {
+		next.Rank = to
+	} else {
+		next.Earlier = p.Earlier.raised(which, to)
 	}
-	if m.s.Levels != nil {
-		for _, c := range m.s.Levels.Changes {
-			if m.now.Before(c.At) {
-				to = max(to, c.High)
-			}
-		}
-	}
-	return to
+	return &next
 }

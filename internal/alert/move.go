@@ -181,7 +181,7 @@ func (m *machine) drop(kind Kind, reason Reason) {
 func (m *machine) reset() {
 	last := m.s.Last
 	if m.s.Phase.Told() {
-		last = past(m.s.Since, m.now, last)
+		last = m.s.past(m.now)
 	}
 	if m.s.Trouble == ReasonIdle && m.r.rests() { // no trouble of what is at rest
 		m.s.Trouble, m.s.MissingSince = "", time.Time{}

@@ -102,6 +102,10 @@ type State struct {
 type Past struct {
 	Began time.Time `json:"began"`
 	Ended time.Time `json:"ended"`
+	// Incident is its id, and Rank the highest level that it reached; 0 in what
+	// versions wrote that didn't keep it.
+	Incident string `json:"incident,omitempty"`
+	Rank     int    `json:"rank,omitempty"`
 	// Earlier is the one before, if that ended within [pastFor] of its end.
 	Earlier *Past `json:"earlier,omitempty"`
 }
@@ -114,35 +118,57 @@ const (
 	pastFor  = 2 * time.Minute
 )
 
-// past is an incident that is over now, with those before it.
-func past(began, ended time.Time, before *Past) *Past {
-	p := &Past{Began: began, Ended: ended}
-	at := p
+// past is the state's incident, which is over now, with those before it.
+func (s *State) past(ended time.Time) *Past {
+	p := &Past{Began: s.Since, Ended: ended, Incident: s.Incident, Rank: s.highest(time.Time{})}
+	at, before := p, s.Last
 	for n := 1; n < maxPasts && before != nil && ended.Sub(before.Ended) <= pastFor; n++ {
-		at.Earlier = &Past{Began: before.Began, Ended: before.Ended}
+		earlier := *before
+		earlier.Earlier = nil
+		at.Earlier = &earlier
 		at, before = at.Earlier, before.Earlier
 	}
 	return p
 }
 
+// highest is the highest level of the incident after a time, as far as is
+// remembered: it may have fallen from it meanwhile.
+func (s *State) highest(after time.Time) int {
+	to := s.Rank
+	if after.Before(s.LevelAt) {
+		to = max(to, s.Before)
+	}
+	if s.Levels != nil {
+		for _, c := range s.Levels.Changes {
+			if after.Before(c.At) {
+				to = max(to, c.High)
+			}
+		}
+	}
+	return to
+}
+
 // Covers says whether a moment lies in the incident, or in one before it. It is
 // false for nil.
-func (p *Past) Covers(t time.Time) bool { return p.touches(t, 0) }
+func (p *Past) Covers(t time.Time) bool {
+	_, known := p.at(t, 0)
+	return known
+}
 
-// touches says whether a breach at t belongs to the incident, or to one before
-// it: it lies in it, or less than held before it. Before as many as are
-// remembered there may be others.
-func (p *Past) touches(t time.Time, held time.Duration) bool {
+// at returns the incident, of this and those before it, to which a breach at t
+// belongs: it lies in it, or less than held before it. Before as many as are
+// remembered there may be others, of which nothing is known but that.
+func (p *Past) at(t time.Time, held time.Duration) (found *Past, known bool) {
 	n := 0
 	for ; p != nil; p = p.Earlier {
 		if !t.Before(p.Began.Add(-held)) && !t.After(p.Ended) {
-			return true
+			return p, true
 		}
 		if n++; n == maxPasts && t.Before(p.Began) {
-			return true
+			return nil, true
 		}
 	}
-	return false
+	return nil, false
 }
 
 // FlapState is what the detection of flapping remembers.
@@ -199,7 +225,7 @@ func (p *Past) equal(o *Past) bool {
 	if p == nil || o == nil {
 		return p == o
 	}
-	return p.Began.Equal(o.Began) && p.Ended.Equal(o.Ended) && p.Earlier.equal(o.Earlier)
+	return p.Began.Equal(o.Began) && p.Ended.Equal(o.Ended) && p.Incident == o.Incident && p.Rank == o.Rank && p.Earlier.equal(o.Earlier)
 }
 
 func (f *FlapState) equal(o *FlapState) bool {

@@ -11,6 +11,18 @@ import (
 // marked, and stays for the history. Version-1 monitors have run_every for
 // that and are left alone.
 func (c *Change) Condense() {
+	var over []alert.Event // which tell of themselves alone
+	c.Events = slices.DeleteFunc(c.Events, func(e alert.Event) bool {
+		if e.Over {
+			over = append(over, e)
+		}
+		return e.Over
+	})
+	c.condense()
+	c.Events = append(over, c.Events...)
+}
+
+func (c *Change) condense() {
 	if c.Alert.Rule == nil || c.Alert.Rule.Monitor.Legacy || len(c.Events) < 2 {
 		return
 	}

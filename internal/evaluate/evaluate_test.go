@@ -242,7 +242,7 @@ func TestLateSamplesTellTheKind(t *testing.T) {
 func TestJudgedAgain(t *testing.T) {
 	t.Parallel()
 	at := func(n int64) time.Time { return time.Unix(1_000_000, 0).Add(time.Duration(n) * width) }
-	over := alert.State{Last: &alert.Past{Began: at(208), Ended: at(212), Earlier: &alert.Past{Began: at(100), Ended: at(104)}}}
+	over := alert.State{Last: &alert.Past{Began: at(208), Ended: at(212), Incident: "x", Rank: 1, Earlier: &alert.Past{Began: at(100), Ended: at(104)}}}
 	fell := alert.State{
 		Phase: alert.Firing, Incident: "x", Rank: 1, Level: "critical", Since: at(208), FiredAt: at(208), LevelAt: at(290), Before: 2,
 		Levels: &alert.LevelFlap{Changes: []alert.LevelChange{{At: at(290), Low: 1, High: 2}}},
@@ -257,6 +257,7 @@ func TestJudgedAgain(t *testing.T) {
 	}{
 		{"after the last incident", over, 214, 9, told},
 		{"in the last incident", over, 210, 9, nil},
+		{"in the last incident, at a higher level", over, 210, 99, []alert.Kind{alert.Rose, alert.Resolved}},
 		{"less than a window before it", over, 190, 9, nil},
 		{"between two incidents", over, 120, 9, told},
 		{"in the one before", over, 102, 9, nil},

@@ -213,9 +213,15 @@ func (d *draft) absorb(a about, receiver string) bool {
 func (d *draft) rose(a about, rank int) {
 	d.ackEnds(a.monitor, a.alert, a.incident, rank)
 	for _, receiver := range d.subscribers(a, rank) {
-		if d.knows(a, receiver) {
+		switch t := d.thread(a.alert, receiver); {
+		case t != nil && t.Incident == a.incident && t.Over:
+			d.plan.History = append(d.plan.History, Entry{
+				At: d.now, Alert: a.alert, Incident: a.incident, Receiver: receiver,
+				What: WhatNotTold, Level: a.snapshot.Level, Reason: "learnt after the end of the incident",
+			})
+		case d.knows(a, receiver):
 			d.queue(a, receiver, Rise, rank)
-		} else {
+		default:
 			d.firstHeard(a, receiver, rank)
 		}
 	}
