@@ -48,14 +48,23 @@ func (m *machine) ripeLate(v verdict) int {
 }
 
 // goesBy says whether the tick lies in an incident that is over, or so shortly
-// before it that it is the same. A level that this didn't reach is told to those
-// whom it notifies, with the end.
+// before it that it is the same, or prolongs it. A level that this didn't reach
+// is told to those whom it notifies, with the end.
 func (m *machine) goesBy() bool {
 	p, known := m.s.Last.at(m.now, max(m.in.Held, AdoptWithin))
-	if p == nil || p.Rank == 0 || m.s.Phase != Inactive || m.s.Flapping() {
+	if m.s.Phase != Inactive || m.s.Flapping() {
 		return known
 	}
 	v := m.judge(m.in.Value)
+	if last := m.s.Last; !known && v.kind == breach && last != nil && m.now.After(last.Ended) && m.now.Sub(last.Ended) <= m.in.Width {
+		longer := *last
+		longer.Ended = m.now
+		m.s.Last = &longer
+		p, known = &longer, true
+	}
+	if p == nil || p.Rank == 0 {
+		return known
+	}
 	if to := m.ripeLate(v); v.kind == breach && to > p.Rank {
 		m.higher(p, to)
 	}

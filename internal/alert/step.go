@@ -23,6 +23,8 @@ type Input struct {
 	// Held, with Late, is for how long a breach goes on at least: what is added
 	// up over a window stays in it for that long.
 	Held time.Duration
+	// Width, with Late, is how wide a tick is.
+	Width time.Duration
 	// Few says that there is too little in the window for a beginning: nothing
 	// fires or rises, but what fires goes on being judged.
 	Few bool

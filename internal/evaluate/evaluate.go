@@ -398,7 +398,7 @@ func (e *Evaluator) lateTick(w Windows, a *Alert, query int, n int64, t Tick, ch
 	if v.Kind != 0 || v.Count > 0 { // it may have left the window by now
 		a.kind = v.Kind.String()
 	}
-	in := alert.Input{Late: true, Incomplete: !v.Complete(), Few: few(a.Rule.Monitor, &v)}
+	in := alert.Input{Late: true, Width: e.plan.width, Incomplete: !v.Complete(), Few: few(a.Rule.Monitor, &v)}
 	e.fill(a, query, &v, n, &in)
 	in.Value = v.V
 	if v.Monotone {

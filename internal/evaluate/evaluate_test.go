@@ -259,6 +259,7 @@ func TestJudgedAgain(t *testing.T) {
 		{"in the last incident", over, 210, 9, nil},
 		{"in the last incident, at a higher level", over, 210, 99, []alert.Kind{alert.Rose, alert.Resolved}},
 		{"less than a window before it", over, 190, 9, nil},
+		{"right after the last incident", over, 213, 9, nil},
 		{"between two incidents", over, 120, 9, told},
 		{"in the one before", over, 102, 9, nil},
 		{"before both", over, 30, 9, told},

@@ -32,7 +32,7 @@ import (
 //	name      id text                 a series' name was published
 //	published writer tick counters    a bucket of a fine tick was stored; counters as id:millionths
 //	read      writer tick counters    a bucket of a fine tick was read
-//	claimed   row message writer      a message was claimed
+//	claimed   row message writer tells  a message was claimed; tells says that the row is not just an end
 //	sent      row                     a message was settled as delivered
 //	head      tick writer             an evaluation was stored
 //	copied    epoch rev               the ledger was copied up to there
@@ -156,7 +156,7 @@ func recordLine(e store.Entry) string {
 	case ledger.ClassRow:
 		var row notify.Row
 		if json.Unmarshal(e.Value, &row) == nil && row.Claim != nil {
-			return "claimed " + row.ID + " " + row.Claim.Message + " " + row.Claim.Writer
+			return fmt.Sprintf("claimed %s %s %s %t", row.ID, row.Claim.Message, row.Claim.Writer, row.Both || !row.Ends())
 		}
 	case ledger.ClassSent:
 		return "sent " + name

@@ -32,6 +32,7 @@ type evidence struct {
 	mails   map[string][]tracedMail           // by breach
 	settled map[string]map[*life]time.Time    // by Message-ID
 	claimed map[string]map[*life][]time.Time  // by Message-ID
+	rows    map[string]map[string]bool        // the rows of a message, and whether each tells more than an end
 }
 
 func (w *wild) gather() *evidence {
@@ -39,6 +40,7 @@ func (w *wild) gather() *evidence {
 		wild: w, traces: make(map[*life]trace), writers: make(map[string]*life),
 		buckets: make(map[string]map[string]*wildBucket), amounts: make(map[*wildBucket]map[string]int), mails: make(map[string][]tracedMail),
 		settled: make(map[string]map[*life]time.Time), claimed: make(map[string]map[*life][]time.Time),
+		rows: make(map[string]map[string]bool),
 	}
 	names := make(map[string]string)
 	for _, l := range w.lives {
@@ -80,6 +82,10 @@ func (e *evidence) take(l *life, ev event, names map[string]string) {
 		}
 	case "claimed":
 		id := messageID(ev.args[1])
+		if e.rows[id] == nil {
+			e.rows[id] = make(map[string]bool)
+		}
+		e.rows[id][ev.args[0]] = argAt(ev, 3) == "true"
 		if e.claimed[id] == nil {
 			e.claimed[id] = make(map[*life][]time.Time)
 		}
