@@ -24,15 +24,42 @@ type wildBucket struct {
 
 // evidence is what all replicas wrote down.
 type evidence struct {
-	wild    *wild
-	traces  map[*life]trace
-	writers map[string]*life
-	buckets map[string]map[string]*wildBucket // by breach, then by writer and tick
-	amounts map[*wildBucket]map[string]int    // by breach
-	mails   map[string][]tracedMail           // by breach
-	settled map[string]map[*life]time.Time    // by Message-ID
-	claimed map[string]map[*life][]time.Time  // by Message-ID
-	rows    map[string]map[string]bool        // the rows of a message, and whether each tells more than an end
+	wild     *wild
+	traces   map[*life]trace
+	writers  map[string]*life
+	buckets  map[string]map[string]*wildBucket // by breach, then by writer and tick
+	amounts  map[*wildBucket]map[string]int    // by breach
+	mails    map[string][]tracedMail           // by breach
+	settled  map[string]map[*life]time.Time    // by Message-ID
+	claimed  map[string]map[*life][]time.Time  // by Message-ID
+	outcomes map[string]map[*life]commitAt     // the same, by the commit that wrote it down
+	stored   commitAt                          // that was read last
+	copied   map[*life]map[string]int          // the latest revision of each epoch that a replica copied
+	rows     map[string]map[string]bool        // the rows of a message, and whether each tells more than an end
+}
+
+// commitAt is a commit, by the epoch and revision of the ledger.
+type commitAt struct {
+	epoch string
+	rev   int
+}
+
+func revOf(ev event) int {
+	rev, _ := strconv.Atoi(argAt(ev, 1))
+	return rev
+}
+
+// outlived says whether the note that a replica delivered a message was copied
+// by another one: otherwise the server may have lost it together with that
+// replica, as if it had never been written.
+func (e *evidence) outlived(l *life, id string) bool {
+	at, ok := e.outcomes[id][l]
+	for other, copied := range e.copied {
+		if ok && other != l && copied[at.epoch] >= at.rev {
+			return true
+		}
+	}
+	return false
 }
 
 func (w *wild) gather() *evidence {
@@ -40,7 +67,7 @@ func (w *wild) gather() *evidence {
 		wild: w, traces: make(map[*life]trace), writers: make(map[string]*life),
 		buckets: make(map[string]map[string]*wildBucket), amounts: make(map[*wildBucket]map[string]int), mails: make(map[string][]tracedMail),
 		settled: make(map[string]map[*life]time.Time), claimed: make(map[string]map[*life][]time.Time),
-		rows: make(map[string]map[string]bool),
+		rows: make(map[string]map[string]bool), outcomes: make(map[string]map[*life]commitAt), copied: make(map[*life]map[string]int),
 	}
 	names := make(map[string]string)
 	for _, l := range w.lives {
@@ -80,6 +107,13 @@ func (e *evidence) take(l *life, ev event, names map[string]string) {
 				e.bucket(l, ev, breach, amount)
 			}
 		}
+	case "stored":
+		e.stored = commitAt{ev.args[0], revOf(ev)} // what follows is of it
+	case "copied":
+		if e.copied[l] == nil {
+			e.copied[l] = make(map[string]int)
+		}
+		e.copied[l][ev.args[0]] = max(e.copied[l][ev.args[0]], revOf(ev))
 	case "claimed":
 		id := messageID(ev.args[1])
 		if e.rows[id] == nil {
@@ -97,6 +131,10 @@ func (e *evidence) take(l *life, ev event, names map[string]string) {
 		}
 		if _, ok := e.settled[id][l]; !ok {
 			e.settled[id][l] = ev.at
+			if e.outcomes[id] == nil {
+				e.outcomes[id] = make(map[*life]commitAt)
+			}
+			e.outcomes[id][l] = e.stored
 		}
 	}
 }

@@ -290,7 +290,7 @@ func (e *evidence) judgeRepeat(r *wildRow, b *wildBreach, id string, first, seco
 			other = l
 		}
 	}
-	settled, known := e.settled[id][sender]
+	settled, known := e.settled[id][sender], e.outlived(sender, id)
 	switch {
 	case e.stoppedBetween(sender, id, settled) || e.stoppedBetween(other, id, time.Unix(0, second.At)):
 		r.stopped++
