@@ -207,15 +207,45 @@ func (f *Feed) publishHeld(ctx context.Context) {
 	f.publishDue(ctx, func(t *heldTick) bool { return t.short && time.Since(t.again) >= againAfter })
 }
 
-// Leave publishes what publishHeld would, all of it, because this process
-// doesn't evaluate any more, and lets go of what is held.
+// Leave publishes what the Store has lost of what is held, all of it, because
+// this process doesn't evaluate any more, and lets go of the rest. It looks
+// first: the loss may be what cost this process its place. While the Store can't
+// be asked everything stays held, and Leave is to be called again.
 func (f *Feed) Leave(ctx context.Context) {
-	if f.fine.left > 0 {
+	if len(f.fine.order) > 0 {
 		ctx, cancel := context.WithTimeout(ctx, leaveWithin)
 		defer cancel()
-		f.publishDue(ctx, func(t *heldTick) bool { return t.doubt })
+		if err := f.recount(ctx); err != nil {
+			f.log.LogAttrs(ctx, slog.LevelDebug, "look for what is held", slog.Any("error", err))
+			return
+		}
+		if f.fine.left > 0 {
+			f.publishDue(ctx, func(t *heldTick) bool { return t.doubt })
+		}
 	}
 	f.fine.drop()
+}
+
+// recount asks how many buckets the Store has of each tick that is held.
+func (f *Feed) recount(ctx context.Context) error {
+	for part := range slices.Chunk(f.fine.order, checkFine) {
+		q := make([]store.TickQuery, len(part))
+		for i, n := range part {
+			q[i] = store.TickQuery{Tick: n, Known: countOnly}
+		}
+		answers, err := f.read(ctx, q)
+		if err != nil {
+			return err
+		}
+		for i := range answers {
+			t := f.fine.ticks[answers[i].Tick]
+			if answers[i].Count < len(t.buckets) && !t.doubt {
+				t.doubt = true
+				f.fine.left++
+			}
+		}
+	}
+	return nil
 }
 
 // publishDue publishes ticks until ctx ends. Half of what it could do may be
@@ -329,7 +359,11 @@ func (f *Feed) namesIn(data []byte, keep time.Duration) (names []store.Name) {
 	}
 	now := time.Now()
 	f.folds.eachUnnamed(b, keep, now, func(id uint64) {
-		if text := f.engine.Text(id); text != "" {
+		text := f.engine.Text(id)
+		if text == "" && f.former != nil { // the windows were emptied, and the Store has lost the name
+			text = f.former.Text(id)
+		}
+		if text != "" {
 			names = append(names, store.Name{ID: id, Text: text})
 			f.folds.named[id] = named{now, keep}
 		}

@@ -206,27 +206,37 @@ func TestHeldBucketsAreLoaded(t *testing.T) {
 	})
 }
 
-// An evaluator that leaves right after a loss publishes what it holds before.
+// An evaluator that leaves right after a loss publishes what it holds before,
+// also if it hasn't seen the loss, and when the Store is there again.
 func TestLeavePublishesWhatIsHeld(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := publishtest.New(memstore.WithTick(time.Second))
-		p := start(t, s, nil)
-		query := sum("hits", 4*time.Minute)
-		f := evaluator(t, s, p.Clock(), NewRuns(p.Clock().NowTick()-1, none), query)
-		gone(t, s, 100, true)
-		f.steps(t, 20)
-		s.Wipe()
-		f.steps(t, 1)
-		f.Leave(t.Context())
-		if got := f.taken(t, s, query); got.V != 100 {
-			t.Errorf("after it left the value is %v, want 100", got.V)
+	for _, steps := range []int{0, 1} {
+		for _, away := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				s := publishtest.New(memstore.WithTick(time.Second))
+				p := start(t, s, nil)
+				query := sum("hits", 4*time.Minute)
+				f := evaluator(t, s, p.Clock(), NewRuns(p.Clock().NowTick()-1, none), query)
+				gone(t, s, 100, true)
+				f.steps(t, 20)
+				s.Wipe()
+				f.steps(t, steps)
+				if away {
+					s.Fail(publishtest.Always(publishtest.Refuse))
+					f.Leave(t.Context())
+					s.Fail(nil)
+				}
+				f.Leave(t.Context())
+				if got := f.taken(t, s, query); got.V != 100 {
+					t.Errorf("after it left the value is %v, want 100 (away: %t, steps after the loss: %d)", got.V, away, steps)
+				}
+				if f.fine.bytes != 0 {
+					t.Errorf("%d bytes are held by one that doesn't evaluate", f.fine.bytes)
+				}
+				p.stop()
+			})
 		}
-		if f.fine.bytes != 0 {
-			t.Errorf("%d bytes are held by one that doesn't evaluate", f.fine.bytes)
-		}
-		p.stop()
-	})
+	}
 }
 
 // The own buckets come first, but aren't waited for for ever.
