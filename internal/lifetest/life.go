@@ -167,16 +167,6 @@ func (l *Life) monitor(name string) *Monitor {
 	return nil
 }
 
-// receiver returns the receiver of a name, or nil.
-func (l *Life) receiver(name string) *Receiver {
-	for i := range l.Receivers {
-		if l.Receivers[i].Name == name {
-			return &l.Receivers[i]
-		}
-	}
-	return nil
-}
-
 // Away returns the outage that a receiver is in, or nil.
 func (l *Life) Away(receiver string, at time.Duration) *Outage {
 	for i := range l.Outages {
