@@ -63,19 +63,19 @@ var monitorCases = map[string]struct {
 		want: []mail{{3600 + 310, 3600 + 370, "[critical] orders"}},
 	},
 	"an SLO burns fast": {
-		tick:   time.Second,
+		tick:   5 * time.Second,
 		config: `slos: [{name: checkout, objective: 99%, period: 1d, bad: bad, total: all, notify: {page: [team], ticket: [boss]}}]`,
 		do: func(w *outage) {
 			for w.now() < 600 {
-				w.Count("all", 100)
+				w.Count("all", 500)
 				if w.now() >= 300 {
-					w.Count("bad", 20) // 20 times the budget
+					w.Count("bad", 100) // 20 times the budget
 				}
-				w.until(w.now() + 1)
+				w.until(w.now() + 5)
 			}
 			for w.now() < 12000 {
-				w.Count("all", 100)
-				w.until(w.now() + 1)
+				w.Count("all", 500)
+				w.until(w.now() + 5)
 			}
 		},
 		// Over 2m/10s a page needs 14.4 %: 86 s of 20 %. It falls to a ticket,
@@ -196,17 +196,17 @@ var monitorCases = map[string]struct {
 	// The clock of a bubble begins on Saturday, 2000-01-01, at midnight in UTC.
 	"a heartbeat by the calendar": {
 		tick:   time.Second,
-		config: `heartbeats: [{name: job, metric: job.done, schedule: "10 0 * * *", grace: 5m, notify: [team]}]`,
+		config: `heartbeats: [{name: job, metric: job.done, schedule: "10 * * * *", grace: 5m, notify: [team]}]`,
 		do: func(w *outage) {
 			w.until(545) // less than a minute early
 			w.Incr("job.done")
-			w.until(86400 + 530) // more than a minute early, so that it is none of today
+			w.until(3600 + 530) // more than a minute early, so that it is none of today
 			w.Incr("job.done")
-			w.until(86400 + 1000)
+			w.until(3600 + 1000)
 			w.Incr("job.done")
-			w.until(86400 + 1100)
+			w.until(3600 + 1100)
 		},
-		want: []mail{{86400 + 900, 86400 + 902, "[critical] job"}, {86400 + 1000, 86400 + 1003, "[ended] job"}},
+		want: []mail{{3600 + 900, 3600 + 902, "[critical] job"}, {3600 + 1000, 3600 + 1003, "[ended] job"}},
 	},
 	"a heartbeat by the calendar that may be early": {
 		tick:   time.Second,

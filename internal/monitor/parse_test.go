@@ -247,7 +247,7 @@ func TestLoad(t *testing.T) {
 func TestHostileFiles(t *testing.T) {
 	t.Parallel()
 	fill := func(head, part, tail string) string {
-		return head + strings.Repeat(part, (MaxFileBytes/4-len(head)-len(tail))/len(part)) + tail
+		return head + strings.Repeat(part, (MaxFileBytes/8-len(head)-len(tail))/len(part)) + tail
 	}
 	team := "version: 2\nreceivers: {t: {email: {to: [t@example.com]}}}\n"
 	many := func(n int, format string) string {
@@ -266,12 +266,12 @@ func TestHostileFiles(t *testing.T) {
 		"templates":          fill("version: 1\nmonitors:\n", "  - {metric: a, triggers: [{threshold: 1, text: '{{ .nope }}{{ .nopf }}{{ if }}', to: a}]}\n", ""),
 		"bad template":       "version: 1\nmonitors:\n  - {metric: a, triggers: [{threshold: 1, to: a@example.com, text: '" + strings.Repeat("{{ .nope }}", 1400) + "'}]}\n",
 		"variables":          fill(team+"from: \"", "${A}", "\"\n"),
-		"x keys":             team + many(60_000, "x-%d: 1\n") + "monitors: 1\n",
-		"receiver kinds":     team + "monitors: 1\nreceiver: 1\n" + "x-r: {a: {" + many(60_000, "k%d: {}, ") + "}}\n",
-		"kinds":              "version: 2\nreceivers: {t: {" + many(60_000, "k%d: {}, ") + "}}\n",
-		"unknown receivers":  "version: 2\nreceivers: {" + many(9_000, "name-of-receiver-%d: {email: {to: [t@example.com]}}, ") + "}\nmonitors:\n  - {metric: a, triggers: [{threshold: 1}], notify: [" + many(20_000, "name-of-a-receiver-%d, ") + "]}\n",
+		"x keys":             team + many(30_000, "x-%d: 1\n") + "monitors: 1\n",
+		"receiver kinds":     team + "monitors: 1\nreceiver: 1\n" + "x-r: {a: {" + many(30_000, "k%d: {}, ") + "}}\n",
+		"kinds":              "version: 2\nreceivers: {t: {" + many(30_000, "k%d: {}, ") + "}}\n",
+		"unknown receivers":  "version: 2\nreceivers: {" + many(9_000, "name-of-receiver-%d: {email: {to: [t@example.com]}}, ") + "}\nmonitors:\n  - {metric: a, triggers: [{threshold: 1}], notify: [" + many(10_000, "name-of-a-receiver-%d, ") + "]}\n",
 		"merged mappings":    "version: 2\nx-a: &a {" + many(20_000, "k%d: 1, ") + "}\ndefaults:\n  <<: [" + strings.Repeat("*a, ", 100_000) + "]\nmonitors: 1\n",
-		"matchers":           team + "monitors:\n  - {metric: a, notify: [t], triggers: [{threshold: 1}], where: [" + strings.Repeat("'a=~\".{900}\"', ", 40_000) + "]}\n",
+		"matchers":           team + "monitors:\n  - {metric: a, notify: [t], triggers: [{threshold: 1}], where: [" + strings.Repeat("'a=~\".{900}\"', ", 20_000) + "]}\n",
 		"nested merge":       "version: 1\nmonitors:\n  - &m\n    <<: [*m, *m, *m]\n    metric: a\n",
 		"long key":           "version: 2\nreceivers: {" + strings.Repeat("k", 400_000) + ": {email: {to: [" + strings.Repeat("a, ", 100_000) + "]}}}\n",
 		"aliased recipients": "version: 1\nx: &x [" + strings.Repeat("a,", 1000) + "]\nmonitors: [" + strings.Repeat("{metric: a, triggers: [{threshold: 1, to: *x}]},", 10_000) + "]\n",

@@ -59,6 +59,7 @@ type wild struct {
 	log      []string    // of the faults
 	losses   []time.Time // of what the store held
 	next     int         // the next breach
+	faults   int         // messages that are wrong or missing
 }
 
 // Replicas are killed, stopped, asked to end, replaced in turn and joined by
