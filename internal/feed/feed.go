@@ -132,6 +132,7 @@ type Feed struct {
 	poll    poll
 	failed  bool  // the last call of Next
 	healing int64 // where the look at old ticks goes on
+	named   int64 // the tick before which names were last asked for of older ones
 	lateMin int64 // the oldest tick that got a bucket late since the last one was handed out
 	reopen  int64 // from where on SeekTo has ticks judged again
 	rejudge bool  // and they weren't yet

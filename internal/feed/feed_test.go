@@ -3,6 +3,7 @@ package feed
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"slices"
@@ -329,34 +330,45 @@ func TestNobodyKnows(t *testing.T) {
 	})
 }
 
+// A bucket whose names come later is taken into the windows within two ticks of
+// them, however long it waited for them, as far as its tick can still be judged.
 func TestUnknownIdIsUnreadUntilItHasAName(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := publishtest.New(memstore.WithTick(time.Second))
-		p := start(t, s, nil)
-		f := newFeed(t, s, p.Clock(), sum("hits", time.Minute))
+	for _, later := range []int64{0, 1, window.LiveTicks + 5, 50} {
+		t.Run(fmt.Sprintf("%d ticks", later), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { unreadUntilNamed(t, later) })
+		})
+	}
+}
+
+func unreadUntilNamed(t *testing.T, later int64) {
+	s := publishtest.New(memstore.WithTick(time.Second), memstore.WithRetention(time.Hour))
+	p := start(t, s, nil)
+	f := newFeed(t, s, p.Clock(), sum("hits", time.Minute))
+	f.must(t)
+	stranger := store.NewID()
+	n := f.Watermark() + 1
+	b := bucket.Append(nil, &bucket.Bucket{Counters: []bucket.Counter{{ID: 77, Delta: 5 * bucket.Unit}}})
+	put := func(names ...store.Name) {
+		if _, err := s.Publish(t.Context(), store.Publication{
+			Writer: stranger, Buckets: []store.Bucket{{Tick: n, Writer: stranger, Data: b}}, Names: names,
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put()
+	if tick := f.must(t); tick.Status != Partial || f.value(0).Status != window.Unseen {
+		t.Errorf("tick with an unknown id is %v with value %v, want partial, unseen", tick.Status, f.value(0))
+	}
+	for range later {
 		f.must(t)
-		stranger := store.NewID()
-		n := f.Watermark() + 1
-		b := bucket.Append(nil, &bucket.Bucket{Counters: []bucket.Counter{{ID: 77, Delta: 5 * bucket.Unit}}})
-		put := func(names ...store.Name) {
-			if _, err := s.Publish(t.Context(), store.Publication{
-				Writer: stranger, Buckets: []store.Bucket{{Tick: n, Writer: stranger, Data: b}}, Names: names,
-			}); err != nil {
-				t.Fatal(err)
-			}
-		}
-		put()
-		if tick := f.must(t); tick.Status != Partial || f.value(0).Status != window.Unseen {
-			t.Errorf("tick with an unknown id is %v with value %v, want partial, unseen", tick.Status, f.value(0))
-		}
-		put(store.Name{ID: 77, Text: "c|hits"})
-		late := append(f.must(t).Late, f.must(t).Late...)
-		if v := f.value(0); !slices.Contains(late, n) || v.V != 5 {
-			t.Errorf("after the name came: late %v, value %+v, want %d late and 5", late, v, n)
-		}
-		p.stop()
-	})
+	}
+	put(store.Name{ID: 77, Text: "c|hits"})
+	late := append(f.must(t).Late, f.must(t).Late...)
+	if v := f.value(0); !slices.Contains(late, n) || v.V != 5 {
+		t.Errorf("after the name came: late %v, value %+v, want %d late and 5", late, v, n)
+	}
+	p.stop()
 }
 
 func TestCorruptBucketSpoilsOnlyItself(t *testing.T) {

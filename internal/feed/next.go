@@ -203,6 +203,36 @@ func (f *Feed) round(ctx context.Context) error {
 		f.mu.Unlock()
 	}
 	f.postpone(now)
+	return f.takeNamed(ctx)
+}
+
+// takeNamed adds to the windows what waits for names that are there by now, of
+// those ticks that can still be judged again: once a tick, and with one question
+// for all of them. Those of the last ten were looked at by round, older ones
+// are looked at in turn.
+func (f *Feed) takeNamed(ctx context.Context) error {
+	if f.named == f.next {
+		return nil
+	}
+	f.named = f.next
+	f.ids = f.ids[:0]
+	waiting := make(map[int64]int)
+	for n := f.next - f.margin; n < f.next-window.LiveTicks; n++ {
+		if t := f.ticks[n]; t != nil && len(t.pending) > 0 {
+			waiting[n] = len(t.pending)
+			f.takeAll(n, t)
+		}
+	}
+	if len(waiting) == 0 {
+		return nil
+	}
+	if err := f.learn(ctx, f.ids); err != nil {
+		return err
+	}
+	for n, before := range waiting {
+		f.takeAll(n, f.ticks[n])
+		f.tookLate(n, f.ticks[n], before)
+	}
 	return nil
 }
 
@@ -266,6 +296,13 @@ func (f *Feed) takeLate(ctx context.Context, n int64, t *tick, fresh int) error 
 	f.mu.Lock()
 	f.stats.LateBuckets += int64(fresh)
 	f.mu.Unlock()
+	f.tookLate(n, t, before)
+	return nil
+}
+
+// tookLate takes note that a tick that was handed out already has more in the
+// windows than then, when that many of its buckets were waiting.
+func (f *Feed) tookLate(n int64, t *tick, before int) {
 	if len(t.pending) < before {
 		f.lateMin = min(f.lateMin, n)
 	}
@@ -278,7 +315,6 @@ func (f *Feed) takeLate(ctx context.Context, n int64, t *tick, fresh int) error 
 		t.status = s
 		f.mark(n, s)
 	}
-	return nil
 }
 
 // decide takes the next tick if it can be said what it is.
