@@ -30,8 +30,9 @@ func newAgent(e *engine, c *config) *agent.Agent {
 func newMembers(e *engine, c *config) *membership.Roster {
 	return membership.New(membership.Config{
 		Mirror: e.mirror, Book: e.book, Owner: e.owner, Current: &e.current, Sent: e.sent,
-		Writer: e.identity.Writer,
-		Agent:  !c.noAgent, Notifier: !c.noNotifier, Reads: c.reads,
+		Writer:    e.identity.Writer,
+		Recovered: func() time.Time { return e.publisher.Recovered() },
+		Agent:     !c.noAgent, Notifier: !c.noNotifier, Reads: c.reads,
 	})
 }
 

@@ -238,3 +238,44 @@ func TestOldClaimIsLookedAtAgain(t *testing.T) {
 		})
 	}
 }
+
+// A store is away for longer than it takes to count as gone, while a message is
+// being sent. Whoever sends it is back a little later than the others, who leave
+// it to that one.
+func TestSenderIsBackLate(t *testing.T) {
+	t.Parallel()
+	for _, late := range []time.Duration{0, 1500 * time.Millisecond, 5 * time.Second, 10 * time.Second} {
+		for _, long := range []time.Duration{8 * time.Second, 14 * time.Second, 25 * time.Second} {
+			t.Run(fmt.Sprintf("%v/%v", late, long), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					f := newFleet(t)
+					begun := f.slowly(2 * time.Second)
+					f.startN(3, errorsFile)
+					count(f.evaluator().Hawkeye, "errors", 40)
+					f.until("the Send", func() bool { return begun.Load() == 1 })
+					var sender *replica
+					for _, r := range f.all {
+						if r.tries.Load() > 0 {
+							sender = r
+						}
+					}
+					f.away(true)
+					after(long)
+					for _, r := range f.all {
+						r.link.cut.Store(r == sender)
+					}
+					after(late)
+					f.away(false)
+					after(40 * tick)
+					f.box.mu.Lock()
+					defer f.box.mu.Unlock()
+					for id, times := range f.box.delivered {
+						if times > 1 {
+							t.Errorf("%s was delivered %d times", id, times)
+						}
+					}
+				})
+			})
+		}
+	}
+}

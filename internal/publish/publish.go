@@ -145,6 +145,7 @@ type Publisher struct {
 	ring       ring
 	names      names
 	stats      Stats
+	recovered  time.Time     // when the Store was last found again, local time
 	stepped    time.Duration // by how much the clock stepped forward, for noticePause
 	copied     bool          // the id was drawn anew because another process has it, too, for noticePause
 	moved      chan struct{} // closed, and replaced, when something was published

@@ -14,7 +14,8 @@ import (
 
 const (
 	minRetry = 50 * time.Millisecond
-	maxRetry = 2 * time.Second
+	// MaxRetry is the longest pause before a flush that failed is tried again.
+	MaxRetry = 2 * time.Second
 	// minPace is the shortest pause between rounds that follow each other at
 	// once, so that a Store that came back isn't drowned.
 	minPace = 20 * time.Millisecond
@@ -38,7 +39,7 @@ func (p *Publisher) send(ctx context.Context) {
 		wait := p.pace()
 		switch {
 		case err != nil:
-			retry = min(max(2*retry, minRetry, p.traits.Tick/4), maxRetry)
+			retry = min(max(2*retry, minRetry, p.traits.Tick/4), MaxRetry)
 			wait = retry/2 + rand.N(retry)
 		case more:
 			retry = wait
@@ -207,6 +208,17 @@ func (p *Publisher) failed(err error) {
 	}
 }
 
+// Recovered returns when the Store was last found again after it had failed:
+// now while it fails, the zero time if it never did.
+func (p *Publisher) Recovered() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.stats.LastError != nil {
+		return time.Now()
+	}
+	return p.recovered
+}
+
 // stored takes note of a round trip that succeeded, and says whether another
 // is due at once.
 func (p *Publisher) stored(pub *store.Publication, fresh int, reply store.PublishReply) (more bool) {
@@ -224,6 +236,9 @@ func (p *Publisher) stored(pub *store.Publication, fresh int, reply store.Publis
 	p.ring.expire(now)
 	p.stats.Flushes++
 	p.stats.Republished += int64(again)
+	if p.stats.LastError != nil {
+		p.recovered = time.Now()
+	}
 	p.stats.LastSuccess, p.stats.LastError = time.Now(), nil
 	select {
 	case <-p.ready:

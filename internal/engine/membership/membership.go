@@ -17,6 +17,7 @@ package membership
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/go-batteries/hawkeye/internal/alert"
 	"github.com/go-batteries/hawkeye/internal/bucket"
@@ -24,6 +25,7 @@ import (
 	"github.com/go-batteries/hawkeye/internal/engine/sentlog"
 	"github.com/go-batteries/hawkeye/internal/ledger"
 	"github.com/go-batteries/hawkeye/internal/notify"
+	"github.com/go-batteries/hawkeye/internal/publish"
 	"github.com/go-batteries/hawkeye/internal/window"
 	"github.com/go-batteries/hawkeye/store"
 )
@@ -44,6 +46,8 @@ type Config struct {
 	Current *ruleset.Current
 	Sent    *sentlog.Log
 	Writer  func() store.ID // under which this process publishes; it may be drawn anew
+
+	Recovered func() time.Time // when this process last found the Store again
 
 	Agent, Notifier bool           // what this process does
 	Reads           ledger.Formats // what it reads
@@ -233,7 +237,14 @@ func (r *Roster) Succeeded() bool {
 
 // Gone says whether a writer, which did something at a tick, has vanished
 // since without a goodbye: not live for more than ten ticks.
+//
+// After an outage of the Store replicas find it again at different times, and
+// who is late looks like one that vanished. So once we have found it again, we
+// wait for as long as another one may take.
 func (r *Roster) Gone(writer string, at int64) bool {
+	if time.Since(r.cfg.Recovered()) < publish.MaxRetry+window.LiveTicks*r.cfg.Owner.Traits.Tick {
+		return false
+	}
 	fleet, ok := r.cfg.Book.Fleet()
 	if !ok {
 		return false
